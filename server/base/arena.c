@@ -1,0 +1,82 @@
+#include "base/arena.h"
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+enum {
+    ARENA_ALIGNMENT = 16,
+    ARENA_CHUNK_BYTES = 16 * 1024, /* a short request fits into one chunk */
+};
+
+struct ArenaChunk {
+    alignas(ARENA_ALIGNMENT) ArenaChunk *next;
+    size_t capacity_bytes;
+    size_t used_bytes;
+};
+
+void arena_init(Arena *arena, size_t budget_bytes)
+{
+    *arena = (Arena){.budget_bytes = budget_bytes};
+}
+
+static void *arena_bump(ArenaChunk *chunk, size_t size)
+{
+    char *start = (char *)(chunk + 1) + chunk->used_bytes;
+    chunk->used_bytes += size;
+    return start;
+}
+
+static ArenaChunk *arena_grow(Arena *arena, size_t size)
+{
+    size_t left = arena->budget_bytes - arena->used_bytes;
+    if (left < sizeof(ArenaChunk) || size > left - sizeof(ArenaChunk)) return NULL;
+    size_t capacity = size > ARENA_CHUNK_BYTES ? size : ARENA_CHUNK_BYTES;
+    if (capacity > left - sizeof(ArenaChunk)) capacity = left - sizeof(ArenaChunk);
+    ArenaChunk *chunk = malloc(sizeof *chunk + capacity);
+    if (!chunk) return NULL;
+    *chunk = (ArenaChunk){.next = arena->chunks, .capacity_bytes = capacity};
+    arena->chunks = chunk;
+    arena->used_bytes += sizeof *chunk + capacity;
+    return chunk;
+}
+
+void *arena_allocate(Arena *arena, size_t size)
+{
+    if (size > SIZE_MAX - ARENA_ALIGNMENT) return NULL;
+    if (size == 0) size = 1;
+    size = (size + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
+    ArenaChunk *chunk = arena->chunks;
+    if (!chunk || chunk->capacity_bytes - chunk->used_bytes < size) chunk = arena_grow(arena, size);
+    return chunk ? arena_bump(chunk, size) : NULL;
+}
+
+void *arena_allocate_zeroed(Arena *arena, size_t count, size_t size)
+{
+    if (size != 0 && count > SIZE_MAX / size) return NULL;
+    void *items = arena_allocate(arena, count * size);
+    if (items) memset(items, 0, count * size);
+    return items;
+}
+
+char *arena_copy_text(Arena *arena, TextView text)
+{
+    if (text.size == SIZE_MAX) return NULL;
+    char *copy = arena_allocate(arena, text.size + 1);
+    if (!copy) return NULL;
+    if (text.size) memcpy(copy, text.bytes, text.size);
+    copy[text.size] = '\0';
+    return copy;
+}
+
+void arena_free(Arena *arena)
+{
+    for (ArenaChunk *chunk = arena->chunks; chunk;) {
+        ArenaChunk *next = chunk->next;
+        free(chunk);
+        chunk = next;
+    }
+    arena->chunks = NULL;
+    arena->used_bytes = 0;
+}

@@ -1,0 +1,27 @@
+/* A bump allocator with a byte budget: the memory of one request, freed at once.
+ * The budget bounds what a hostile message can make us allocate (protobuf-c amplifies up to 45 times). */
+#pragma once
+
+#include "base/text.h"
+
+#include <stddef.h>
+
+typedef struct ArenaChunk ArenaChunk;
+
+/* A value; zeroed is an arena without budget. One thread at a time. */
+typedef struct Arena {
+    ArenaChunk *chunks;
+    size_t budget_bytes;
+    size_t used_bytes; /* of the budget, alignment and chunk headers included */
+} Arena;
+
+void arena_init(Arena *arena, size_t budget_bytes);
+/* `size` bytes aligned to 16, or NULL when the budget or the memory is out. Uninitialized. Lives until
+ * arena_free. A size of 0 gives a valid pointer. */
+void *arena_allocate(Arena *arena, size_t size);
+/* The same for `count` zeroed items of `size`; NULL as well when the product overflows. */
+void *arena_allocate_zeroed(Arena *arena, size_t count, size_t size);
+/* A terminated copy of `text`; NULL as arena_allocate. */
+char *arena_copy_text(Arena *arena, TextView text);
+/* Frees all; the arena may be used again with its budget restored. */
+void arena_free(Arena *arena);

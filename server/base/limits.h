@@ -1,0 +1,50 @@
+/* Every limit that is a constant, with its reason. Limits a user may set are in options.def. */
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+
+#define KIB ((uint64_t)1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+/* Files of a checkpoint. The largest tokenizer.json in use (XLM-R's) is 17 MB; a config is a few KB. */
+#define JSON_BYTES_MAX (64 * MIB)
+#define JSON_DEPTH_MAX 64
+/* The safetensors format itself allows 100 MB of header; 70 B-parameter shards need less than 1 MB. */
+#define SAFETENSORS_HEADER_BYTES_MAX (100 * MIB)
+#define SAFETENSORS_TENSOR_COUNT_MAX 65536
+#define SAFETENSORS_FILE_BYTES_MAX (64 * GIB)
+#define SHARD_COUNT_MAX 1024
+#define PATH_BYTES_MAX 4096
+
+/* Sizes of a model that we accept: larger than any published encoder, small enough that no product overflows. */
+#define MODEL_HIDDEN_SIZE_MAX 16384
+#define MODEL_LAYER_COUNT_MAX 256
+#define MODEL_HEAD_COUNT_MAX 256
+#define MODEL_INTERMEDIATE_SIZE_MAX 131072
+#define MODEL_VOCABULARY_SIZE_MAX 4194304
+#define MODEL_POSITION_COUNT_MAX 1048576
+#define MODEL_LABEL_COUNT_MAX 65536
+
+/* One text. Offsets are 32 bit; 16 MiB of text is 4 million tokens, far beyond any model. */
+#define TEXT_BYTES_MAX (16 * MIB)
+
+/* One message on the wire; the default of gRPC is 4 MiB. Replies may be larger: 1,024 vectors of 4,096 floats. */
+#define MESSAGE_BYTES_MAX_DEFAULT (4 * MIB)
+#define MESSAGE_BYTES_MAX_LIMIT (64 * MIB)
+/* An unpacked message may take 1 MiB and 16 times its wire size: enough for honest ones, too little for an
+ * amplification (empty strings cost 28 bytes a wire byte). */
+#define REQUEST_ARENA_BASE_BYTES (1 * MIB)
+#define REQUEST_ARENA_FACTOR 16
+/* protobuf-c recurses once a level, with no limit of its own; our deepest request has 4. */
+#define MESSAGE_DEPTH_MAX 16
+
+#define MODEL_NAME_BYTES_MAX 256
+#define INPUT_COUNT_MAX_LIMIT 65536
+
+static_assert(JSON_BYTES_MAX < UINT32_MAX, "positions in a JSON file are 32 bit");
+static_assert(TEXT_BYTES_MAX < INT32_MAX, "ICU counts in int32_t");
+static_assert(TEXT_BYTES_MAX >= MESSAGE_BYTES_MAX_DEFAULT, "a text of a default message always fits");
+static_assert(MODEL_HIDDEN_SIZE_MAX * (uint64_t)MODEL_INTERMEDIATE_SIZE_MAX * 4 < (uint64_t)1 << 40,
+              "a weight's byte size fits size_t with room to spare");

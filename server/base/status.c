@@ -1,0 +1,81 @@
+#include "base/status.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct StatusRow {
+    const char *text;
+    int grpc_code;
+    bool retryable;
+} StatusRow;
+
+static const StatusRow status_rows[STATUS_COUNT] = {
+#define STATUS(name, text, grpc_code, retryable) [STATUS_##name] = {text, grpc_code, retryable},
+#include "base/status.def"
+#undef STATUS
+};
+
+const char *status_text(Status status)
+{
+    assert(status < STATUS_COUNT);
+    return status_rows[status].text;
+}
+
+int status_grpc_code(Status status)
+{
+    assert(status < STATUS_COUNT);
+    return status_rows[status].grpc_code;
+}
+
+bool status_retryable(Status status)
+{
+    assert(status < STATUS_COUNT);
+    return status_rows[status].retryable;
+}
+
+/* A message travels in a gRPC trailer and in logs: no control bytes, no half of a UTF-8 sequence. */
+static void error_clean(char *message)
+{
+    size_t size = strlen(message);
+    if (size == ERROR_MESSAGE_BYTES - 1) {
+        while (size > 0 && ((unsigned char)message[size - 1] & 0xC0) == 0x80) size--;
+        if (size > 0 && (unsigned char)message[size - 1] >= 0xC0) size--;
+        message[size] = '\0';
+    }
+    for (char *byte = message; *byte; byte++) {
+        if ((unsigned char)*byte < 0x20 || *byte == 0x7F) *byte = '?';
+    }
+}
+
+Status error_set(Error *error, Status status, const char *format, ...)
+{
+    assert(status != STATUS_OK);
+    if (!error) return status;
+    error->status = status;
+    error->retry_after_ns = 0;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    error_clean(error->message);
+    return status;
+}
+
+Status error_prefix(Error *error, const char *format, ...)
+{
+    assert(error && error->status != STATUS_OK);
+    char tail[ERROR_MESSAGE_BYTES];
+    memcpy(tail, error->message, sizeof tail);
+    va_list arguments;
+    va_start(arguments, format);
+    int written = vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    size_t used = written < 0 ? 0 : (size_t)written;
+    if (used < sizeof error->message) {
+        snprintf(error->message + used, sizeof error->message - used, ": %s", tail);
+    }
+    error_clean(error->message);
+    return error->status;
+}

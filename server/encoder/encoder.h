@@ -1,0 +1,38 @@
+/* The forward pass over a packed batch: sequences lie end to end in one matrix of rows, nothing is padded. */
+#pragma once
+
+#include "base/status.h"
+#include "kernels/kernels.h"
+#include "model/checkpoint.h"
+
+typedef struct Encoder Encoder;                   /* weights laid out for the kernels; immutable, any thread */
+typedef struct EncoderWorkspace EncoderWorkspace; /* activations of one worker; one thread at a time */
+
+/* Proves and lays out every weight of `checkpoint`, which must outlive the encoder. On success the caller owns
+ * *out_encoder (encoder_close). Fails with NOT_FOUND, CORRUPT, UNSUPPORTED, NO_MEMORY. */
+CHECKED Status encoder_open(const Checkpoint *checkpoint, const Kernels *kernels, Encoder **out_encoder,
+                            Error *out_error);
+void encoder_close(Encoder *encoder); /* NULL is a no-op */
+
+/* Room for batches of up to `token_capacity` tokens; all of it is allocated here, none in encoder_forward. */
+CHECKED Status encoder_workspace_open(const Encoder *encoder, uint32_t token_capacity,
+                                      EncoderWorkspace **out_workspace, Error *out_error);
+void encoder_workspace_close(EncoderWorkspace *workspace); /* NULL is a no-op */
+/* What encoder_workspace_open allocates, for the memory budget. */
+uint64_t encoder_workspace_bytes(const Encoder *encoder, uint32_t token_capacity);
+
+/* One input of a batch. ids < vocabulary size and type_ids < type count were proved by the caller. */
+typedef struct EncoderSequence {
+    const uint32_t *ids;
+    const uint8_t *type_ids;
+    uint32_t token_count; /* 1 .. position count */
+} EncoderSequence;
+
+/* Runs the model over `count` sequences whose tokens together fit the workspace. Returns the last hidden state, one row of
+ * hidden_size floats a token, in the order of the sequences; it lives in the workspace until its next use. A sequence's
+ * rows are the same bits whatever its neighbours. Cannot fail. */
+const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace, const EncoderSequence *sequences,
+                             uint32_t count);
+
+/* Floating-point operations of one sequence alone: products and attention. The scheduler's measure of work. */
+uint64_t encoder_work(const Encoder *encoder, uint32_t token_count);

@@ -1,0 +1,50 @@
+/* What config.json and sentence-transformers' files say, proved and in one place. */
+#pragma once
+
+#include "base/limits.h"
+#include "base/status.h"
+#include "base/text.h"
+
+/* A row of architectures.def: which model_type values exist and how their tensors are named. */
+typedef enum Architecture {
+#define ARCHITECTURE(name, model_type, prefix) ARCHITECTURE_##name,
+#include "model/architectures.def"
+#undef ARCHITECTURE
+    ARCHITECTURE_COUNT
+} Architecture;
+
+typedef enum Activation { ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_RELU, ACTIVATION_SILU } Activation;
+
+/* config.json. Every size is within its MODEL_*_MAX and head_count divides hidden_size. */
+typedef struct ModelConfig {
+    Architecture architecture;
+    uint32_t hidden_size;
+    uint32_t layer_count;
+    uint32_t head_count;
+    uint32_t intermediate_size;
+    uint32_t vocabulary_size;
+    uint32_t position_count;
+    uint32_t type_count; /* type_vocab_size */
+    float layer_norm_epsilon;
+    Activation activation;
+} ModelConfig;
+
+typedef enum Pooling { POOLING_MEAN, POOLING_CLS, POOLING_MAX, POOLING_LAST } Pooling;
+
+typedef struct Prompt {
+    TextView name;
+    TextView text;
+} Prompt;
+
+/* modules.json, 1_Pooling/config.json, sentence_bert_config.json, config_sentence_transformers.json. A checkpoint
+ * without them is pooled by mean and normalized, as TEI does for unknown ones would surprise: see ARCHITECTURE.md. */
+typedef struct SentenceConfig {
+    Pooling pooling;
+    bool normalize;           /* the checkpoint has a Normalize module */
+    bool include_prompt;      /* whether pooling counts the prompt's tokens */
+    bool lower_case;          /* do_lower_case of sentence_bert_config.json */
+    uint32_t token_count_max; /* max_seq_length, else the model's own limit */
+    uint32_t prompt_count;
+    const Prompt *prompts;    /* owned by the checkpoint */
+    const Prompt *default_prompt; /* NULL: none */
+} SentenceConfig;

@@ -1,0 +1,69 @@
+/* One served model: texts in, results out. No threads, no sockets, no clock.
+ * A text is prepared (tokenized, its cost known) on any thread; a batch of prepared texts is run by one worker. */
+#pragma once
+
+#include "base/arena.h"
+#include "encoder/encoder.h"
+#include "tokenizer/tokenizer.h"
+
+typedef struct Pipeline Pipeline; /* immutable once open: any thread */
+
+typedef struct PipelineOptions {
+    const char *directory;
+    uint32_t token_count_max; /* 0: what the checkpoint says; larger up to the model's own position count */
+    const Kernels *kernels;
+} PipelineOptions;
+
+/* On success the caller owns *out_pipeline (pipeline_close). Fails as checkpoint_open, tokenizer_open, encoder_open, and
+ * with INVALID_ARGUMENT when token_count_max passes the model's own limit. */
+CHECKED Status pipeline_open(const PipelineOptions *options, Pipeline **out_pipeline, Error *out_error);
+void pipeline_close(Pipeline *pipeline); /* NULL is a no-op; accepts a half-open pipeline */
+
+const Tokenizer *pipeline_tokenizer(const Pipeline *pipeline);
+const Encoder *pipeline_encoder(const Pipeline *pipeline);
+const Checkpoint *pipeline_checkpoint(const Pipeline *pipeline);
+uint32_t pipeline_token_count_max(const Pipeline *pipeline);
+uint32_t pipeline_vector_size(const Pipeline *pipeline);
+
+/* What becomes of a text beyond the limit. */
+typedef enum LengthPolicy { LENGTH_REFUSE, LENGTH_TRUNCATE_RIGHT, LENGTH_TRUNCATE_LEFT } LengthPolicy;
+
+typedef struct PrepareOptions {
+    LengthPolicy length_policy;
+    TextView prompt_name; /* empty: the checkpoint's default prompt, if it has one */
+} PrepareOptions;
+
+/* A text ready for a batch; its arrays live in the arena of its request. */
+typedef struct Prepared {
+    Encoding encoding;
+    uint32_t prompt_token_count; /* leading tokens that pooling leaves out; usually 0 */
+    uint64_t work;               /* floating-point operations */
+} Prepared;
+
+/* Puts the prompt in front, tokenizes and applies the length policy. Fails with INVALID_ARGUMENT (not UTF-8, too long,
+ * an unknown prompt: its message lists the known ones), RESOURCE_EXHAUSTED (the arena). */
+CHECKED Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView *pair,
+                                const PrepareOptions *options, Arena *arena, Prepared *out_prepared, Error *out_error);
+
+typedef enum Normalize { NORMALIZE_AS_CHECKPOINT, NORMALIZE_YES, NORMALIZE_NO } Normalize;
+
+typedef struct EmbedOptions {
+    Normalize normalize;
+    uint32_t dimensions; /* Matryoshka: keep the first n, then normalize; 0: all */
+    bool return_tokens;  /* token rows as well */
+} EmbedOptions;
+
+/* Fails with INVALID_ARGUMENT when `dimensions` passes the vector's size. */
+CHECKED Status pipeline_check_embed(const Pipeline *pipeline, const EmbedOptions *options, Error *out_error);
+
+/* One member of a batch, its output buffers owned by the caller. */
+typedef struct EmbedItem {
+    const Prepared *prepared;
+    const EmbedOptions *options;
+    float *vector; /* [dimensions, or vector size] */
+    float *tokens; /* [token count][hidden size]; NULL unless return_tokens */
+    Status status; /* set by the run: OK, or INTERNAL when a value was not finite */
+} EmbedItem;
+
+/* Runs `count` items whose tokens together fit `workspace`. A worker's thread. */
+void pipeline_embed(const Pipeline *pipeline, EncoderWorkspace *workspace, EmbedItem *const *items, uint32_t count);

@@ -1,0 +1,49 @@
+/* The boundary inside rpc/: below it gRPC C core (completion, calls, flow control), above it the methods, which never
+ * include a gRPC header. One RpcCall is one RPC; one RpcMessage is one request on it (a unary call has one). */
+#pragma once
+
+#include "base/arena.h"
+#include "base/status.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct RpcMessage RpcMessage;
+
+typedef enum RpcShape {
+    RPC_UNARY,
+    RPC_BIDI,          /* one reply per request, in order; the next requests are read as replies leave */
+    RPC_SERVER_STREAM, /* one request, then replies as the handler pushes them (health Watch) */
+} RpcShape;
+
+/* A row of the methods table. `handle` runs on the loop thread, must not block, and must see to it that exactly one of
+ * rpc_message_reply and rpc_message_fail is called for `message`, now or later, on any thread. `wire` ([size]) lives
+ * until then. */
+typedef struct RpcMethod {
+    const char *path; /* "/headlight.v1.Inference/Embed" */
+    RpcShape shape;
+    void (*handle)(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
+    void *context;
+} RpcMethod;
+
+/* The memory of this request: unpacked message, tokens, results. Freed after the reply has left. One thread at a time: the
+ * loop until the jobs are submitted, then whoever finishes the last job. Budget: REQUEST_ARENA_*. */
+Arena *rpc_message_arena(RpcMessage *message);
+/* Set once the client cancelled, disconnected or its deadline passed; lives as long as the message. Any thread. */
+const atomic_bool *rpc_message_cancelled(const RpcMessage *message);
+/* On clock_monotonic; 0: the client set none. */
+uint64_t rpc_message_deadline_ns(const RpcMessage *message);
+/* The same for all messages of one connection, different between connections: the scheduler's flow. */
+uint64_t rpc_message_flow(const RpcMessage *message);
+/* When the message arrived, on clock_monotonic. */
+uint64_t rpc_message_arrived_ns(const RpcMessage *message);
+
+/* A reply of exactly `size` bytes is packed straight into the transport's buffer by `pack(context, buffer)`; context may
+ * live in the message's arena. The message and its arena are gone afterwards. Any thread; cannot fail for the caller (out
+ * of memory becomes the call's status). */
+void rpc_message_reply(RpcMessage *message, size_t size, void (*pack)(void *context, uint8_t *buffer), void *context);
+
+/* Ends the call with `error` as its status: code, message, RetryInfo when retry_after_ns, BadRequest when `field` (NULL:
+ * none) names what is wrong ("inputs[3].text"). A stream ends too. The message is gone afterwards. Any thread. */
+void rpc_message_fail(RpcMessage *message, const Error *error, const char *field);
