@@ -11,6 +11,8 @@
 /* Files of a checkpoint. The largest tokenizer.json in use (XLM-R's) is 17 MB; a config is a few KB. */
 #define JSON_BYTES_MAX (64 * MIB)
 #define JSON_DEPTH_MAX 64
+/* A node takes 80 bytes, so at most 320 MB. The largest tokenizer.json known to us (256k pieces, 515k merges) has 1.8 million. */
+#define JSON_VALUE_COUNT_MAX 4194304
 /* The safetensors format itself allows 100 MB of header; 70 B-parameter shards need less than 1 MB. */
 #define SAFETENSORS_HEADER_BYTES_MAX (100 * MIB)
 #define SAFETENSORS_TENSOR_COUNT_MAX 65536

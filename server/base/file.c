@@ -1,0 +1,134 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+Status file_join(char *out_path, size_t capacity, const char *directory, const char *name, Error *out_error)
+{
+    size_t directory_size = strlen(directory);
+    const char *separator = directory_size > 0 && directory[directory_size - 1] != '/' ? "/" : "";
+    int written = snprintf(out_path, capacity, "%s%s%s", directory, separator, name);
+    if (written >= 0 && (size_t)written < capacity) return STATUS_OK;
+    return error_set(out_error, STATUS_INVALID_ARGUMENT, "%.100s...: the path is longer than %zu bytes", directory,
+                     capacity);
+}
+
+bool file_exists(const char *path)
+{
+    struct stat information;
+    return stat(path, &information) == 0;
+}
+
+static Status file_fail(const char *path, const char *action, Error *out_error)
+{
+    int cause = errno;
+    char buffer[128];
+    const char *text = strerror_r(cause, buffer, sizeof buffer);
+    if (cause == ENOMEM) return error_set(out_error, STATUS_NO_MEMORY, "%s: %s failed: %s", path, action, text);
+    if (cause == ENOENT || cause == ENOTDIR) return error_set(out_error, STATUS_NOT_FOUND, "%s: %s", path, text);
+    return error_set(out_error, STATUS_IO, "%s: %s failed: %s", path, action, text);
+}
+
+/* Opens a regular file and proves its size. Does not wait for a writer when `path` is a pipe. */
+static Status file_open_regular(const char *path, uint64_t size_max, int *out_descriptor, size_t *out_size,
+                                Error *out_error)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0) return file_fail(path, "open", out_error);
+    Status status = STATUS_OK;
+    struct stat information;
+    if (fstat(descriptor, &information) != 0) {
+        status = file_fail(path, "fstat", out_error);
+    } else if (!S_ISREG(information.st_mode)) {
+        status = error_set(out_error, STATUS_IO, "%s: not a regular file", path);
+    } else if (information.st_size < 0 || (uint64_t)information.st_size > size_max) {
+        status = error_set(out_error, STATUS_RESOURCE_EXHAUSTED, "%s: %lld bytes are more than the limit of %llu",
+                           path, (long long)information.st_size, (unsigned long long)size_max);
+    }
+    if (status != STATUS_OK) {
+        close(descriptor);
+        return status;
+    }
+    *out_descriptor = descriptor;
+    *out_size = (size_t)information.st_size;
+    return STATUS_OK;
+}
+
+/* Fills `bytes`; a file that shrank meanwhile gives less, which is what is there. */
+static Status file_read_all(int descriptor, const char *path, char *bytes, size_t size, size_t *out_size,
+                            Error *out_error)
+{
+    size_t used = 0;
+    while (used < size) {
+        ssize_t count = read(descriptor, bytes + used, size - used);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return file_fail(path, "read", out_error);
+        if (count == 0) break;
+        used += (size_t)count;
+    }
+    *out_size = used;
+    return STATUS_OK;
+}
+
+Status file_read(const char *path, size_t size_max, char **out_bytes, size_t *out_size, Error *out_error)
+{
+    int descriptor = -1;
+    size_t size = 0;
+    Status status = file_open_regular(path, size_max, &descriptor, &size, out_error);
+    if (status != STATUS_OK) return status;
+    char *bytes = malloc(size + 1);
+    if (!bytes) {
+        status = error_set(out_error, STATUS_NO_MEMORY, "%s: no memory for %zu bytes", path, size);
+        goto fail;
+    }
+    status = file_read_all(descriptor, path, bytes, size, &size, out_error);
+    if (status != STATUS_OK) goto fail;
+    close(descriptor);
+    bytes[size] = '\0';
+    *out_bytes = bytes;
+    *out_size = size;
+    return STATUS_OK;
+fail:
+    free(bytes);
+    close(descriptor);
+    return status;
+}
+
+Status file_map(const char *path, size_t size_max, FileMapping *out_mapping, Error *out_error)
+{
+    int descriptor = -1;
+    size_t size = 0;
+    Status status = file_open_regular(path, size_max, &descriptor, &size, out_error);
+    if (status != STATUS_OK) return status;
+    if (size == 0) {
+        close(descriptor);
+        return error_set(out_error, STATUS_CORRUPT, "%s: the file is empty", path);
+    }
+    void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (bytes == MAP_FAILED) status = file_fail(path, "mmap", out_error);
+    close(descriptor);
+    if (status == STATUS_OK) *out_mapping = (FileMapping){bytes, size};
+    return status;
+}
+
+void file_release(const FileMapping *mapping, size_t offset, size_t size)
+{
+    if (!mapping->bytes || offset >= mapping->size) return;
+    if (size > mapping->size - offset) size = mapping->size - offset;
+    /* Only whole pages: the neighbours of a page's other bytes may still be read. */
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t begin = (offset + page - 1) / page * page;
+    size_t end = (offset + size) == mapping->size ? offset + size : (offset + size) / page * page;
+    if (begin < end) (void)madvise((void *)(uintptr_t)(mapping->bytes + begin), end - begin, MADV_DONTNEED);
+}
+
+void file_unmap(FileMapping *mapping)
+{
+    if (mapping->bytes) munmap((void *)(uintptr_t)mapping->bytes, mapping->size);
+    *mapping = (FileMapping){0};
+}
