@@ -25,6 +25,9 @@ typedef struct RpcMethod {
     RpcShape shape;
     void (*handle)(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
     void *context;
+    /* RPC_SERVER_STREAM only, else NULL. Loop thread: what was pushed has left, or the call has ended
+     * (*rpc_message_cancelled). In the latter case it must end `message` by rpc_message_fail, now or later. */
+    void (*progress)(void *context, RpcMessage *message);
 } RpcMethod;
 
 /* The memory of this request: unpacked message, tokens, results. Freed after the reply has left. One thread at a time: the
@@ -39,11 +42,17 @@ uint64_t rpc_message_flow(const RpcMessage *message);
 /* When the message arrived, on clock_monotonic. */
 uint64_t rpc_message_arrived_ns(const RpcMessage *message);
 
-/* A reply of exactly `size` bytes is packed straight into the transport's buffer by `pack(context, buffer)`; context may
- * live in the message's arena. The message and its arena are gone afterwards. Any thread; cannot fail for the caller (out
- * of memory becomes the call's status). */
+/* A reply of exactly `size` bytes is packed straight into the transport's buffer by `pack(context, buffer)`, which is
+ * called at most once, before this returns; context may live in the message's arena. The message and its arena are gone
+ * afterwards. Any thread; cannot fail for the caller (out of memory, or a reply beyond reply_bytes_max, becomes the call's
+ * status). On a stream the reply waits for those of earlier messages. */
 void rpc_message_reply(RpcMessage *message, size_t size, void (*pack)(void *context, uint8_t *buffer), void *context);
 
+/* RPC_SERVER_STREAM only: sends one reply and keeps the message. Only when nothing pushed is on its way: at first, and then
+ * from each `progress`. Loop thread. A call that has ended ignores it. */
+void rpc_message_push(RpcMessage *message, size_t size, void (*pack)(void *context, uint8_t *buffer), void *context);
+
 /* Ends the call with `error` as its status: code, message, RetryInfo when retry_after_ns, BadRequest when `field` (NULL:
- * none) names what is wrong ("inputs[3].text"). A stream ends too. The message is gone afterwards. Any thread. */
+ * none) names what is wrong ("inputs[3].text"). STATUS_OK ends a server stream well. A stream ends too, after the replies
+ * of earlier messages; those of later ones are dropped. The message is gone afterwards. Any thread. */
 void rpc_message_fail(RpcMessage *message, const Error *error, const char *field);
