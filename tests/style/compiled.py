@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tree import rule
 
-PACKAGES = ["grpc", "libprotobuf-c", "libuv", "icu-uc", "libcrypto", "libcurl", "jansson", "openblas", "cmocka"]
+PACKAGES = ["grpc", "libprotobuf-c", "libuv", "icu-uc", "libcrypto", "libcurl", "libcjson", "openblas", "cmocka"]
 INSTRUCTION_SETS = {"avx2": ["-mavx2", "-mfma", "-mf16c"],
                     "avx512": ["-mavx2", "-mfma", "-mf16c", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"]}
 
