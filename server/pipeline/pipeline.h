@@ -11,11 +11,12 @@ typedef struct Pipeline Pipeline; /* immutable once open: any thread */
 typedef struct PipelineOptions {
     const char *directory;
     uint32_t token_count_max; /* 0: what the checkpoint says; larger up to the model's own position count */
-    const Kernels *kernels;
+    const Kernels *kernels;   /* outlives the pipeline */
 } PipelineOptions;
 
-/* On success the caller owns *out_pipeline (pipeline_close). Fails as checkpoint_open, tokenizer_open, encoder_open, and
- * with INVALID_ARGUMENT when token_count_max passes the model's own limit. */
+/* On success the caller owns *out_pipeline (pipeline_close); on failure it is untouched. Any thread; blocks on the
+ * disk. Fails as checkpoint_open, tokenizer_open, encoder_open; with CORRUPT when the tokenizer and the model do
+ * not belong together, and with INVALID_ARGUMENT when token_count_max passes the model's own limit. */
 CHECKED Status pipeline_open(const PipelineOptions *options, Pipeline **out_pipeline, Error *out_error);
 void pipeline_close(Pipeline *pipeline); /* NULL is a no-op; accepts a half-open pipeline */
 
@@ -36,21 +37,27 @@ typedef struct PrepareOptions {
 /* A text ready for a batch; its arrays live in the arena of its request. */
 typedef struct Prepared {
     Encoding encoding;
-    uint32_t prompt_token_count; /* leading tokens that pooling leaves out; usually 0 */
+    uint32_t prompt_token_count; /* leading tokens that pooling leaves out, fewer than encoding.count; usually 0 */
     uint64_t work;               /* floating-point operations */
 } Prepared;
 
-/* Puts the prompt in front, tokenizes and applies the length policy. Fails with INVALID_ARGUMENT (not UTF-8, too long,
- * an unknown prompt: its message lists the known ones), RESOURCE_EXHAUSTED (the arena). */
+/* Fails with INVALID_ARGUMENT when the checkpoint has no prompt of that name (the message lists the ones it has).
+ */
+CHECKED Status pipeline_check_prompt(const Pipeline *pipeline, TextView prompt_name, Error *out_error);
+
+/* Puts the prompt in front, tokenizes and applies the length policy. Any thread; linear in the text. Fails with
+ * INVALID_ARGUMENT (not UTF-8, too long, an unknown prompt), UNSUPPORTED (a pair, and the model has one segment),
+ * RESOURCE_EXHAUSTED (the arena). */
 CHECKED Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView *pair,
-                                const PrepareOptions *options, Arena *arena, Prepared *out_prepared, Error *out_error);
+                                const PrepareOptions *options, Arena *arena, Prepared *out_prepared,
+                                Error *out_error);
 
 typedef enum Normalize { NORMALIZE_AS_CHECKPOINT, NORMALIZE_YES, NORMALIZE_NO } Normalize;
 
 typedef struct EmbedOptions {
     Normalize normalize;
     uint32_t dimensions; /* Matryoshka: keep the first n, then normalize; 0: all */
-    bool return_tokens;  /* token rows as well */
+    bool return_tokens;  /* token rows as well, whole and as the encoder leaves them */
 } EmbedOptions;
 
 /* Fails with INVALID_ARGUMENT when `dimensions` passes the vector's size. */
@@ -61,9 +68,22 @@ typedef struct EmbedItem {
     const Prepared *prepared;
     const EmbedOptions *options;
     float *vector; /* [dimensions, or vector size] */
-    float *tokens; /* [token count][hidden size]; NULL unless return_tokens */
+    float *tokens; /* [token count][vector size]; NULL unless return_tokens */
     Status status; /* set by the run: OK, or INTERNAL when a value was not finite */
 } EmbedItem;
 
-/* Runs `count` items whose tokens together fit `workspace`. A worker's thread. */
-void pipeline_embed(const Pipeline *pipeline, EncoderWorkspace *workspace, EmbedItem *const *items, uint32_t count);
+typedef struct PipelineWorkspace PipelineWorkspace; /* one worker's activations; one thread at a time */
+
+/* Room for batches of up to `item_capacity` items with `token_capacity` tokens together; nothing is allocated in a
+ * run. The caller owns *out_workspace (pipeline_workspace_close), which must not outlive the pipeline. Fails with
+ * NO_MEMORY. */
+CHECKED Status pipeline_workspace_open(const Pipeline *pipeline, uint32_t token_capacity, uint32_t item_capacity,
+                                       PipelineWorkspace **out_workspace, Error *out_error);
+void pipeline_workspace_close(PipelineWorkspace *workspace); /* NULL is a no-op */
+/* What pipeline_workspace_open allocates, for the memory budget. */
+uint64_t pipeline_workspace_bytes(const Pipeline *pipeline, uint32_t token_capacity, uint32_t item_capacity);
+
+/* Runs `count` >= 1 items, which together fit `workspace`. A worker's thread. An item's vector is the same bits
+ * whatever the other items are. */
+void pipeline_embed(const Pipeline *pipeline, PipelineWorkspace *workspace, EmbedItem *const *items,
+                    uint32_t count);

@@ -1,5 +1,6 @@
-/* What the requests being answered may hold together: their count and their memory. Beyond it a request is refused
- * at once, with a time to retry, instead of growing the process. */
+/* The memory that requests may hold together beyond their wire bytes, which the transport bounds: messages
+ * unpacked, tokens, results. Beyond it a request is refused at once, with a time to retry, instead of growing the
+ * process. */
 #pragma once
 
 #include "base/status.h"
@@ -7,24 +8,18 @@
 #include <stdatomic.h>
 
 typedef struct Admission {
-    uint32_t requests_max;
     uint64_t bytes_max;
-    atomic_uint_fast32_t requests;
     atomic_uint_fast64_t bytes;
 } Admission;
 
-/* One request's share; zeroed: none. Belongs to whoever has the request. */
-typedef struct AdmissionHold {
-    bool admitted;
-    uint64_t bytes;
-} AdmissionHold;
+/* One request's share in bytes; 0: none. Belongs to whoever has the request. */
+typedef uint64_t AdmissionHold;
 
-void admission_init(Admission *admission, uint32_t requests_max, uint64_t bytes_max);
+void admission_init(Admission *admission, uint64_t bytes_max);
 
-/* Makes `hold` an admitted one of at least `bytes`; a second call grows it. On failure the hold is unchanged. Any
- * thread. Fails with RESOURCE_EXHAUSTED: naming the limit; with retry_after_ns unless the request alone passes it.
- */
+/* Grows `hold` to at least `bytes`. On failure it is unchanged. Any thread. Fails with RESOURCE_EXHAUSTED; with
+ * retry_after_ns unless the request alone passes the limit. */
 CHECKED Status admission_hold(Admission *admission, AdmissionHold *hold, uint64_t bytes, Error *out_error);
 
-/* Gives the share back; a zeroed hold is a no-op. Any thread. */
+/* Gives the share back; one of 0 is a no-op. Any thread. */
 void admission_release(Admission *admission, AdmissionHold *hold);

@@ -1,0 +1,115 @@
+/* Preparing a text: its prompt in front, tokens, the length policy. */
+#include "pipeline/pipeline_state.h"
+
+#include <stdio.h>
+
+static Status prompt_find(const Pipeline *pipeline, TextView name, const Prompt **out_prompt, Error *out_error);
+static bool text_join(Arena *arena, TextView front, TextView back, TextView *out_text);
+static Status length_check(const Encoding *encoding, bool pair, uint32_t limit, Error *out_error);
+static uint32_t prompt_left(uint32_t prompt_token_count, const Encoding *encoding, LengthPolicy policy);
+
+Status pipeline_check_prompt(const Pipeline *pipeline, TextView prompt_name, Error *out_error)
+{
+    const Prompt *prompt;
+    return prompt_find(pipeline, prompt_name, &prompt, out_error);
+}
+
+Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView *pair,
+                        const PrepareOptions *options, Arena *arena, Prepared *out_prepared, Error *out_error)
+{
+    const Prompt *prompt = NULL;
+    Status status = prompt_find(pipeline, options->prompt_name, &prompt, out_error);
+    if (status) return status;
+    if (pair && !pipeline->takes_pairs) {
+        return error_set(out_error, STATUS_UNSUPPORTED, "the model takes one text, not a pair");
+    }
+    if (prompt && prompt->text.size && !text_join(arena, prompt->text, text, &text)) {
+        return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
+                         "the request's memory does not hold text and prompt");
+    }
+    const EncodeOptions encode = {
+        .token_count_max = pipeline->token_count_max,
+        .side = options->length_policy == LENGTH_TRUNCATE_LEFT ? TRUNCATION_LEFT : TRUNCATION_RIGHT,
+    };
+    status = tokenizer_encode(pipeline->tokenizer, text, pair, &encode, arena, &out_prepared->encoding, out_error);
+    if (status) return status;
+    const Encoding *encoding = &out_prepared->encoding;
+    if (options->length_policy == LENGTH_REFUSE) {
+        status = length_check(encoding, pair != NULL, pipeline->token_count_max, out_error);
+        if (status) return status;
+    }
+    uint32_t prompt_token_count = 0;
+    if (prompt) {
+        size_t index = (size_t)(prompt - checkpoint_sentence_config(pipeline->checkpoint)->prompts);
+        prompt_token_count = prompt_left(pipeline->prompt_token_counts[index], encoding, options->length_policy);
+    }
+    if (encoding->count == 0 || prompt_token_count >= encoding->count) {
+        return error_set(out_error, STATUS_INVALID_ARGUMENT, "no token is left to embed");
+    }
+    out_prepared->prompt_token_count = prompt_token_count;
+    out_prepared->work = encoder_work(pipeline->encoder, encoding->count);
+    return STATUS_OK;
+}
+
+/* "query, passage", cut where the buffer ends: a message is shorter still. */
+static const char *prompt_names(const SentenceConfig *sentence, char *buffer, size_t capacity)
+{
+    size_t used = 0;
+    buffer[0] = '\0';
+    for (uint32_t i = 0; i < sentence->prompt_count && used < capacity; i++) {
+        int written = snprintf(buffer + used, capacity - used, "%s%.*s", i ? ", " : "",
+                               (int)sentence->prompts[i].name.size, sentence->prompts[i].name.bytes);
+        if (written > 0) used += (size_t)written;
+    }
+    return buffer;
+}
+
+static Status prompt_find(const Pipeline *pipeline, TextView name, const Prompt **out_prompt, Error *out_error)
+{
+    const SentenceConfig *sentence = checkpoint_sentence_config(pipeline->checkpoint);
+    if (name.size == 0) {
+        *out_prompt = sentence->default_prompt;
+        return STATUS_OK;
+    }
+    for (uint32_t i = 0; i < sentence->prompt_count; i++) {
+        if (!text_equal(sentence->prompts[i].name, name)) continue;
+        *out_prompt = &sentence->prompts[i];
+        return STATUS_OK;
+    }
+    if (sentence->prompt_count == 0) {
+        return error_set(out_error, STATUS_INVALID_ARGUMENT,
+                         "the model has no prompts: leave prompt_name empty and put the prompt into the text");
+    }
+    char names[ERROR_MESSAGE_BYTES / 2];
+    return error_set(out_error, STATUS_INVALID_ARGUMENT, "unknown prompt '%.*s': the model has %s",
+                     (int)(name.size < 64 ? name.size : 64), name.bytes,
+                     prompt_names(sentence, names, sizeof names));
+}
+
+static bool text_join(Arena *arena, TextView front, TextView back, TextView *out_text)
+{
+    size_t size = front.size + back.size;
+    char *bytes = arena_allocate(arena, size);
+    if (!bytes) return false;
+    memcpy(bytes, front.bytes, front.size);
+    if (back.size) memcpy(bytes + front.size, back.bytes, back.size);
+    *out_text = (TextView){bytes, size};
+    return true;
+}
+
+static Status length_check(const Encoding *encoding, bool pair, uint32_t limit, Error *out_error)
+{
+    if (!encoding->truncated) return STATUS_OK;
+    return error_set(out_error, STATUS_INVALID_ARGUMENT,
+                     "%s %u tokens, the model's limit is %u: set options.length_policy to TRUNCATE_RIGHT or split "
+                     "the text",
+                     pair ? "text and pair have" : "text has", encoding->text_token_count, limit);
+}
+
+/* Truncation from the left eats the prompt first, behind the leading special token. */
+static uint32_t prompt_left(uint32_t prompt_token_count, const Encoding *encoding, LengthPolicy policy)
+{
+    if (policy != LENGTH_TRUNCATE_LEFT || prompt_token_count == 0) return prompt_token_count;
+    uint32_t cut_count = encoding->text_token_count - encoding->count;
+    return prompt_token_count > cut_count + 1 ? prompt_token_count - cut_count : 1;
+}
