@@ -11,13 +11,19 @@
 /* Files of a checkpoint. The largest tokenizer.json in use (XLM-R's) is 17 MB; a config is a few KB. */
 #define JSON_BYTES_MAX (64 * MIB)
 #define JSON_DEPTH_MAX 64
-/* A node takes 80 bytes, so at most 320 MB. The largest tokenizer.json known to us (256k pieces, 515k merges) has 1.8 million. */
+/* A node takes 80 bytes, so at most 320 MB. The largest tokenizer.json known to us has 1.8 million (256k pieces and 515k
+ * merges of two). */
 #define JSON_VALUE_COUNT_MAX 4194304
-/* The safetensors format itself allows 100 MB of header; 70 B-parameter shards need less than 1 MB. */
-#define SAFETENSORS_HEADER_BYTES_MAX (100 * MIB)
+/* The safetensors library allows 100 MB of header; the shards of 70 B parameters need less than 1 MB. */
+#define SAFETENSORS_HEADER_BYTES_MAX JSON_BYTES_MAX
 #define SAFETENSORS_TENSOR_COUNT_MAX 65536
 #define SAFETENSORS_FILE_BYTES_MAX (64 * GIB)
 #define SHARD_COUNT_MAX 1024
+/* Instruction-tuned embedders come with a few dozen prompts. */
+#define PROMPT_COUNT_MAX 1024
+#define PROMPT_BYTES_MAX (1 * MIB)
+/* A folder of a module within a checkpoint, such as "1_Pooling". */
+#define MODULE_PATH_BYTES_MAX 256
 #define PATH_BYTES_MAX 4096
 
 /* Sizes of a model that we accept: larger than any published encoder, small enough that no product overflows. */
@@ -27,6 +33,7 @@
 #define MODEL_INTERMEDIATE_SIZE_MAX 131072
 #define MODEL_VOCABULARY_SIZE_MAX 4194304
 #define MODEL_POSITION_COUNT_MAX 1048576
+#define MODEL_TYPE_COUNT_MAX 1024
 #define MODEL_LABEL_COUNT_MAX 65536
 
 /* One text. Offsets are 32 bit; 16 MiB of text is 4 million tokens, far beyond any model. */

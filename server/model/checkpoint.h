@@ -1,30 +1,16 @@
 /* A checkpoint directory as Hugging Face ships it: configuration proved, tensors mapped, nothing copied. */
 #pragma once
 
-#include "base/file.h"
+#include "base/sha256.h"
 #include "model/config.h"
-
-#include <stddef.h>
+#include "model/tensor.h"
 
 typedef struct Checkpoint Checkpoint; /* immutable once open: any thread may read it */
 
-typedef enum TensorType { TENSOR_F32, TENSOR_F16, TENSOR_BF16 } TensorType;
-
-enum { TENSOR_RANK_MAX = 4 };
-
-/* A tensor in the mapped file: row-major, little endian, aligned to its type only if the file is. */
-typedef struct Tensor {
-    TensorType type;
-    uint32_t rank;
-    uint64_t shape[TENSOR_RANK_MAX];
-    uint64_t element_count; /* the product of the shape */
-    const void *data;       /* lives as long as the checkpoint */
-} Tensor;
-
 /* Opens `directory`: config.json, sentence-transformers' files, model.safetensors or the shards of
- * model.safetensors.index.json. On success the caller owns *out_checkpoint (checkpoint_close); on failure it is untouched
- * and out_error names the file, the field or tensor, what was expected and what was found. Blocks on the disk.
- * Fails with NOT_FOUND, IO, CORRUPT, UNSUPPORTED, RESOURCE_EXHAUSTED, NO_MEMORY. */
+ * model.safetensors.index.json. On success the caller owns *out_checkpoint (checkpoint_close); on failure it is
+ * untouched and out_error names the file, the field or tensor, what was expected and what was found. Blocks on the
+ * disk. Fails with NOT_FOUND, IO, CORRUPT, UNSUPPORTED, RESOURCE_EXHAUSTED, NO_MEMORY. */
 CHECKED Status checkpoint_open(const char *directory, Checkpoint **out_checkpoint, Error *out_error);
 void checkpoint_close(Checkpoint *checkpoint); /* NULL is a no-op; accepts a half-open checkpoint */
 
@@ -33,16 +19,15 @@ const ModelConfig *checkpoint_config(const Checkpoint *checkpoint);
 const SentenceConfig *checkpoint_sentence_config(const Checkpoint *checkpoint);
 
 /* Finds `name`, with or without the architecture's base prefix, and proves its shape: `rank` sizes at `shape`.
- * Fails with NOT_FOUND (naming tensor and file) and CORRUPT (naming tensor, file, expected and found shape or type). */
-CHECKED Status checkpoint_tensor(const Checkpoint *checkpoint, const char *name, uint32_t rank, const uint64_t *shape,
-                                 Tensor *out_tensor, Error *out_error);
+ * Fails with NOT_FOUND (naming tensor and file) and CORRUPT (naming tensor, file, expected and found shape or
+ * type). */
+CHECKED Status checkpoint_tensor(const Checkpoint *checkpoint, const char *name, uint32_t rank,
+                                 const uint64_t *shape, Tensor *out_tensor, Error *out_error);
 
-/* Reads element `index` on as `count` floats, converting f16 and bf16. */
-void tensor_read(const Tensor *tensor, uint64_t index, uint64_t count, float *out_values);
-
-/* Says that a tensor has been laid out elsewhere: its mapped pages leave the resident set. */
+/* Says that a tensor has been laid out elsewhere: its mapped pages leave the resident set. It may still be read.
+ */
 void checkpoint_release(const Checkpoint *checkpoint, const Tensor *tensor);
 
-/* SHA-256 over the safetensors files in the order of their names, in hexadecimal. Reads all weights: seconds for a large
- * model, so call it away from the loop. Fails with NO_MEMORY, INTERNAL. */
-CHECKED Status checkpoint_hash(const Checkpoint *checkpoint, char out_hex[65], Error *out_error);
+/* SHA-256 over the safetensors files in the order of their names, in hexadecimal. Reads all weights: seconds for a
+ * large model, so call it away from the loop. Fails with NO_MEMORY, INTERNAL. */
+CHECKED Status checkpoint_hash(const Checkpoint *checkpoint, char out_hex[SHA256_HEX_BYTES], Error *out_error);

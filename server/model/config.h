@@ -1,6 +1,7 @@
 /* What config.json and sentence-transformers' files say, proved and in one place. */
 #pragma once
 
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -37,14 +38,25 @@ typedef struct Prompt {
 } Prompt;
 
 /* modules.json, 1_Pooling/config.json, sentence_bert_config.json, config_sentence_transformers.json. A checkpoint
- * without them is pooled by mean and normalized, as TEI does for unknown ones would surprise: see ARCHITECTURE.md. */
+ * without modules.json is pooled by mean, not normalized, and its other files of that kind are not read: that is
+ * how sentence-transformers opens it. */
 typedef struct SentenceConfig {
     Pooling pooling;
     bool normalize;           /* the checkpoint has a Normalize module */
     bool include_prompt;      /* whether pooling counts the prompt's tokens */
     bool lower_case;          /* do_lower_case of sentence_bert_config.json */
-    uint32_t token_count_max; /* max_seq_length, else the model's own limit */
+    uint32_t token_count_max; /* max_seq_length, else the tokenizer's model_max_length; at most position_count */
     uint32_t prompt_count;
-    const Prompt *prompts;    /* owned by the checkpoint */
+    const Prompt *prompts;        /* owned by the checkpoint; names are unique */
     const Prompt *default_prompt; /* NULL: none */
 } SentenceConfig;
+
+/* The name of `architecture` as config.json's model_type spells it. */
+const char *architecture_model_type(Architecture architecture);
+/* What a task checkpoint puts before the tensor names of the base model. */
+const char *architecture_prefix(Architecture architecture);
+
+/* Reads config.json, already parsed into `root`; `path` is for messages. Fails with CORRUPT (a field is absent or
+ * of another type), UNSUPPORTED (model_type, position_embedding_type, hidden_act or a size that is not served);
+ * the message names file, field and value. *out_config is untouched on failure. */
+CHECKED Status config_read(const char *path, const JsonValue *root, ModelConfig *out_config, Error *out_error);
