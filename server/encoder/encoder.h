@@ -28,9 +28,9 @@ typedef struct EncoderSequence {
     uint32_t token_count; /* 1 .. position count */
 } EncoderSequence;
 
-/* Runs the model over `count` sequences whose tokens together fit the workspace. Returns the last hidden state, one row of
- * hidden_size floats a token, in the order of the sequences; it lives in the workspace until its next use. A sequence's
- * rows are the same bits whatever its neighbours. Cannot fail. */
+/* Runs the model over `count` sequences whose tokens together fit the workspace. Returns the last hidden state,
+ * one row of hidden_size floats a token, in the order of the sequences; it lives in the workspace until its next
+ * use. A sequence's rows are the same bits whatever its neighbours. Cannot fail. */
 const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace, const EncoderSequence *sequences,
                              uint32_t count);
 

@@ -1,0 +1,178 @@
+/* The forward pass. All steps but attention work on rows by themselves, so they run over the packed rows as one
+ * matrix; attention runs a sequence at a time. T tokens, H hidden, I intermediate:
+ *
+ *     hidden      = norm(word[id] + type[type_id] + position[t])      [T][H]
+ *     per layer:
+ *         projections = hidden * (query, key, value) + bias           [T][3 H]
+ *         attention replaces each query                               [T][H], at a stride of 3 H
+ *         per block of rows, small enough for the cache:
+ *             hidden       = norm(queries * attention_output + bias + hidden)
+ *             intermediate = activation(hidden * intermediate + bias) [BLOCK][I]
+ *             hidden       = norm(intermediate * output + bias + hidden) */
+#include "encoder/encoder.h"
+
+#include "attention/dense.h"
+#include "encoder/weights.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    ALIGNMENT = 16, /* floats: a cache line */
+    BLOCK_ROWS = 72,
+};
+
+struct EncoderWorkspace {
+    uint32_t token_capacity;
+    float *hidden;       /* [token_capacity][H] */
+    float *projections;  /* [token_capacity][3 H] */
+    float *intermediate; /* [BLOCK_ROWS][I] */
+    float *attention;    /* attention_scratch_size */
+    float *floats;       /* what the pointers above point into */
+};
+
+/* Floats of the workspace's parts, each in whole cache lines. */
+typedef struct WorkspaceSizes {
+    size_t hidden, projections, intermediate, attention;
+} WorkspaceSizes;
+
+static size_t encoder_round_up(size_t count)
+{
+    return (count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static WorkspaceSizes encoder_workspace_sizes(const Encoder *encoder, uint32_t token_capacity)
+{
+    size_t hidden = (size_t)token_capacity * encoder->config.hidden_size;
+    return (WorkspaceSizes){
+        .hidden = encoder_round_up(hidden),
+        .projections = encoder_round_up(3 * hidden),
+        .intermediate = encoder_round_up((size_t)BLOCK_ROWS * encoder->config.intermediate_size),
+        .attention = encoder_round_up(attention_scratch_size(encoder->kernels, &encoder->plan)),
+    };
+}
+
+uint64_t encoder_workspace_bytes(const Encoder *encoder, uint32_t token_capacity)
+{
+    WorkspaceSizes sizes = encoder_workspace_sizes(encoder, token_capacity);
+    return (sizes.hidden + sizes.projections + sizes.intermediate + sizes.attention) * sizeof(float) +
+           sizeof(EncoderWorkspace);
+}
+
+CHECKED Status encoder_workspace_open(const Encoder *encoder, uint32_t token_capacity,
+                                      EncoderWorkspace **out_workspace, Error *out_error)
+{
+    WorkspaceSizes sizes = encoder_workspace_sizes(encoder, token_capacity);
+    EncoderWorkspace *workspace = calloc(1, sizeof *workspace);
+    if (!workspace) goto fail;
+    workspace->token_capacity = token_capacity;
+    workspace->floats =
+        aligned_alloc(ALIGNMENT * sizeof(float),
+                      (sizes.hidden + sizes.projections + sizes.intermediate + sizes.attention) * sizeof(float));
+    if (!workspace->floats) goto fail;
+    workspace->hidden = workspace->floats;
+    workspace->projections = workspace->hidden + sizes.hidden;
+    workspace->intermediate = workspace->projections + sizes.projections;
+    workspace->attention = workspace->intermediate + sizes.intermediate;
+    *out_workspace = workspace;
+    return STATUS_OK;
+fail:
+    encoder_workspace_close(workspace);
+    return error_set(out_error, STATUS_NO_MEMORY, "No memory for a workspace of %u tokens", token_capacity);
+}
+
+void encoder_workspace_close(EncoderWorkspace *workspace)
+{
+    if (!workspace) return;
+    free(workspace->floats);
+    free(workspace);
+}
+
+static void encoder_normalize(const Encoder *encoder, const EncoderNorm *norm, float *rows, uint32_t row_count)
+{
+    encoder->kernels->layer_norm(rows, row_count, encoder->config.hidden_size, norm->gain, norm->shift,
+                                 encoder->config.layer_norm_epsilon);
+}
+
+/* Writes the embeddings of one sequence to rows[token_count][H]. */
+static void encoder_embed(const Encoder *encoder, const EncoderSequence *sequence, float *rows)
+{
+    size_t size = encoder->config.hidden_size;
+    for (uint32_t token = 0; token < sequence->token_count; token++) {
+        float *row = rows + token * size;
+        const float *type = encoder->type_embeddings + sequence->type_ids[token] * size;
+        const float *position = encoder->position_embeddings + token * size;
+        tensor_read(&encoder->word_embeddings, sequence->ids[token] * (uint64_t)size, size, row);
+        for (size_t i = 0; i < size; i++) row[i] = row[i] + type[i] + position[i];
+    }
+    encoder_normalize(encoder, &encoder->embedding_norm, rows, sequence->token_count);
+}
+
+static void encoder_multiply(const Encoder *encoder, const EncoderLinear *linear, const float *a, size_t a_stride,
+                             uint32_t rows, float *c, const float *residual, GemmActivation activation)
+{
+    size_t columns = linear->weights.columns;
+    gemm_multiply(
+        encoder->kernels, &linear->weights, a, a_stride, rows, c, columns,
+        &(GemmEpilogue){
+            .bias = linear->bias, .residual = residual, .residual_stride = columns, .activation = activation});
+}
+
+/* Everything of a layer that follows attention, on `count` rows: queries[count][3 H], hidden[count][H]. */
+static void encoder_layer_block(const Encoder *encoder, const EncoderLayer *layer, const float *queries,
+                                float *intermediate, float *hidden, uint32_t count)
+{
+    size_t size = encoder->config.hidden_size;
+    encoder_multiply(encoder, &layer->attention_output, queries, 3 * size, count, hidden, hidden, GEMM_NONE);
+    encoder_normalize(encoder, &layer->attention_norm, hidden, count);
+    encoder_multiply(encoder, &layer->intermediate, hidden, size, count, intermediate, NULL, encoder->activation);
+    encoder_multiply(encoder, &layer->output, intermediate, encoder->config.intermediate_size, count, hidden,
+                     hidden, GEMM_NONE);
+    encoder_normalize(encoder, &layer->output_norm, hidden, count);
+}
+
+static void encoder_layer(const Encoder *encoder, const EncoderLayer *layer, EncoderWorkspace *workspace,
+                          const EncoderSequence *sequences, uint32_t count, uint32_t token_count)
+{
+    size_t size = encoder->config.hidden_size;
+    encoder_multiply(encoder, &layer->projections, workspace->hidden, size, token_count, workspace->projections,
+                     NULL, GEMM_NONE);
+    float *rows = workspace->projections;
+    for (uint32_t i = 0; i < count; i++) {
+        attention_dense(
+            encoder->kernels, &encoder->plan,
+            &(AttentionRows){.rows = rows, .stride = 3 * size, .token_count = sequences[i].token_count},
+            workspace->attention);
+        rows += sequences[i].token_count * 3 * size;
+    }
+    for (uint32_t row = 0; row < token_count; row += BLOCK_ROWS) {
+        uint32_t block = token_count - row < BLOCK_ROWS ? token_count - row : BLOCK_ROWS;
+        encoder_layer_block(encoder, layer, workspace->projections + row * 3 * size, workspace->intermediate,
+                            workspace->hidden + row * size, block);
+    }
+}
+
+const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace, const EncoderSequence *sequences,
+                             uint32_t count)
+{
+    uint32_t token_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        assert(sequences[i].token_count <= workspace->token_capacity - token_count);
+        assert(sequences[i].token_count <= encoder->config.position_count);
+        encoder_embed(encoder, &sequences[i],
+                      workspace->hidden + (size_t)token_count * encoder->config.hidden_size);
+        token_count += sequences[i].token_count;
+    }
+    for (uint32_t i = 0; i < encoder->config.layer_count; i++)
+        encoder_layer(encoder, &encoder->layers[i], workspace, sequences, count, token_count);
+    return workspace->hidden;
+}
+
+uint64_t encoder_work(const Encoder *encoder, uint32_t token_count)
+{
+    uint64_t tokens = token_count;
+    uint64_t hidden = encoder->config.hidden_size;
+    uint64_t products = 2 * tokens * (4 * hidden * hidden + 2 * hidden * encoder->config.intermediate_size);
+    uint64_t attention = 4 * tokens * tokens * hidden;
+    return encoder->config.layer_count * (products + attention);
+}

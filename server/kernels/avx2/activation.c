@@ -1,0 +1,3 @@
+#include "kernels/avx2/vector.h"
+
+#include "kernels/vector/activation.inc"

@@ -1,0 +1,3 @@
+#include "kernels/avx512/vector.h"
+
+#include "kernels/vector/rows.inc"

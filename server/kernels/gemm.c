@@ -1,0 +1,108 @@
+/* Products over packed panels, or by OpenBLAS over the rows as they are. */
+#include "kernels/gemm.h"
+
+#include "kernels/openblas.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    STORAGE_ALIGNMENT = 16,   /* floats: a cache line */
+    BLOCK_BYTES = 256 * 1024, /* rows of `a` that stay in the second-level cache beside a panel */
+    BLOCK_ROWS_MIN = 36,
+};
+
+static size_t gemm_round_up(size_t count, size_t multiple)
+{
+    return (count + multiple - 1) / multiple * multiple;
+}
+
+size_t gemm_weights_size(const Kernels *kernels, uint32_t columns, uint32_t depth)
+{
+    size_t stored = kernels->backend == GEMM_PACKED ? gemm_round_up(columns, kernels->lanes) : columns;
+    return gemm_round_up(stored * depth, STORAGE_ALIGNMENT);
+}
+
+size_t gemm_scratch_size(const Kernels *kernels, uint32_t depth)
+{
+    return (size_t)kernels->panel_columns * depth;
+}
+
+static uint32_t gemm_panel_width(const Kernels *kernels, uint32_t columns, uint32_t first)
+{
+    uint32_t left = columns - first;
+    return left < kernels->panel_columns ? left : kernels->panel_columns;
+}
+
+GemmWeights gemm_weights_read(const Kernels *kernels, uint32_t columns, uint32_t depth, GemmRowReader read,
+                              const void *context, float *scratch, float *storage)
+{
+    for (uint32_t first = 0; first < columns; first += kernels->panel_columns) {
+        uint32_t width = gemm_panel_width(kernels, columns, first);
+        float *target = storage + (size_t)first * depth;
+        float *rows = kernels->backend == GEMM_PACKED ? scratch : target;
+        for (uint32_t column = 0; column < width; column++)
+            read(context, first + column, rows + (size_t)column * depth);
+        if (kernels->backend == GEMM_PACKED) kernels->gemm_pack(rows, depth, width, depth, target);
+    }
+    return (GemmWeights){.storage = storage, .columns = columns, .depth = depth};
+}
+
+static void gemm_multiply_packed(const Kernels *kernels, const GemmWeights *weights, const float *a,
+                                 size_t a_stride, uint32_t rows, float *c, size_t c_stride,
+                                 const GemmEpilogue *epilogue)
+{
+    for (uint32_t first = 0; first < weights->columns; first += kernels->panel_columns)
+        kernels->gemm_tile(&(GemmTile){
+            .a = a,
+            .a_stride = a_stride,
+            .panel = weights->storage + (size_t)first * weights->depth,
+            .c = c + first,
+            .c_stride = c_stride,
+            .rows = rows,
+            .columns = gemm_panel_width(kernels, weights->columns, first),
+            .depth = weights->depth,
+            .bias = epilogue->bias ? epilogue->bias + first : NULL,
+            .residual = epilogue->residual ? epilogue->residual + first : NULL,
+            .residual_stride = epilogue->residual_stride,
+            .activation = epilogue->activation,
+        });
+}
+
+/* OpenBLAS adds to what is there, so the residual goes in first; bias and activation take one more pass. */
+static void gemm_multiply_openblas(const Kernels *kernels, const GemmWeights *weights, const float *a,
+                                   size_t a_stride, uint32_t rows, float *c, size_t c_stride,
+                                   const GemmEpilogue *epilogue)
+{
+    uint32_t columns = weights->columns;
+    if (epilogue->residual && epilogue->residual != c)
+        for (uint32_t row = 0; row < rows; row++)
+            memcpy(c + row * c_stride, epilogue->residual + row * epilogue->residual_stride, columns * sizeof *c);
+    openblas_multiply(a, a_stride, weights->storage, c, c_stride, rows, columns, weights->depth,
+                      epilogue->residual ? 1.0f : 0.0f);
+    for (uint32_t row = 0; row < rows; row++) {
+        float *values = c + row * c_stride;
+        for (uint32_t column = 0; epilogue->bias && column < columns; column++)
+            values[column] += epilogue->bias[column];
+        kernels->activate(epilogue->activation, values, columns);
+    }
+}
+
+void gemm_multiply(const Kernels *kernels, const GemmWeights *weights, const float *a, size_t a_stride,
+                   uint32_t rows, float *c, size_t c_stride, const GemmEpilogue *epilogue)
+{
+    assert(!epilogue->residual || epilogue->residual != c || epilogue->residual_stride == c_stride);
+    if (kernels->backend == GEMM_OPENBLAS) {
+        gemm_multiply_openblas(kernels, weights, a, a_stride, rows, c, c_stride, epilogue);
+        return;
+    }
+    size_t block = BLOCK_BYTES / sizeof *a / weights->depth;
+    if (block < BLOCK_ROWS_MIN) block = BLOCK_ROWS_MIN;
+    for (size_t row = 0; row < rows; row += block) {
+        GemmEpilogue part = *epilogue;
+        if (part.residual) part.residual += row * part.residual_stride;
+        uint32_t count = rows - row < block ? (uint32_t)(rows - row) : (uint32_t)block;
+        gemm_multiply_packed(kernels, weights, a + row * a_stride, a_stride, count, c + row * c_stride, c_stride,
+                             &part);
+    }
+}

@@ -1,0 +1,31 @@
+/* Activations as their papers and torch define them. */
+#include "kernels/variant.h"
+
+#include <math.h>
+
+static const float SQRT_HALF = 0.70710678118654752440f;
+static const float TANH_SCALE = 0.79788456080286535588f; /* sqrt(2 / pi) */
+static const float TANH_CUBIC = 0.044715f;
+
+void kernels_activate_reference(GemmActivation activation, float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        float x = values[i];
+        switch (activation) {
+        case GEMM_NONE:
+            return;
+        case GEMM_GELU:
+            values[i] = 0.5f * x * (1.0f + erff(x * SQRT_HALF));
+            break;
+        case GEMM_GELU_TANH:
+            values[i] = 0.5f * x * (1.0f + tanhf(TANH_SCALE * (x + TANH_CUBIC * x * x * x)));
+            break;
+        case GEMM_RELU:
+            values[i] = x < 0.0f ? 0.0f : x;
+            break;
+        case GEMM_SILU:
+            values[i] = x / (1.0f + expf(-x));
+            break;
+        }
+    }
+}
