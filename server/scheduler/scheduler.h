@@ -1,5 +1,15 @@
-/* The bounded queue between the loop and the workers, and the workers themselves. Knows costs, deadlines and flows;
- * knows nothing of models or gRPC. */
+/* The bounded queue between the loop and the workers, and the workers themselves. Knows costs, deadlines and
+ * flows; knows nothing of models or gRPC.
+ *
+ * Promises (proofs in queue.h and policy.h, checked by tests/simulation):
+ *   once        each submitted job is handed to `run` or to `drop`, exactly one of them, exactly once
+ *   order       jobs of one flow start in the order of their submission
+ *   fairness    flows that wait at the same time get the same work done, up to a few jobs
+ *   starvation  the work started before a job is bounded, whatever others send: by N (A + 4 S + 3 w), with N flows
+ * known, A the work before it in its own flow, S = batch_work_max, w the largest job idleness    no worker is idle
+ * while a job waits, except for wait_max_ns (policy.h says when that pays) no waste    a job that is cancelled or
+ * expired when its batch forms is dropped, not run bounds      queue_jobs_max, queue_tokens_max; after
+ * scheduler_open nothing is allocated */
 #pragma once
 
 #include "base/clock.h"
@@ -10,56 +20,69 @@
 
 typedef struct Scheduler Scheduler;
 
-/* One unit of work, embedded in its owner's memory. Filled by the owner before scheduler_submit; the scheduler's until it
- * is handed to `run` or `drop`, exactly one of the two, exactly once. */
+/* Limits of the limits: 1,024 workers are more than any board has cores; the table of 2^20 jobs takes 128 MiB; a
+ * job of 2^52 operations runs for an hour at 1 TFLOP/s. */
+#define SCHEDULER_WORKER_COUNT_LIMIT 1024u
+#define SCHEDULER_QUEUE_JOBS_LIMIT (1u << 20)
+#define SCHEDULER_JOB_WORK_LIMIT ((uint64_t)1 << 52)
+
+/* One unit of work, embedded in its owner's memory. Filled by the owner before scheduler_submit; the scheduler's
+ * until it is handed to `run` or `drop`, exactly one of the two, exactly once. */
 typedef struct SchedulerJob {
-    struct SchedulerJob *next;  /* the scheduler's */
-    const void *batch_key;      /* jobs of one batch share it (the model); NULL: a task that runs alone */
-    uint64_t flow;              /* who sent it (the connection): flows share the workers fairly */
-    uint32_t token_count;       /* 0 for a task */
-    uint64_t work;              /* floating-point operations, or their like */
-    uint64_t deadline_ns;       /* on the scheduler's clock; 0: none */
-    const atomic_bool *cancelled; /* read when the batch forms; NULL: cannot be cancelled. Lives as long as the job */
-    uint64_t submitted_ns;      /* written by scheduler_submit */
+    struct SchedulerJob *next; /* the scheduler's */
+    const void *batch_key;     /* jobs of one batch share it (the model); NULL: a task that runs alone */
+    uint64_t flow;             /* who sent it (the connection): flows share the workers fairly */
+    uint32_t token_count;      /* 0 for a task */
+    uint64_t work;             /* floating-point operations, or their like */
+    uint64_t deadline_ns;      /* on the scheduler's clock; 0: none */
+    const atomic_bool
+        *cancelled;        /* read when the batch forms; NULL: cannot be cancelled. Lives as long as the job */
+    uint64_t submitted_ns; /* written by scheduler_submit */
+    Status drop_reason;    /* the scheduler's */
 } SchedulerJob;
 
-/* Called on worker threads, without locks. */
+/* Called without locks. Both may submit further jobs; neither may call scheduler_stop or scheduler_close. */
 typedef struct SchedulerCallbacks {
     void *context;
-    /* Compute `count` >= 1 jobs of one batch_key. `worker` < worker_count names the workspace. */
+    /* Compute `count` >= 1 jobs of one batch_key, oldest of their flow first. A worker's thread; `worker` <
+     * worker_count names the workspace. The array is the scheduler's, each job the owner's again. */
     void (*run)(void *context, uint32_t worker, SchedulerJob *const *jobs, uint32_t count);
-    /* A job that will not run: CANCELLED, DEADLINE_EXCEEDED, or UNAVAILABLE (scheduler_close). */
+    /* A job that will not run: CANCELLED, DEADLINE_EXCEEDED, or UNAVAILABLE (scheduler_stop). A worker's thread,
+     * or that of scheduler_submit (for jobs queued before, never for its own) or of scheduler_stop. */
     void (*drop)(void *context, SchedulerJob *job, Status reason);
 } SchedulerCallbacks;
 
 typedef struct SchedulerOptions {
-    uint32_t worker_count;         /* 1 .. 1024; 0 only in the simulation, which steps by itself */
-    uint32_t queue_jobs_max;       /* waiting, not running */
-    uint64_t queue_tokens_max;
-    uint32_t batch_tokens_max;     /* no batch has more, and no job may */
-    uint32_t batch_jobs_max;
-    uint64_t batch_work_max;       /* a batch stops growing here; one job alone may pass it */
-    uint64_t wait_max_ns;          /* the longest a batch is held back for company; 0: never */
-    const Clock *clock;
+    uint32_t worker_count;     /* 1 .. SCHEDULER_WORKER_COUNT_LIMIT */
+    uint32_t queue_jobs_max;   /* waiting, not running; 1 .. SCHEDULER_QUEUE_JOBS_LIMIT */
+    uint64_t queue_tokens_max; /* at least batch_tokens_max */
+    uint32_t batch_tokens_max; /* no batch has more, and no job may */
+    uint32_t batch_jobs_max;   /* 1 .. queue_jobs_max */
+    uint64_t batch_work_max;   /* a batch stops growing here; one job alone may pass it */
+    uint64_t wait_max_ns;      /* the longest a batch is held back for company; 0: never */
+    const Clock *clock;        /* outlives the scheduler */
 } SchedulerOptions;
 
-/* Starts the workers. On success the caller owns *out_scheduler (scheduler_close). Fails with INVALID_ARGUMENT, NO_MEMORY,
- * RESOURCE_EXHAUSTED (no thread). */
+/* Starts the workers. On success the caller owns *out_scheduler (scheduler_close). Fails with INVALID_ARGUMENT (an
+ * option out of its range), NO_MEMORY, RESOURCE_EXHAUSTED (no thread). */
 CHECKED Status scheduler_open(const SchedulerOptions *options, const SchedulerCallbacks *callbacks,
                               Scheduler **out_scheduler, Error *out_error);
 
-/* Queues all `count` jobs or none. Any thread. Fails with RESOURCE_EXHAUSTED (the queue; retry_after_ns is the estimated
- * time until there is room), INVALID_ARGUMENT (a job larger than batch_tokens_max), UNAVAILABLE (draining);
- * a job whose deadline has passed is accepted and then dropped. */
+/* Queues all `count` >= 1 jobs or none. Any thread, without a lock that the callbacks take: `drop` may be called
+ * from here, and the jobs may have run before it returns. Fails with RESOURCE_EXHAUSTED  the queue is full;
+ * retry_after_ns is the estimated time until there is room, 1 ms to 10 s INVALID_ARGUMENT    never fits: more jobs
+ * or tokens than the empty queue takes, a job larger than batch_tokens_max or SCHEDULER_JOB_WORK_LIMIT UNAVAILABLE
+ * draining A job whose deadline has passed is accepted and then dropped. */
 CHECKED Status scheduler_submit(Scheduler *scheduler, SchedulerJob *const *jobs, uint32_t count, Error *out_error);
 
 typedef struct SchedulerGauge {
     uint64_t queued_jobs;
     uint64_t queued_tokens;
     uint32_t busy_workers;
-    uint64_t run_jobs;    /* since start */
+    uint64_t run_jobs; /* since start */
     uint64_t run_batches;
     uint64_t dropped_jobs;
+    uint64_t refused_jobs; /* RESOURCE_EXHAUSTED */
 } SchedulerGauge;
 
 /* A consistent snapshot. Any thread. */
@@ -67,6 +90,10 @@ SchedulerGauge scheduler_gauge(Scheduler *scheduler);
 
 /* Refuses new jobs from now on; queued ones still run. Any thread. */
 void scheduler_drain(Scheduler *scheduler);
-/* Drains, drops what is still queued with UNAVAILABLE, waits for running batches and joins the workers. NULL is a
- * no-op. Not from a callback. */
+/* Drains, drops what is still queued with UNAVAILABLE, waits for running batches and joins the workers. Other
+ * threads may still submit, and get UNAVAILABLE. Not from a callback; the second call is a no-op, but not at the
+ * same time. */
+void scheduler_stop(Scheduler *scheduler);
+/* Stops and frees; no other call on this scheduler may be under way or follow. NULL is a no-op. Not from a
+ * callback. */
 void scheduler_close(Scheduler *scheduler);

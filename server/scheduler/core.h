@@ -1,0 +1,47 @@
+/* The scheduler without threads and locks: what happens at each event, as functions of the state and the clock.
+ * The threads (scheduler.c) and the simulation (tests/simulation) drive the same code. */
+#pragma once
+
+#include "scheduler/policy.h"
+#include "scheduler/queue.h"
+
+/* One thread at a time. */
+typedef struct Core {
+    SchedulerOptions options;
+    Queue queue;
+    PolicyRates rates;
+    SchedulerGauge gauge; /* counters only; core_gauge adds the rest */
+    uint32_t busy_count;
+    bool draining;
+    uint64_t purged_ns; /* when the queue was last purged */
+} Core;
+
+/* Fails as scheduler_open, without threads. On failure `core` needs no closing. */
+CHECKED Status core_open(Core *core, const SchedulerOptions *options, Error *out_error);
+void core_close(Core *core); /* a zeroed core is a no-op */
+
+/* As scheduler_submit; jobs found dead are put in front of *out_dropped, linked by `next`, their drop_reason set:
+ * the caller hands them to `drop`, whatever is returned. */
+CHECKED Status core_submit(Core *core, SchedulerJob *const *jobs, uint32_t count, SchedulerJob **out_dropped,
+                           Error *out_error);
+
+/* What one worker runs at a time. `jobs` ([batch_jobs_max]) is its owner's. */
+typedef struct CoreBatch {
+    SchedulerJob **jobs;
+    PolicyBatch sum;
+    uint64_t charge;
+    uint64_t started_ns;
+} CoreBatch;
+
+/* Forms a batch for an idle worker; true when there is one, which then ends with core_finish. Else
+ * *out_wait_until_ns says when to try again; 0: after the next event. Dropped jobs as in core_submit. */
+bool core_begin(Core *core, CoreBatch *batch, uint64_t *out_wait_until_ns, SchedulerJob **out_dropped);
+void core_finish(Core *core, const CoreBatch *batch);
+
+/* How many idle workers have something to do, at most. */
+uint32_t core_wanted_workers(const Core *core);
+
+/* Empties the queue: every job is put in front of *out_dropped with reason UNAVAILABLE. */
+void core_clear(Core *core, SchedulerJob **out_dropped);
+
+SchedulerGauge core_gauge(const Core *core);

@@ -1,0 +1,171 @@
+#include "scheduler/scheduler.h"
+
+#include "scheduler/core.h"
+#include "scheduler/workers.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct Scheduler {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* on CLOCK_MONOTONIC: the queue, or stopping */
+    bool lock_ready;
+    bool stopping; /* guarded by lock */
+    Core core;     /* guarded by lock, but for the options, which never change */
+    SchedulerCallbacks callbacks;
+    SchedulerJob **batch_jobs; /* [worker_count][batch_jobs_max]; each row its worker's */
+    Workers workers;           /* of the thread that opens and stops */
+};
+
+static void scheduler_worker(void *context, uint32_t worker);
+
+static Status scheduler_open_lock(Scheduler *scheduler, Error *out_error)
+{
+    pthread_condattr_t attributes;
+    int failed = pthread_condattr_init(&attributes);
+    if (failed) goto fail;
+    failed = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (!failed) failed = pthread_cond_init(&scheduler->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (failed) goto fail;
+    failed = pthread_mutex_init(&scheduler->lock, NULL);
+    if (failed) {
+        pthread_cond_destroy(&scheduler->changed);
+        goto fail;
+    }
+    scheduler->lock_ready = true;
+    return STATUS_OK;
+fail:
+    return error_set(out_error, STATUS_NO_MEMORY, "no lock for the scheduler: %s", strerror(failed));
+}
+
+Status scheduler_open(const SchedulerOptions *options, const SchedulerCallbacks *callbacks,
+                      Scheduler **out_scheduler, Error *out_error)
+{
+    assert(callbacks->run && callbacks->drop);
+    Scheduler *scheduler = calloc(1, sizeof *scheduler);
+    if (!scheduler) return error_set(out_error, STATUS_NO_MEMORY, "no memory for the scheduler");
+    scheduler->callbacks = *callbacks;
+    Status status = core_open(&scheduler->core, options, out_error);
+    if (status != STATUS_OK) goto fail;
+    scheduler->batch_jobs = calloc(options->worker_count, options->batch_jobs_max * sizeof(SchedulerJob *));
+    if (!scheduler->batch_jobs) {
+        status =
+            error_set(out_error, STATUS_NO_MEMORY, "no memory for batches of %u jobs", options->batch_jobs_max);
+        goto fail;
+    }
+    status = scheduler_open_lock(scheduler, out_error);
+    if (status != STATUS_OK) goto fail;
+    status = workers_start(&scheduler->workers, options->worker_count, scheduler_worker, scheduler, out_error);
+    if (status != STATUS_OK) goto fail;
+    *out_scheduler = scheduler;
+    return STATUS_OK;
+fail:
+    scheduler_close(scheduler);
+    return status;
+}
+
+/* Without the lock: `drop` may free the job, or submit another one. */
+static void scheduler_drop_all(const Scheduler *scheduler, SchedulerJob *dropped)
+{
+    while (dropped) {
+        SchedulerJob *job = dropped;
+        dropped = job->next;
+        scheduler->callbacks.drop(scheduler->callbacks.context, job, job->drop_reason);
+    }
+}
+
+Status scheduler_submit(Scheduler *scheduler, SchedulerJob *const *jobs, uint32_t count, Error *out_error)
+{
+    SchedulerJob *dropped = NULL;
+    pthread_mutex_lock(&scheduler->lock);
+    Status status = core_submit(&scheduler->core, jobs, count, &dropped, out_error);
+    uint32_t wanted_count = status == STATUS_OK ? core_wanted_workers(&scheduler->core) : 0;
+    for (uint32_t i = 0; i < wanted_count; i++) pthread_cond_signal(&scheduler->changed);
+    pthread_mutex_unlock(&scheduler->lock);
+    scheduler_drop_all(scheduler, dropped);
+    return status;
+}
+
+SchedulerGauge scheduler_gauge(Scheduler *scheduler)
+{
+    pthread_mutex_lock(&scheduler->lock);
+    SchedulerGauge gauge = core_gauge(&scheduler->core);
+    pthread_mutex_unlock(&scheduler->lock);
+    return gauge;
+}
+
+void scheduler_drain(Scheduler *scheduler)
+{
+    pthread_mutex_lock(&scheduler->lock);
+    scheduler->core.draining = true;
+    pthread_cond_broadcast(&scheduler->changed); /* nobody is held back for company any more */
+    pthread_mutex_unlock(&scheduler->lock);
+}
+
+void scheduler_stop(Scheduler *scheduler)
+{
+    SchedulerJob *dropped = NULL;
+    pthread_mutex_lock(&scheduler->lock);
+    scheduler->core.draining = true;
+    scheduler->stopping = true;
+    core_clear(&scheduler->core, &dropped);
+    pthread_cond_broadcast(&scheduler->changed);
+    pthread_mutex_unlock(&scheduler->lock);
+    scheduler_drop_all(scheduler, dropped);
+    workers_join(&scheduler->workers);
+}
+
+void scheduler_close(Scheduler *scheduler)
+{
+    if (!scheduler) return;
+    if (scheduler->lock_ready) {
+        scheduler_stop(scheduler);
+        pthread_mutex_destroy(&scheduler->lock);
+        pthread_cond_destroy(&scheduler->changed);
+    }
+    core_close(&scheduler->core);
+    free(scheduler->batch_jobs);
+    free(scheduler);
+}
+
+/* Sleeps until something changes, or until `until_ns` on the scheduler's clock (0: without end). Holds the lock.
+ */
+static void scheduler_sleep(Scheduler *scheduler, uint64_t until_ns)
+{
+    if (until_ns == 0) {
+        pthread_cond_wait(&scheduler->changed, &scheduler->lock);
+        return;
+    }
+    uint64_t now_ns = clock_now_ns(scheduler->core.options.clock);
+    if (until_ns <= now_ns) return;
+    uint64_t wake_ns = clock_now_ns(&clock_monotonic) + (until_ns - now_ns);
+    struct timespec wake = {.tv_sec = (time_t)(wake_ns / NS_PER_S), .tv_nsec = (long)(wake_ns % NS_PER_S)};
+    pthread_cond_timedwait(&scheduler->changed, &scheduler->lock, &wake);
+}
+
+/* The whole life of one worker. */
+static void scheduler_worker(void *context, uint32_t worker)
+{
+    Scheduler *scheduler = context;
+    const SchedulerCallbacks *callbacks = &scheduler->callbacks;
+    CoreBatch batch = {.jobs = scheduler->batch_jobs + (size_t)worker * scheduler->core.options.batch_jobs_max};
+    pthread_mutex_lock(&scheduler->lock);
+    while (!scheduler->stopping) {
+        SchedulerJob *dropped = NULL;
+        uint64_t wait_until_ns;
+        bool formed = core_begin(&scheduler->core, &batch, &wait_until_ns, &dropped);
+        if (!formed && !dropped) {
+            scheduler_sleep(scheduler, wait_until_ns);
+            continue;
+        }
+        pthread_mutex_unlock(&scheduler->lock);
+        scheduler_drop_all(scheduler, dropped);
+        if (formed) callbacks->run(callbacks->context, worker, batch.jobs, batch.sum.job_count);
+        pthread_mutex_lock(&scheduler->lock);
+        if (formed) core_finish(&scheduler->core, &batch);
+    }
+    pthread_mutex_unlock(&scheduler->lock);
+}
