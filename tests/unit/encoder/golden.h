@@ -1,0 +1,97 @@
+/* The cases that tests/golden/make_encoder.py wrote beside each small checkpoint. */
+#pragma once
+
+#include "base/file.h"
+#include "encoder/encoder.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { GOLDEN_CASES_MAX = 16 };
+
+static const char *const golden_models[] = {
+    "one_head",         "three_heads_f16", "five_heads_bf16", "seven_heads_sharded", "head_of_64_sharded_f16",
+    "head_of_128_bf16", "head_of_15",
+};
+
+enum { GOLDEN_MODEL_COUNT = sizeof golden_models / sizeof *golden_models };
+
+typedef struct GoldenCase {
+    EncoderSequence sequence;
+    uint32_t row_count;
+    const uint32_t *rows; /* indices of the rows kept */
+    const float *hidden;  /* [row_count][hidden size] */
+} GoldenCase;
+
+typedef struct Golden {
+    Checkpoint *checkpoint;
+    char *bytes; /* what the cases point into */
+    uint32_t case_count;
+    uint32_t token_count; /* of all cases */
+    GoldenCase cases[GOLDEN_CASES_MAX];
+} Golden;
+
+static inline void golden_check(Status status, const Error *error)
+{
+    if (status) fail_msg("%s", error->message);
+}
+
+/* Takes `size` bytes, whole words, off the front of *next. */
+static inline const void *golden_take(const char **next, const char *end, size_t size)
+{
+    size = (size + 3) / 4 * 4;
+    assert_true((size_t)(end - *next) >= size);
+    const char *start = *next;
+    *next += size;
+    return start;
+}
+
+/* Opens tests/golden/encoder/<name>; fails the running test when it cannot. */
+static inline void golden_open(const char *name, Golden *out_golden)
+{
+    *out_golden = (Golden){0};
+    Error error;
+    char path[1024];
+    snprintf(path, sizeof path, "%s/golden/encoder/%s", TESTS_DATA, name);
+    golden_check(checkpoint_open(path, &out_golden->checkpoint, &error), &error);
+    size_t hidden_size = checkpoint_config(out_golden->checkpoint)->hidden_size;
+    size_t size;
+    strcat(path, "/cases.bin");
+    golden_check(file_read(path, 1 << 20, &out_golden->bytes, &size, &error), &error);
+    const char *next = out_golden->bytes;
+    const char *end = next + size;
+    out_golden->case_count = *(const uint32_t *)golden_take(&next, end, 4);
+    assert_in_range(out_golden->case_count, 1, GOLDEN_CASES_MAX);
+    for (uint32_t i = 0; i < out_golden->case_count; i++) {
+        GoldenCase *item = &out_golden->cases[i];
+        item->sequence.token_count = *(const uint32_t *)golden_take(&next, end, 4);
+        item->row_count = *(const uint32_t *)golden_take(&next, end, 4);
+        item->sequence.ids = golden_take(&next, end, item->sequence.token_count * sizeof(uint32_t));
+        item->sequence.type_ids = golden_take(&next, end, item->sequence.token_count);
+        item->rows = golden_take(&next, end, item->row_count * sizeof(uint32_t));
+        item->hidden = golden_take(&next, end, item->row_count * hidden_size * sizeof(float));
+        out_golden->token_count += item->sequence.token_count;
+    }
+    assert_ptr_equal(next, end);
+}
+
+static inline void golden_close(Golden *golden)
+{
+    checkpoint_close(golden->checkpoint);
+    free(golden->bytes);
+}
+
+/* Opens an encoder and a workspace for all cases together; fails the running test when it cannot. */
+static inline void golden_encoder_open(const Golden *golden, const Kernels *kernels, Encoder **out_encoder,
+                                       EncoderWorkspace **out_workspace)
+{
+    Error error;
+    golden_check(encoder_open(golden->checkpoint, kernels, out_encoder, &error), &error);
+    golden_check(encoder_workspace_open(*out_encoder, golden->token_count, out_workspace, &error), &error);
+}
