@@ -146,7 +146,7 @@ static Status prompt_measure(const Pipeline *pipeline, TextView prompt, uint32_t
     arena_init(&arena, PROBE_ARENA_BYTES);
     const EncodeOptions options = {.token_count_max = pipeline->token_count_max};
     Encoding encoding = {0};
-    Status status = tokenizer_encode(pipeline->tokenizer, prompt, NULL, &options, &arena, &encoding, out_error);
+    Status status = pipeline_encode(pipeline, prompt, NULL, &options, &arena, &encoding, out_error);
     if (!status) {
         *out_count = encoding.count;
         uint32_t last = encoding.count ? encoding.ids[encoding.count - 1] : 0;

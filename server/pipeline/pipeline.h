@@ -26,6 +26,12 @@ const Checkpoint *pipeline_checkpoint(const Pipeline *pipeline);
 uint32_t pipeline_token_count_max(const Pipeline *pipeline);
 uint32_t pipeline_vector_size(const Pipeline *pipeline);
 
+/* The tokens of a text alone: no prompt, no policy. As tokenizer_encode, and lower-cased where the checkpoint says
+ * so. */
+CHECKED Status pipeline_encode(const Pipeline *pipeline, TextView text, const TextView *pair,
+                               const EncodeOptions *options, Arena *arena, Encoding *out_encoding,
+                               Error *out_error);
+
 /* What becomes of a text beyond the limit. */
 typedef enum LengthPolicy { LENGTH_REFUSE, LENGTH_TRUNCATE_RIGHT, LENGTH_TRUNCATE_LEFT } LengthPolicy;
 

@@ -31,7 +31,7 @@ Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView 
         .token_count_max = pipeline->token_count_max,
         .side = options->length_policy == LENGTH_TRUNCATE_LEFT ? TRUNCATION_LEFT : TRUNCATION_RIGHT,
     };
-    status = tokenizer_encode(pipeline->tokenizer, text, pair, &encode, arena, &out_prepared->encoding, out_error);
+    status = pipeline_encode(pipeline, text, pair, &encode, arena, &out_prepared->encoding, out_error);
     if (status) return status;
     const Encoding *encoding = &out_prepared->encoding;
     if (options->length_policy == LENGTH_REFUSE) {
@@ -81,9 +81,8 @@ static Status prompt_find(const Pipeline *pipeline, TextView name, const Prompt 
                          "the model has no prompts: leave prompt_name empty and put the prompt into the text");
     }
     char names[ERROR_MESSAGE_BYTES / 2];
-    return error_set(out_error, STATUS_INVALID_ARGUMENT, "unknown prompt '%.*s': the model has %s",
-                     (int)(name.size < 64 ? name.size : 64), name.bytes,
-                     prompt_names(sentence, names, sizeof names));
+    return error_set(out_error, STATUS_INVALID_ARGUMENT, "unknown prompt '%.*s': the model has %s", (int)name.size,
+                     name.bytes, prompt_names(sentence, names, sizeof names));
 }
 
 static bool text_join(Arena *arena, TextView front, TextView back, TextView *out_text)

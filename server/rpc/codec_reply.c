@@ -11,6 +11,9 @@ typedef struct EmbedReply {
 static bool embedding_build(Arena *arena, const EmbedItem *item, uint32_t value_count, uint32_t row_size,
                             Headlight__V1__Embedding *out_embedding);
 
+/* Each allocation of the arena is rounded up to 16 bytes, and its chunks may be left half empty. */
+enum { ROUNDING_BYTES = 16, CHUNK_FACTOR = 2 };
+
 static ProtobufCBinaryData data_of(TextView text)
 {
     return (ProtobufCBinaryData){text.size, (uint8_t *)text.bytes};
@@ -36,6 +39,13 @@ static void **list_allocate(Arena *arena, size_t count, size_t size, char **out_
     for (size_t i = 0; i < count; i++) pointers[i] = items + i * size;
     *out_items = items;
     return pointers;
+}
+
+uint64_t codec_reply_embed_bytes(uint32_t count, uint64_t row_count)
+{
+    uint64_t each = sizeof(Headlight__V1__Embedding) + sizeof(Headlight__V1__Usage) + sizeof(void *);
+    uint64_t row = sizeof(Headlight__V1__Vector) + sizeof(void *);
+    return CHUNK_FACTOR * (sizeof(EmbedReply) + count * (each + 4 * ROUNDING_BYTES) + row_count * row);
 }
 
 bool codec_reply_embed(Arena *arena, TextView model, const EmbedItem *const *items, uint32_t count,
@@ -104,6 +114,13 @@ void codec_reply_embed_timing(CodecReply reply, const CodecTiming *timing)
     message->total_ns = timing->total_ns;
     message->batch_sequences = timing->batch_sequences;
     message->batch_tokens = timing->batch_tokens;
+}
+
+uint64_t codec_reply_tokenize_bytes(uint32_t count, uint64_t token_count)
+{
+    uint64_t each = sizeof(Headlight__V1__Tokenization) + sizeof(void *) + 4 * ROUNDING_BYTES;
+    uint64_t token = sizeof(Headlight__V1__ExplainedToken) + sizeof(void *);
+    return CHUNK_FACTOR * (sizeof(Headlight__V1__TokenizeResponse) + count * each + token_count * token);
 }
 
 static bool tokenization_build(Arena *arena, const Tokenizer *tokenizer, const Encoding *encoding,

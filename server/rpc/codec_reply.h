@@ -23,6 +23,8 @@ typedef struct CodecTiming {
     uint32_t batch_tokens;
 } CodecTiming;
 
+/* What codec_reply_embed takes from the arena, at most, for `count` items with `row_count` token rows together. */
+uint64_t codec_reply_embed_bytes(uint32_t count, uint64_t row_count);
 /* Builds the EmbedResponse of `count` items ahead of the computation, so that nothing can fail after it: the
  * items' buffers are pointed at, not copied, and read when the reply is packed. `items` need `prepared` and
  * buffers only. `row_size` is the size of a token's row. False when the arena is out. */
@@ -31,6 +33,8 @@ CHECKED bool codec_reply_embed(Arena *arena, TextView model, const EmbedItem *co
 /* Fills in the timing of a reply made by codec_reply_embed. */
 void codec_reply_embed_timing(CodecReply reply, const CodecTiming *timing);
 
+/* What codec_reply_tokenize takes from the arena, at most. */
+uint64_t codec_reply_tokenize_bytes(uint32_t count, uint64_t token_count);
 /* Builds the TokenizeResponse of `count` encodings by `tokenizer`, which must outlive the packing. False when the
  * arena is out. */
 CHECKED bool codec_reply_tokenize(Arena *arena, const Tokenizer *tokenizer, const Encoding *encodings,

@@ -93,8 +93,10 @@ static Status name_read(ProtobufCBinaryData data, const char *field, TextView *o
         return fault_set(out_fault, STATUS_INVALID_ARGUMENT, field, "%s has %zu bytes, at most %u make sense",
                          field, data.len, (unsigned)MODEL_NAME_BYTES_MAX);
     }
-    if (!utf8_valid(*out_name)) {
-        return fault_set(out_fault, STATUS_INVALID_ARGUMENT, field, "%s is not UTF-8", field);
+    size_t position;
+    if (!utf8_valid(*out_name, &position)) {
+        return fault_set(out_fault, STATUS_INVALID_ARGUMENT, field, "%s is not UTF-8 from byte %zu on", field,
+                         position);
     }
     return STATUS_OK;
 }

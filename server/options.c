@@ -1,0 +1,314 @@
+#include "options.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum OptionType { TYPE_TEXT, TYPE_LIST, TYPE_NUMBER, TYPE_CHOICE, TYPE_SWITCH } OptionType;
+
+typedef struct OptionRow {
+    const char *name; /* with underscores */
+    OptionType type;
+    size_t offset; /* of its member in Options */
+    const char *fallback;
+    uint64_t minimum;
+    uint64_t maximum;
+    const char *unit;
+    const char *text;
+} OptionRow;
+
+static const OptionRow rows[] = {
+#define OPTION(name, type, fallback, minimum, maximum, unit, text) \
+    {#name, TYPE_##type, offsetof(Options, name), fallback, minimum, maximum, unit, text},
+#include "options.def"
+#undef OPTION
+};
+
+enum { ROW_COUNT = sizeof rows / sizeof rows[0], NAME_BYTES = 64 };
+
+static Status options_read_environment(Options *options, char *(*environment)(const char *name), Error *out_error);
+static Status options_read_arguments(Options *options, int count, char *const *arguments, Error *out_error);
+static Status row_set(const OptionRow *row, Options *options, const char *value, const char *source,
+                      Error *out_error);
+static Status row_set_list(const OptionRow *row, Options *options, const char *values, const char *source,
+                           Error *out_error);
+static void row_reset(const OptionRow *row, Options *options);
+static const OptionRow *row_find(const char *flag, size_t size);
+static Status row_unknown(const char *argument, size_t size, Error *out_error);
+
+Status options_parse(int count, char *const *arguments, char *(*environment)(const char *name),
+                     Options *out_options, Error *out_error)
+{
+    Options options = {0};
+    Status status = STATUS_OK;
+    for (size_t i = 0; i < ROW_COUNT && !status; i++) {
+        if (rows[i].type == TYPE_SWITCH) continue;
+        status = row_set(&rows[i], &options, rows[i].fallback, "default", out_error);
+    }
+    if (!status) status = options_read_environment(&options, environment, out_error);
+    if (!status) status = options_read_arguments(&options, count, arguments, out_error);
+    if (status) {
+        options_close(&options);
+        return status;
+    }
+    *out_options = options;
+    return STATUS_OK;
+}
+
+void options_close(Options *options)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) row_reset(&rows[i], options);
+}
+
+/* "max_batch_tokens" as "max-batch-tokens" or "HEADLIGHT_MAX_BATCH_TOKENS". */
+static const char *row_flag(const OptionRow *row, char buffer[NAME_BYTES])
+{
+    size_t i = 0;
+    for (; row->name[i] && i + 1 < NAME_BYTES; i++) buffer[i] = row->name[i] == '_' ? '-' : row->name[i];
+    buffer[i] = '\0';
+    return buffer;
+}
+
+static const char *row_variable(const OptionRow *row, char buffer[NAME_BYTES])
+{
+    int used = snprintf(buffer, NAME_BYTES, "HEADLIGHT_%s", row->name);
+    for (int i = 0; i < used && i < NAME_BYTES; i++) buffer[i] = (char)toupper((unsigned char)buffer[i]);
+    return buffer;
+}
+
+static void row_print_help(FILE *stream, const OptionRow *row)
+{
+    char flag[NAME_BYTES];
+    char variable[NAME_BYTES];
+    fprintf(stream, "  --%s", row_flag(row, flag));
+    if (row->unit[0]) fprintf(stream, " <%s>", row->unit);
+    fprintf(stream, "\n        %s", row->text);
+    if (row->type == TYPE_NUMBER) fprintf(stream, " [%" PRIu64 " to %" PRIu64 "]", row->minimum, row->maximum);
+    if (row->fallback[0]) fprintf(stream, " [default: %s]", row->fallback);
+    fprintf(stream, " [%s]\n", row_variable(row, variable));
+}
+
+void options_print_help(FILE *stream, const char *program)
+{
+    fprintf(stream,
+            "Serves a Hugging Face encoder checkpoint over gRPC.\n\n"
+            "Usage: %s --model DIR [--listen 127.0.0.1:50051] [flags]\n\n",
+            program);
+    for (size_t i = 0; i < ROW_COUNT; i++) row_print_help(stream, &rows[i]);
+}
+
+static Status options_read_environment(Options *options, char *(*environment)(const char *name), Error *out_error)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        char variable[NAME_BYTES];
+        if (rows[i].type == TYPE_SWITCH) continue;
+        const char *value = environment(row_variable(&rows[i], variable));
+        if (!value || !value[0]) continue;
+        row_reset(&rows[i], options);
+        Status status = rows[i].type == TYPE_LIST ? row_set_list(&rows[i], options, value, variable, out_error)
+                                                  : row_set(&rows[i], options, value, variable, out_error);
+        if (status) return status;
+    }
+    return STATUS_OK;
+}
+
+/* One argument, and the value behind it where it needs one. `*index` is left on the last one read. */
+static Status argument_read(Options *options, int count, char *const *arguments, int *index, bool *given,
+                            Error *out_error)
+{
+    const char *argument = arguments[*index];
+    if (strncmp(argument, "--", 2) != 0 || argument[2] == '\0') {
+        return error_set(out_error, STATUS_INVALID_ARGUMENT, "'%s' is no flag: flags start with --", argument);
+    }
+    const char *name = argument + 2;
+    size_t size = strcspn(name, "=");
+    const OptionRow *row = row_find(name, size);
+    if (!row) return row_unknown(name, size, out_error);
+    char source[NAME_BYTES + 2];
+    snprintf(source, sizeof source, "--%.*s", (int)size, name);
+    const char *value = name[size] == '=' ? name + size + 1 : NULL;
+    if (row->type == TYPE_SWITCH) {
+        if (value) return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s takes no value", source);
+        value = "";
+    } else if (!value) {
+        if (*index + 1 == count) return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s needs a value", source);
+        value = arguments[++*index];
+    }
+    bool *row_given = &given[row - rows];
+    if (*row_given && row->type != TYPE_LIST) {
+        const char *why = strcmp(row->name, "model") == 0 ? ": this version serves one model" : "";
+        return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s is given twice%s", source, why);
+    }
+    if (!*row_given) row_reset(row, options);
+    *row_given = true;
+    return row_set(row, options, value, source, out_error);
+}
+
+static Status options_read_arguments(Options *options, int count, char *const *arguments, Error *out_error)
+{
+    bool given[ROW_COUNT] = {false};
+    for (int i = 0; i < count; i++) {
+        Status status = argument_read(options, count, arguments, &i, given, out_error);
+        if (status) return status;
+    }
+    return STATUS_OK;
+}
+
+static const OptionRow *row_find(const char *flag, size_t size)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        char name[NAME_BYTES];
+        row_flag(&rows[i], name);
+        if (strlen(name) == size && memcmp(name, flag, size) == 0) return &rows[i];
+    }
+    return NULL;
+}
+
+/* How many letters to insert, delete or replace between two short names (Levenshtein, one row of the table). */
+static size_t name_distance(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    size_t row[NAME_BYTES + 1];
+    for (size_t j = 0; j <= b_size; j++) row[j] = j;
+    for (size_t i = 1; i <= a_size; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_size; j++) {
+            size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+            size_t shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = replaced < shorter ? replaced : shorter;
+        }
+    }
+    return row[b_size];
+}
+
+static Status row_unknown(const char *argument, size_t size, Error *out_error)
+{
+    char nearest[NAME_BYTES] = "help";
+    size_t nearest_distance = SIZE_MAX;
+    size_t compared = size < NAME_BYTES ? size : NAME_BYTES;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        char name[NAME_BYTES];
+        row_flag(&rows[i], name);
+        size_t distance = name_distance(argument, compared, name, strlen(name));
+        if (distance >= nearest_distance) continue;
+        nearest_distance = distance;
+        memcpy(nearest, name, sizeof nearest);
+    }
+    bool close = nearest_distance <= 3 && nearest_distance < compared;
+    return error_set(out_error, STATUS_INVALID_ARGUMENT, "unknown flag --%.*s: %s --%s%s", (int)size, argument,
+                     close ? "did you mean" : "see", close ? nearest : "help", close ? "?" : "");
+}
+
+static Status text_set(char **text, const char *value, Error *out_error)
+{
+    *text = strdup(value);
+    return *text ? STATUS_OK : error_set(out_error, STATUS_NO_MEMORY, "options: out of memory");
+}
+
+/* "4096", and with the unit bytes "4KiB". */
+static bool number_parse(const char *value, bool bytes, uint64_t *out_number)
+{
+    static const char *const suffixes[] = {"", "KiB", "MiB", "GiB"};
+    if (!isdigit((unsigned char)value[0])) return false;
+    char *end;
+    errno = 0;
+    uint64_t number = strtoull(value, &end, 10);
+    if (errno) return false;
+    for (unsigned i = 0; i < (bytes ? 4u : 1u); i++) {
+        if (strcmp(end, suffixes[i]) != 0) continue;
+        if (number > UINT64_MAX >> (10 * i)) return false;
+        *out_number = number << (10 * i);
+        return true;
+    }
+    return false;
+}
+
+static Status number_set(const OptionRow *row, uint64_t *number, const char *value, const char *source,
+                         Error *out_error)
+{
+    uint64_t parsed;
+    if (number_parse(value, strcmp(row->unit, "bytes") == 0, &parsed) && parsed >= row->minimum &&
+        parsed <= row->maximum) {
+        *number = parsed;
+        return STATUS_OK;
+    }
+    return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s is '%s': it must be %" PRIu64 " to %" PRIu64 " %s",
+                     source, value, row->minimum, row->maximum, row->unit);
+}
+
+static Status choice_set(const OptionRow *row, char **choice, const char *value, const char *source,
+                         Error *out_error)
+{
+    size_t size = strlen(value);
+    for (const char *word = row->unit; size > 0 && *word;) {
+        size_t word_size = strcspn(word, "|");
+        if (word_size == size && memcmp(word, value, size) == 0) return text_set(choice, value, out_error);
+        word += word_size + (word[word_size] == '|');
+    }
+    return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s is '%s': it must be one of %s", source, value,
+                     row->unit);
+}
+
+static Status list_add(OptionList *list, const char *value, const char *source, Error *out_error)
+{
+    if (list->count == OPTION_LIST_MAX) {
+        return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s is given more than %d times", source,
+                         OPTION_LIST_MAX);
+    }
+    Status status = text_set(&list->items[list->count], value, out_error);
+    if (!status) list->count++;
+    return status;
+}
+
+/* `source` says in an error where the value came from. */
+static Status row_set(const OptionRow *row, Options *options, const char *value, const char *source,
+                      Error *out_error)
+{
+    void *member = (char *)options + row->offset;
+    switch (row->type) {
+    case TYPE_TEXT:
+        return text_set(member, value, out_error);
+    case TYPE_LIST:
+        return list_add(member, value, source, out_error);
+    case TYPE_NUMBER:
+        return number_set(row, member, value, source, out_error);
+    case TYPE_CHOICE:
+        return choice_set(row, member, value, source, out_error);
+    case TYPE_SWITCH:
+        *(bool *)member = true;
+        return STATUS_OK;
+    }
+    assert(false);
+    return STATUS_INTERNAL;
+}
+
+static Status row_set_list(const OptionRow *row, Options *options, const char *values, const char *source,
+                           Error *out_error)
+{
+    char *copy = strdup(values);
+    if (!copy) return error_set(out_error, STATUS_NO_MEMORY, "options: out of memory");
+    Status status = STATUS_OK;
+    char *rest = copy;
+    for (char *value; !status && (value = strsep(&rest, ","));) {
+        if (value[0]) status = row_set(row, options, value, source, out_error);
+    }
+    free(copy);
+    return status;
+}
+
+static void row_reset(const OptionRow *row, Options *options)
+{
+    void *member = (char *)options + row->offset;
+    if (row->type == TYPE_TEXT || row->type == TYPE_CHOICE) {
+        free(*(char **)member);
+        *(char **)member = NULL;
+    } else if (row->type == TYPE_LIST) {
+        OptionList *list = member;
+        for (size_t i = 0; i < list->count; i++) free(list->items[i]);
+        *list = (OptionList){0};
+    }
+}

@@ -1,0 +1,47 @@
+/* What the scheduler's workers call: a batch through the pipeline, or one task. */
+#include "rpc/inference_state.h"
+
+#include <assert.h>
+
+void inference_batch_run(void *context, uint32_t worker, SchedulerJob *const *jobs, uint32_t count)
+{
+    Inference *inference = context;
+    if (!jobs[0]->batch_key) {
+        assert(count == 1);
+        InferenceTask *task = (InferenceTask *)jobs[0];
+        task->run(task);
+        return;
+    }
+    assert(worker < inference->worker_count && jobs[0]->batch_key == inference->pipeline);
+    InferenceWorker *own = &inference->workers[worker];
+    uint32_t token_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        own->items[i] = &((InferenceEmbedJob *)jobs[i])->item;
+        token_count += jobs[i]->token_count;
+    }
+    uint64_t started_ns = clock_now_ns(&clock_monotonic);
+    pipeline_embed(inference->pipeline, own->workspace, own->items, count);
+    uint64_t finished_ns = clock_now_ns(&clock_monotonic);
+    for (uint32_t i = 0; i < count; i++) {
+        InferenceEmbedJob *job = (InferenceEmbedJob *)jobs[i];
+        job->started_ns = started_ns;
+        job->finished_ns = finished_ns;
+        job->batch_sequences = count;
+        job->batch_tokens = token_count;
+        inference_embed_job_done(job);
+    }
+}
+
+void inference_batch_drop(void *context, SchedulerJob *job, Status reason)
+{
+    (void)context;
+    assert(reason != STATUS_OK);
+    if (!job->batch_key) {
+        InferenceTask *task = (InferenceTask *)job;
+        task->drop(task, reason);
+        return;
+    }
+    InferenceEmbedJob *embed = (InferenceEmbedJob *)job;
+    embed->item.status = reason;
+    inference_embed_job_done(embed);
+}
