@@ -1,0 +1,229 @@
+"""Measures the whole server on all-MiniLM-L6-v2 and prints Markdown tables.
+
+    python tests/bench/serving.py startup     # exec to the first answer
+    python tests/bench/serving.py memory      # resident set over 100,000 requests
+    python tests/bench/serving.py throughput  # through gRPC against ONNX Runtime in process, the same run
+    python tests/bench/serving.py             # all of them
+
+Needs a built tree, models/all-MiniLM-L6-v2 and numpy; throughput needs torch, transformers, onnx and onnxruntime too.
+"""
+
+import os
+import pathlib
+import random
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODEL = pathlib.Path(os.environ.get("HEADLIGHT_BENCH_MODEL", ROOT / "models/all-MiniLM-L6-v2"))
+SERVER = pathlib.Path(os.environ.get("HEADLIGHTD", ROOT / "build/server/headlightd"))
+CLIENT = pathlib.Path(os.environ.get("HEADLIGHT", ROOT / "build/client/headlight"))
+WORDS = "the of and to in is that it was for on are as with they be at one have this from by hot word but what".split()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_server(*flags):
+    address = f"127.0.0.1:{free_port()}"
+    command = [SERVER, "--model", MODEL, "--listen", address, "--log-level", "error", *flags]
+    return subprocess.Popen([str(part) for part in command]), address
+
+
+def wait_serving(address):
+    subprocess.run([CLIENT, "health", "--address", address, "--wait", "10", "--quiet"], check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def stop_server(process):
+    process.send_signal(signal.SIGTERM)
+    if process.wait(timeout=30) != 0:
+        raise SystemExit("the server did not stop cleanly")
+
+
+def stubs():
+    """The client code of our .proto, made on the spot."""
+    from grpc_tools import protoc
+
+    out = tempfile.mkdtemp()
+    proto = ROOT / "proto"
+    protoc.main(["", f"-I{proto}", f"--python_out={out}", f"--grpc_python_out={out}",
+                 str(proto / "headlight/v1/headlight.proto")])
+    sys.path.insert(0, out)
+    from headlight.v1 import headlight_pb2, headlight_pb2_grpc
+
+    return headlight_pb2, headlight_pb2_grpc
+
+
+def text_of(tokens):
+    """A text of exactly `tokens` tokens, the two special ones included: each word here is one token."""
+    return " ".join(random.choice(WORDS) for _ in range(tokens - 2))
+
+
+def startup():
+    import grpc
+
+    messages, services = stubs()
+    request = messages.EmbedRequest(inputs=[messages.Text(text="hello world")])
+    times = []
+    for _ in range(11):
+        started = time.perf_counter()
+        process, address = start_server()
+        host, port = address.split(":")
+        while True:
+            try:
+                socket.create_connection((host, int(port))).close()
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.001)
+        stub = services.InferenceStub(grpc.insecure_channel(address))
+        while True:
+            try:
+                stub.Embed(request)
+                break
+            except grpc.RpcError as error:
+                if error.code() != grpc.StatusCode.UNAVAILABLE:
+                    raise
+                time.sleep(0.001)
+        times.append(time.perf_counter() - started)
+        stop_server(process)
+    print("| startup, warm page cache | milliseconds |\n|---|---|")
+    print(f"| exec to first answer, median of {len(times)} | {statistics.median(times) * 1000:.0f} |")
+    print(f"| exec to first answer, slowest | {max(times) * 1000:.0f} |\n")
+
+
+def resident_mib(pid):
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit("no VmRSS")
+
+
+def memory(requests=100000):
+    process, address = start_server()
+    wait_serving(address)
+    weights = (MODEL / "model.safetensors").stat().st_size / 2**20
+    print(f"| requests | resident MiB | beyond the weights ({weights:.1f} MiB) |\n|---|---|---|")
+    done = 0
+    for step in (0, 1000, requests // 4, requests // 2, requests):
+        if step > done:
+            with tempfile.NamedTemporaryFile("w", suffix=".txt") as texts:
+                texts.write("\n".join(text_of(random.choice([4, 8, 16, 16, 32, 64, 256])) for _ in range(200)))
+                texts.flush()
+                subprocess.run([CLIENT, "bench", "--address", address, "--requests", str(step - done),
+                                "--concurrency", "32", "--file", texts.name], check=True, stdout=subprocess.DEVNULL)
+            done = step
+        resident = resident_mib(process.pid)
+        print(f"| {done:,} | {resident:.1f} | {resident - weights:.1f} |")
+    print()
+    stop_server(process)
+
+
+def export_onnx(path):
+    """Writes the model as ONNX Runtime users do: exported, then fused by its own transformer optimizer."""
+    import torch
+    from onnxruntime.transformers import optimizer
+    from transformers import AutoModel
+
+    model = AutoModel.from_pretrained(MODEL, attn_implementation="eager", dtype=torch.float32).eval()
+    names = ["input_ids", "attention_mask", "token_type_ids"]
+    example = torch.ones(2, 8, dtype=torch.int64)
+    axes = {name: {0: "batch", 1: "length"} for name in [*names, "last_hidden_state"]}
+    plain = f"{path}.plain"
+
+    class Hidden(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids, attention_mask, token_type_ids):
+            return self.model(input_ids, attention_mask, token_type_ids).last_hidden_state
+
+    torch.onnx.export(Hidden(), (example, example, example), plain, input_names=names,
+                      output_names=["last_hidden_state"], dynamic_axes=axes, dynamo=False, opset_version=17)
+    fused = optimizer.optimize_model(plain, model_type="bert", num_heads=model.config.num_attention_heads,
+                                     hidden_size=model.config.hidden_size, opt_level=1)
+    print("fused by ONNX Runtime:", {key: n for key, n in fused.get_fused_operator_statistics().items() if n})
+    fused.save_model_to_file(path)
+
+
+class OnnxRuntime:
+    """Runs batches of token ids in process: no tokenization, no transport, mean pooling left out."""
+
+    def __init__(self, path, threads):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def rate(self, lengths, batch, seconds):
+        """Texts a second over `lengths`, sorted so that a batch pads as little as it can."""
+        import numpy
+
+        order = sorted(lengths)
+        batches = [order[i : i + batch] for i in range(0, len(order), batch)]
+        inputs = []
+        for group in batches:
+            ids = numpy.full((len(group), max(group)), 1996, dtype=numpy.int64)
+            mask = numpy.arange(max(group))[None, :] < numpy.array(group)[:, None]
+            inputs.append({"input_ids": ids, "attention_mask": mask.astype(numpy.int64),
+                           "token_type_ids": numpy.zeros_like(ids)})
+        done, started = 0, time.perf_counter()
+        while True:
+            for feed in inputs:
+                self.session.run(None, feed)
+                done += len(feed["input_ids"])
+            if time.perf_counter() - started >= seconds:
+                return done / (time.perf_counter() - started)
+
+
+def headlight_rate(address, lengths, seconds):
+    import json
+
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as texts:
+        texts.write("\n".join(text_of(length) for length in lengths))
+        texts.flush()
+        result = subprocess.run([CLIENT, "bench", "--address", address, "--duration", str(seconds), "--concurrency", "4",
+                                 "--batch", "16", "--file", texts.name, "--format", "json"],
+                                check=True, capture_output=True, text=True)
+    return json.loads(result.stdout)["texts_per_second"]
+
+
+def throughput(rounds=5, seconds=4):
+    rng = random.Random(7)
+    mixed = [max(3, min(256, int(rng.lognormvariate(3.6, 0.9)))) for _ in range(256)]
+    cases = [("128 tokens", [128] * 64), (f"mixed, mean {statistics.mean(mixed):.0f} tokens", mixed)]
+    path = str(pathlib.Path(tempfile.mkdtemp()) / "model.onnx")
+    export_onnx(path)
+    print("| texts | threads | Headlight through gRPC, texts/s | ONNX Runtime in process, texts/s | ratio |\n|---|---|---|---|---|")
+    for threads in (1, os.cpu_count()):
+        runtime = OnnxRuntime(path, threads)
+        process, address = start_server("--workers", str(threads))
+        wait_serving(address)
+        for name, lengths in cases:
+            batch = max((1, 4, 8, 16, 32), key=lambda size: runtime.rate(lengths, size, 1))
+            headlight_rate(address, lengths, 1)
+            pairs = [(headlight_rate(address, lengths, seconds), runtime.rate(lengths, batch, seconds))
+                     for _ in range(rounds)]
+            ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+            ours, theirs = (statistics.median(column) for column in zip(*pairs))
+            print(f"| {name} | {threads} | {ours:.1f} | {theirs:.1f} (its best batch: {batch}) | {ratio:.2f} |")
+        stop_server(process)
+    print()
+
+
+if __name__ == "__main__":
+    parts = {"startup": startup, "memory": memory, "throughput": throughput}
+    for part in sys.argv[1:] or parts:
+        parts[part]()
