@@ -5,16 +5,17 @@
 #include "base/text.h"
 
 /* Joins with one '/'; fails with INVALID_ARGUMENT when the result does not fit into `capacity`. */
-CHECKED Status file_join(char *out_path, size_t capacity, const char *directory, const char *name, Error *out_error);
+CHECKED Status file_join(char *out_path, size_t capacity, const char *directory, const char *name,
+                         Error *out_error);
 
 bool file_exists(const char *path);
 
-/* Reads the whole regular file, at most `size_max` bytes. On success the caller frees (*out_bytes) with free(); the
- * byte after the last is 0. Blocks. Fails with NOT_FOUND, IO, RESOURCE_EXHAUSTED (too large), NO_MEMORY. */
+/* Reads the whole regular file, at most `size_max` bytes. On success the caller frees (*out_bytes) with free();
+ * the byte after the last is 0. Blocks. Fails with NOT_FOUND, IO, RESOURCE_EXHAUSTED (too large), NO_MEMORY. */
 CHECKED Status file_read(const char *path, size_t size_max, char **out_bytes, size_t *out_size, Error *out_error);
 
-/* A read-only private mapping. A file that another process truncates meanwhile raises SIGBUS: checkpoints are replaced
- * by rename, never rewritten in place. */
+/* A read-only private mapping. A file that another process truncates meanwhile raises SIGBUS: checkpoints are
+ * replaced by rename, never rewritten in place. */
 typedef struct FileMapping {
     const unsigned char *bytes;
     size_t size;

@@ -11,8 +11,8 @@
 /* Files of a checkpoint. The largest tokenizer.json in use (XLM-R's) is 17 MB; a config is a few KB. */
 #define JSON_BYTES_MAX (64 * MIB)
 #define JSON_DEPTH_MAX 64
-/* A node takes 80 bytes, so at most 320 MB. The largest tokenizer.json known to us has 1.8 million (256k pieces and 515k
- * merges of two). */
+/* A node takes 80 bytes, so at most 320 MB. The largest tokenizer.json known to us has 1.8 million: 256k pieces and
+ * 515k merges of two. */
 #define JSON_VALUE_COUNT_MAX 4194304
 /* The safetensors library allows 100 MB of header; the shards of 70 B parameters need less than 1 MB. */
 #define SAFETENSORS_HEADER_BYTES_MAX JSON_BYTES_MAX
