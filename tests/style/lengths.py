@@ -78,8 +78,8 @@ def file_length(tree):
 ], innocent=[{"server/base/a.c": "/*" + "ä" * 116 + "*/\n", "README.md": "a" * 200}])
 def line_width(tree):
     for path in tree.text_paths():
-        if path.endswith((".md", ".proto")):
-            continue
+        if path.endswith((".md", ".proto", ".def")):
+            continue  # a row of a table is a line
         for number, line in enumerate(tree.text(path).split("\n"), 1):
             if len(line) > LINE_COLUMNS_MAX:
                 yield f"{path}:{number}: {len(line)} columns"

@@ -3,10 +3,10 @@
 A table of the code is a .def file whose opening comment names its columns, `OPTION(name, type, ...)`; commas separate
 them. A document asks for a table with a comment, and everything up to the end comment is generated:
 
-    <!-- table of server/options.def | Flag: `--{name}` | Environment: `HEADLIGHT_{NAME}` | Meaning: {text} -->
+    <!-- table of server/options.def | Flag: `--{name-}` | Environment: `HEADLIGHT_{NAME}` | Meaning: {text} -->
     <!-- end of table -->
 
-{column} is a row's value, {COLUMN} the same as a macro would be spelled.
+{column} is a row's value, {column-} the same with dashes, {COLUMN} as a macro would be spelled.
 """
 
 import re
@@ -57,7 +57,8 @@ def rows(text):
         if len(values) != len(columns):
             raise ValueError(f"{values[0]} has {len(values)} values for {len(columns)} columns")
         row = dict(zip(columns, values))
-        yield row | {name.upper(): re.sub(r"\W", "_", content).upper() for name, content in row.items()}
+        yield (row | {name.upper(): re.sub(r"\W", "_", content).upper() for name, content in row.items()}
+               | {name + "-": content.replace("_", "-") for name, content in row.items()})
 
 
 def table(definition, layout):
@@ -77,8 +78,8 @@ def generated(tree, path):
     return PLACE.sub(replace, tree.text(path))
 
 
-OPTIONS = '/* The flags: OPTION(name, text). */\nOPTION(max-batch, "How many, " "at most")\n'
-PLACED = "<!-- table of server/options.def | Flag: `--{name}` | Environment: {NAME} | What: {text} -->\n"
+OPTIONS = '/* The flags: OPTION(name, text). */\nOPTION(max_batch, "How many, " "at most")\n'
+PLACED = "<!-- table of server/options.def | Flag: `--{name-}` | Environment: {NAME} | What: {text} -->\n"
 TABLE = "| Flag | Environment | What |\n|---|---|---|\n| `--max-batch` | MAX_BATCH | How many, at most |\n"
 
 
