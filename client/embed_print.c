@@ -1,0 +1,211 @@
+#include "embed_print.h"
+
+#include "codec.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+struct EmbedPrint {
+    OutputFormat format;
+    bool similarity;
+    uint64_t count;
+    uint64_t truncated_count;
+    size_t dimension_count;
+    float *vectors; /* [count][dimension_count], of unit length; with similarity */
+    size_t vector_capacity;
+    char *model; /* with similarity */
+};
+
+Status embed_print_open(OutputFormat format, bool similarity, EmbedPrint **out_print, Error *out_error)
+{
+    EmbedPrint *print = calloc(1, sizeof *print);
+    if (!print) return error_set(out_error, STATUS_NO_MEMORY, "out of memory");
+    print->format = format;
+    print->similarity = similarity;
+    *out_print = print;
+    return STATUS_OK;
+}
+
+void embed_print_close(EmbedPrint *print)
+{
+    if (!print) return;
+    free(print->vectors);
+    free(print->model);
+    free(print);
+}
+
+uint64_t embed_print_truncated_count(const EmbedPrint *print)
+{
+    return print->truncated_count;
+}
+
+static void embed_print_usage(const Headlight__V1__Usage *usage)
+{
+    printf(",\"usage\":{\"token_count\":%" PRIu32 ",\"text_token_count\":%" PRIu32
+           ",\"truncated\":%s,\"chunk_count\":%" PRIu32 ",\"attention\":",
+           usage->token_count, usage->text_token_count, usage->truncated ? "true" : "false", usage->chunk_count);
+    output_json_text(stdout, codec_view(usage->attention));
+    putchar('}');
+}
+
+static void embed_print_json(const EmbedPrint *print, TextView model, const Headlight__V1__Embedding *embedding,
+                             TextView text)
+{
+    if (print->format == OUTPUT_JSON && print->count == 0) {
+        fputs("{\"model\":", stdout);
+        output_json_text(stdout, model);
+        fputs(",\"embeddings\":[", stdout);
+    } else if (print->format == OUTPUT_JSON) {
+        fputs(",\n", stdout);
+    }
+    printf("{\"index\":%" PRIu64, print->count);
+    if (print->format == OUTPUT_JSONL) {
+        fputs(",\"model\":", stdout);
+        output_json_text(stdout, model);
+    }
+    if (text.bytes) {
+        fputs(",\"text\":", stdout);
+        output_json_text(stdout, text);
+    }
+    fputs(",\"values\":[", stdout);
+    output_floats(stdout, embedding->values, embedding->n_values, ",");
+    putchar(']');
+    if (embedding->usage) embed_print_usage(embedding->usage);
+    fputs(print->format == OUTPUT_JSONL ? "}\n" : "}", stdout);
+}
+
+static void embed_print_vector(const EmbedPrint *print, TextView model, const Headlight__V1__Embedding *embedding,
+                               TextView text)
+{
+    if (print->format != OUTPUT_TEXT) {
+        embed_print_json(print, model, embedding, text);
+        return;
+    }
+    if (text.bytes) {
+        output_plain_text(stdout, text);
+        putchar('\t');
+    }
+    output_floats(stdout, embedding->values, embedding->n_values, " ");
+    putchar('\n');
+}
+
+/* Keeps the vector, scaled to length 1, so that a product is a cosine. */
+static Status embed_print_keep(EmbedPrint *print, TextView model, const Headlight__V1__Embedding *embedding,
+                               Error *out_error)
+{
+    if (print->count == EMBED_SIMILARITY_TEXTS_MAX) {
+        return error_set(out_error, STATUS_RESOURCE_EXHAUSTED, "--similarity compares %d texts at most",
+                         EMBED_SIMILARITY_TEXTS_MAX);
+    }
+    if (print->count == 0) {
+        print->dimension_count = embedding->n_values;
+        print->model = strndup(model.bytes, model.size);
+    }
+    if (embedding->n_values != print->dimension_count) {
+        return error_set(out_error, STATUS_CORRUPT, "the server sent vectors of %zu and of %zu dimensions",
+                         print->dimension_count, embedding->n_values);
+    }
+    if (print->count == print->vector_capacity) {
+        size_t capacity = print->vector_capacity ? 2 * print->vector_capacity : 16;
+        float *grown = reallocarray(print->vectors, capacity, print->dimension_count * sizeof(float));
+        if (!grown) return error_set(out_error, STATUS_NO_MEMORY, "out of memory for %zu vectors", capacity);
+        print->vectors = grown;
+        print->vector_capacity = capacity;
+    }
+    double square = 0;
+    for (size_t d = 0; d < embedding->n_values; d++)
+        square += (double)embedding->values[d] * (double)embedding->values[d];
+    double scale = square > 0 ? 1 / sqrt(square) : 0;
+    float *vector = print->vectors + print->count * print->dimension_count;
+    for (size_t d = 0; d < embedding->n_values; d++) vector[d] = (float)(scale * (double)embedding->values[d]);
+    return STATUS_OK;
+}
+
+Status embed_print_add(EmbedPrint *print, TextView model, const Headlight__V1__Embedding *embedding, TextView text,
+                       Error *out_error)
+{
+    if (embedding->n_values == 0) return error_set(out_error, STATUS_CORRUPT, "the server sent an empty vector");
+    Status status = STATUS_OK;
+    if (print->similarity) {
+        status = embed_print_keep(print, model, embedding, out_error);
+    } else {
+        embed_print_vector(print, model, embedding, text);
+    }
+    print->count++;
+    if (embedding->usage && embedding->usage->truncated) print->truncated_count++;
+    return status;
+}
+
+/* ---- Similarities ---- */
+
+/* cos(a, b) of texts a and b. */
+static float embed_print_cosine(const EmbedPrint *print, uint64_t a, uint64_t b)
+{
+    const float *x = print->vectors + a * print->dimension_count;
+    const float *y = print->vectors + b * print->dimension_count;
+    double sum = 0;
+    for (size_t d = 0; d < print->dimension_count; d++) sum += (double)x[d] * (double)y[d];
+    return (float)sum;
+}
+
+/* Two texts: one number. More: the matrix, a line a text. */
+static void embed_print_similarity_text(const EmbedPrint *print)
+{
+    if (print->count == 2) {
+        printf("%.6f\n", (double)embed_print_cosine(print, 0, 1));
+        return;
+    }
+    for (uint64_t row = 0; row < print->count; row++) {
+        for (uint64_t column = 0; column < print->count; column++) {
+            printf("%s%.6f", column ? " " : "", (double)embed_print_cosine(print, row, column));
+        }
+        putchar('\n');
+    }
+}
+
+static void embed_print_similarity_json(const EmbedPrint *print, TextView model)
+{
+    fputs("{\"model\":", stdout);
+    output_json_text(stdout, model);
+    fputs(",\"similarity\":[", stdout);
+    for (uint64_t row = 0; row < print->count; row++) {
+        fputs(row ? ",[" : "[", stdout);
+        for (uint64_t column = 0; column < print->count; column++) {
+            if (column) putchar(',');
+            output_float(stdout, embed_print_cosine(print, row, column));
+        }
+        putchar(']');
+    }
+    puts("]}");
+}
+
+/* A line a pair. */
+static void embed_print_similarity_jsonl(const EmbedPrint *print)
+{
+    for (uint64_t a = 0; a < print->count; a++) {
+        for (uint64_t b = a + 1; b < print->count; b++) {
+            printf("{\"a\":%" PRIu64 ",\"b\":%" PRIu64 ",\"similarity\":", a, b);
+            output_float(stdout, embed_print_cosine(print, a, b));
+            puts("}");
+        }
+    }
+}
+
+void embed_print_finish(EmbedPrint *print, TextView model)
+{
+    if (print->similarity && print->format == OUTPUT_TEXT) {
+        embed_print_similarity_text(print);
+    } else if (print->similarity && print->format == OUTPUT_JSON) {
+        embed_print_similarity_json(print, print->model ? text_view(print->model) : model);
+    } else if (print->similarity) {
+        embed_print_similarity_jsonl(print);
+    } else if (print->format == OUTPUT_JSON) {
+        if (print->count == 0) {
+            fputs("{\"model\":", stdout);
+            output_json_text(stdout, model);
+            fputs(",\"embeddings\":[", stdout);
+        }
+        puts("]}");
+    }
+}
