@@ -17,9 +17,9 @@ typedef enum TruncationStrategy {
 } TruncationStrategy;
 
 typedef struct EncodeOptions {
-    bool without_special_tokens;  /* no template: the text's tokens alone */
-    bool parse_special_tokens;    /* let "[SEP]" in the text become the control token; never for untrusted text */
-    uint32_t token_count_max;     /* 0: no truncation; counts what the template adds */
+    bool without_special_tokens; /* no template: the text's tokens alone */
+    bool parse_special_tokens;   /* let "[SEP]" in the text become the control token; never for untrusted text */
+    uint32_t token_count_max;    /* 0: no truncation; counts what the template adds */
     TruncationSide side;
     TruncationStrategy strategy;
 } EncodeOptions;
@@ -33,26 +33,27 @@ typedef struct Encoding {
     bool truncated;
     uint32_t *ids;
     uint8_t *type_ids;
-    uint8_t *segments;   /* 0: text, 1: pair, ENCODING_SEGMENT_NONE */
-    ByteRange *offsets;  /* bytes of the original text or pair; {0, 0} for what the template added */
+    uint8_t *segments;  /* 0: text, 1: pair, ENCODING_SEGMENT_NONE */
+    ByteRange *offsets; /* bytes of the original text or pair; {0, 0} for what the template added */
 } Encoding;
 
-/* Opens `directory`/tokenizer.json (with tokenizer_config.json and special_tokens_map.json beside it where they add what
- * tokenizer.json lacks). On success the caller owns *out_tokenizer (tokenizer_close); on failure it is untouched and
- * out_error names the file, the field and what was found. Reads at most JSON_BYTES_MAX. Any thread.
+/* Opens `directory`/tokenizer.json (with tokenizer_config.json and special_tokens_map.json beside it where they
+ * add what tokenizer.json lacks). On success the caller owns *out_tokenizer (tokenizer_close); on failure it is
+ * untouched and out_error names the file, the field and what was found. Reads at most JSON_BYTES_MAX. Any thread.
  * Fails with NOT_FOUND, IO, CORRUPT, UNSUPPORTED (a component we do not have, by its name), RESOURCE_EXHAUSTED,
  * NO_MEMORY. */
 CHECKED Status tokenizer_open(const char *directory, Tokenizer **out_tokenizer, Error *out_error);
 void tokenizer_close(Tokenizer *tokenizer); /* NULL is a no-op; accepts a half-open tokenizer */
 
-/* Encodes `text` (and `pair` unless NULL). On success *out_encoding lives in `arena`. Any thread; no blocking; linear in
- * the text's size. Fails with INVALID_ARGUMENT (not UTF-8, longer than TEXT_BYTES_MAX, or no room for one token beside
- * the template), RESOURCE_EXHAUSTED (the arena's budget). */
+/* Encodes `text` (and `pair` unless NULL). On success *out_encoding lives in `arena`. Any thread; no blocking;
+ * linear in the text's size. Fails with INVALID_ARGUMENT (not UTF-8, longer than TEXT_BYTES_MAX, or no room for
+ * one token beside the template), RESOURCE_EXHAUSTED (the arena's budget). */
 CHECKED Status tokenizer_encode(const Tokenizer *tokenizer, TextView text, const TextView *pair,
-                                const EncodeOptions *options, Arena *arena, Encoding *out_encoding, Error *out_error);
+                                const EncodeOptions *options, Arena *arena, Encoding *out_encoding,
+                                Error *out_error);
 
-/* The text of `ids` by the tokenizer's decoder; it lives in `arena`. Fails with INVALID_ARGUMENT (an id outside the
- * vocabulary), RESOURCE_EXHAUSTED. */
+/* The text of `ids` by the tokenizer's decoder; it lives in `arena`. Fails with INVALID_ARGUMENT (an id outside
+ * the vocabulary), RESOURCE_EXHAUSTED. */
 CHECKED Status tokenizer_decode(const Tokenizer *tokenizer, const uint32_t *ids, uint32_t count,
                                 bool skip_special_tokens, Arena *arena, TextView *out_text, Error *out_error);
 

@@ -1,0 +1,122 @@
+/* The library's view of characters: ICU's answers, cut off by age, and the differences of characters.def. */
+#include "tokenizer/characters.h"
+
+#include <stddef.h>
+
+#define CATEGORIES_VERSION UNICODE_VERSION(8, 0)
+#define DECOMPOSITION_VERSION UNICODE_VERSION(9, 0)
+#define LOWERCASE_VERSION UNICODE_VERSION(17, 0)
+#define WORD_VERSION UNICODE_VERSION(16, 0)
+
+typedef struct CharacterRange {
+    uint32_t first;
+    uint32_t last;
+    int32_t difference;
+} CharacterRange;
+
+static const CharacterRange LOWERCASE_NEWER[] = {
+#define CATEGORY(code_point, category)
+#define LOWERCASE(first, last, difference) {first, last, difference},
+#define WORD(first, last)
+#include "tokenizer/characters.def"
+};
+
+static const CharacterRange WORD_NEWER[] = {
+#define CATEGORY(code_point, category)
+#define LOWERCASE(first, last, difference)
+#define WORD(first, last) {first, last, 0},
+#include "tokenizer/characters.def"
+};
+
+static const CharacterRange *characters_find(const CharacterRange *ranges, size_t count, uint32_t code_point)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (code_point >= ranges[i].first && code_point <= ranges[i].last) return &ranges[i];
+    }
+    return NULL;
+}
+
+/* The general category that Unicode 8.0 gave; UNICODE_CN for what came later. */
+static unsigned characters_category(uint32_t code_point)
+{
+    switch (code_point) {
+#define CATEGORY(code_point, category) \
+    case code_point: \
+        return category;
+#define LOWERCASE(first, last, difference)
+#define WORD(first, last)
+#include "tokenizer/characters.def"
+    default:
+        break;
+    }
+    return unicode_age(code_point) <= CATEGORIES_VERSION ? unicode_category(code_point) : UNICODE_CN;
+}
+
+bool characters_is_control(uint32_t code_point)
+{
+    if (code_point == '\t' || code_point == '\n' || code_point == '\r') return false;
+    if (code_point == 0xFFFD) return true;
+    return (characters_category(code_point) & (UNICODE_CC | UNICODE_CF | UNICODE_CO)) != 0;
+}
+
+bool characters_is_white_space(uint32_t code_point)
+{
+    return unicode_is_white_space(code_point);
+}
+
+bool characters_is_chinese(uint32_t code_point)
+{
+    if (code_point < 0x3400) return false;
+    return (code_point >= 0x4E00 && code_point <= 0x9FFF) || (code_point >= 0x3400 && code_point <= 0x4DBF) ||
+           (code_point >= 0x20000 && code_point <= 0x2A6DF) || (code_point >= 0x2A700 && code_point <= 0x2B81F) ||
+           (code_point >= 0x2B920 && code_point <= 0x2CEAF) || (code_point >= 0xF900 && code_point <= 0xFAFF) ||
+           (code_point >= 0x2F800 && code_point <= 0x2FA1F);
+}
+
+bool characters_is_punctuation(uint32_t code_point)
+{
+    unsigned kinds = code_point < 0x80 ? UNICODE_P | UNICODE_SM | UNICODE_SC | UNICODE_SK : UNICODE_P;
+    return (characters_category(code_point) & kinds) != 0;
+}
+
+bool characters_is_nonspacing_mark(uint32_t code_point)
+{
+    return code_point >= 0x300 && characters_category(code_point) == UNICODE_MN;
+}
+
+bool characters_is_word(uint32_t code_point)
+{
+    unsigned age = unicode_age(code_point);
+    if (age != 0) return age <= WORD_VERSION && unicode_is_word(code_point);
+    return characters_find(WORD_NEWER, sizeof WORD_NEWER / sizeof WORD_NEWER[0], code_point) != NULL;
+}
+
+uint8_t characters_combining_class(uint32_t code_point)
+{
+    if (code_point < 0x300) return 0;
+    uint8_t combining_class = unicode_combining_class(code_point);
+    return combining_class && unicode_age(code_point) <= DECOMPOSITION_VERSION ? combining_class : 0;
+}
+
+unsigned characters_decompose(uint32_t code_point, uint32_t out_code_points[UNICODE_DECOMPOSITION_MAX])
+{
+    unsigned count = unicode_decompose(code_point, out_code_points);
+    bool changed = count > 1 || out_code_points[0] != code_point;
+    if (!changed || unicode_age(code_point) <= DECOMPOSITION_VERSION) return count;
+    out_code_points[0] = code_point;
+    return 1;
+}
+
+unsigned characters_lowercase(uint32_t code_point, uint32_t out_code_points[UNICODE_LOWERCASE_MAX])
+{
+    unsigned count = unicode_lowercase(code_point, out_code_points);
+    if (count > 1) return count;
+    if (out_code_points[0] != code_point) {
+        if (unicode_age(code_point) > LOWERCASE_VERSION) out_code_points[0] = code_point;
+    } else if (code_point >= LOWERCASE_NEWER[0].first) {
+        const CharacterRange *newer =
+            characters_find(LOWERCASE_NEWER, sizeof LOWERCASE_NEWER / sizeof LOWERCASE_NEWER[0], code_point);
+        if (newer) out_code_points[0] = (uint32_t)((int32_t)code_point + newer->difference);
+    }
+    return 1;
+}

@@ -1,0 +1,196 @@
+/* tokenizer.json from the top: which components it names, and who reads them. */
+#include "tokenizer/read.h"
+
+#include "base/file.h"
+#include "base/limits.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef enum ComponentKind { NORMALIZER, PRE_TOKENIZER, MODEL, POST_PROCESSOR, DECODER } ComponentKind;
+
+static const char *const COMPONENT_FIELDS[] = {"normalizer", "pre_tokenizer", "model", "post_processor",
+                                               "decoder"};
+
+typedef struct Component {
+    ComponentKind kind;
+    const char *name;
+    Status (*read)(Reader *reader, const JsonValue *value);
+} Component;
+
+static const Component COMPONENTS[] = {
+#define COMPONENT(kind, name, read) {kind, name, read},
+#include "tokenizer/components.def"
+#undef COMPONENT
+};
+
+enum { COMPONENT_COUNT = sizeof COMPONENTS / sizeof COMPONENTS[0] };
+
+static Status read_unsupported(const Reader *reader, ComponentKind kind, TextView name)
+{
+    char known[256] = "";
+    size_t size = 0;
+    for (size_t i = 0; i < COMPONENT_COUNT; i++) {
+        if (COMPONENTS[i].kind != kind) continue;
+        size += (size_t)snprintf(known + size, sizeof known - size, "%s%s", size ? ", " : "", COMPONENTS[i].name);
+    }
+    return error_set(reader->error, STATUS_UNSUPPORTED, "%s: %s: \"%.*s\" is not supported, only: %s",
+                     reader->path, COMPONENT_FIELDS[kind], (int)(name.size < 80 ? name.size : 80), name.bytes,
+                     known);
+}
+
+static Status read_component(Reader *reader, const JsonValue *root, ComponentKind kind)
+{
+    const JsonValue *value = json_member(root, COMPONENT_FIELDS[kind]);
+    if (json_type(value) == JSON_NULL && kind != MODEL) return STATUS_OK;
+    TextView name;
+    Status status = read_string(reader, value, COMPONENT_FIELDS[kind], "type", &name);
+    if (status) return status;
+    for (size_t i = 0; i < COMPONENT_COUNT; i++) {
+        if (COMPONENTS[i].kind == kind && text_equal(name, text_view(COMPONENTS[i].name))) {
+            return COMPONENTS[i].read(reader, value);
+        }
+    }
+    return read_unsupported(reader, kind, name);
+}
+
+/* What a null post-processor does. */
+static void read_default_templates(Tokenizer *tokenizer)
+{
+    TemplatePiece text = {TEMPLATE_TEXT, 0, 0}, pair = {TEMPLATE_PAIR, 1, 0};
+    tokenizer->single = (Template){.pieces = {text}, .piece_count = 1};
+    tokenizer->pair = (Template){.pieces = {text, pair}, .piece_count = 2};
+}
+
+/* Truncation and padding are not read: they are what somebody last used, and a request has its own. */
+static Status read_components(Reader *reader, const JsonValue *root)
+{
+    TextView version;
+    const JsonValue *found = json_member(root, "version");
+    if (json_type(root) != JSON_OBJECT) return read_expected(reader, "the file", "an object", root);
+    if (json_type(found) != JSON_NULL &&
+        !(json_string(found, &version) && text_equal(version, text_view("1.0")))) {
+        return read_expected(reader, "version", "\"1.0\"", found);
+    }
+    read_default_templates(reader->tokenizer);
+    Status status = read_component(reader, root, MODEL);
+    if (!status) status = read_component(reader, root, NORMALIZER);
+    if (!status) status = read_component(reader, root, PRE_TOKENIZER);
+    if (!status) status = read_component(reader, root, DECODER);
+    if (!status) status = read_added_tokens(reader, json_member(root, "added_tokens"));
+    if (!status) status = read_component(reader, root, POST_PROCESSOR);
+    return status;
+}
+
+Status read_tokenizer_json(Tokenizer *tokenizer, const char *directory, const char *path, Error *out_error)
+{
+    JsonDocument *config = NULL, *document = NULL;
+    Status status = read_config_open(directory, &config, out_error);
+    if (!status) status = json_document_open(path, &document, out_error);
+    if (!status) {
+        const JsonValue *settings = config ? json_document_root(config) : NULL;
+        Reader reader = {.tokenizer = tokenizer, .path = path, .config = settings, .error = out_error};
+        status = read_components(&reader, json_document_root(document));
+    }
+    json_document_close(document);
+    json_document_close(config);
+    return status;
+}
+
+Status read_config_open(const char *directory, JsonDocument **out_document, Error *out_error)
+{
+    char path[PATH_BYTES_MAX];
+    *out_document = NULL;
+    Status status = file_join(path, sizeof path, directory, "tokenizer_config.json", out_error);
+    if (status || !file_exists(path)) return status;
+    return json_document_open(path, out_document, out_error);
+}
+
+static void read_describe(const JsonValue *found, char *out_text, size_t capacity)
+{
+    TextView text = {0};
+    double number = 0;
+    bool truth = false;
+    switch (json_type(found)) {
+    case JSON_NULL:
+        snprintf(out_text, capacity, "%s", found ? "null" : "nothing");
+        return;
+    case JSON_BOOLEAN:
+        snprintf(out_text, capacity, "%s", json_boolean(found, &truth) && truth ? "true" : "false");
+        return;
+    case JSON_NUMBER:
+        snprintf(out_text, capacity, "%.17g", json_number(found, &number) ? number : 0.0);
+        return;
+    case JSON_STRING:
+        if (!json_string(found, &text)) text = (TextView){"", 0};
+        snprintf(out_text, capacity, "\"%.*s\"", (int)(text.size < 60 ? text.size : 60), text.bytes);
+        return;
+    case JSON_ARRAY:
+        snprintf(out_text, capacity, "an array of %zu", json_size(found));
+        return;
+    case JSON_OBJECT:
+        snprintf(out_text, capacity, "an object of %zu", json_size(found));
+        return;
+    }
+}
+
+Status read_expected(const Reader *reader, const char *field, const char *expected, const JsonValue *found)
+{
+    char description[96];
+    read_describe(found, description, sizeof description);
+    return error_set(reader->error, STATUS_CORRUPT, "%s: %s: expected %s, found %s", reader->path, field, expected,
+                     description);
+}
+
+static Status read_member_expected(const Reader *reader, const JsonValue *object, const char *field,
+                                   const char *key, const char *expected)
+{
+    if (json_type(object) != JSON_OBJECT) return read_expected(reader, field, "an object", object);
+    char name[256];
+    snprintf(name, sizeof name, "%s.%s", field, key);
+    return read_expected(reader, name, expected, json_member(object, key));
+}
+
+Status read_boolean(const Reader *reader, const JsonValue *object, const char *field, const char *key,
+                    bool *out_value)
+{
+    if (json_boolean(json_member(object, key), out_value)) return STATUS_OK;
+    return read_member_expected(reader, object, field, key, "true or false");
+}
+
+Status read_string(const Reader *reader, const JsonValue *object, const char *field, const char *key,
+                   TextView *out_value)
+{
+    if (json_string(json_member(object, key), out_value)) return STATUS_OK;
+    return read_member_expected(reader, object, field, key, "a string");
+}
+
+Status read_integer(const Reader *reader, const JsonValue *object, const char *field, const char *key, int64_t max,
+                    uint32_t *out_value)
+{
+    int64_t value;
+    if (json_integer(json_member(object, key), 0, max, &value)) {
+        *out_value = (uint32_t)value;
+        return STATUS_OK;
+    }
+    char expected[64];
+    snprintf(expected, sizeof expected, "a whole number from 0 to %" PRId64, max);
+    return read_member_expected(reader, object, field, key, expected);
+}
+
+Status read_token_check(const Reader *reader, const char *field, TextView text)
+{
+    if (text.size <= WORDPIECE_TOKEN_BYTES_MAX) return STATUS_OK;
+    return error_set(reader->error, STATUS_CORRUPT, "%s: %s: a token has %zu bytes, at most %d are accepted",
+                     reader->path, field, text.size, WORDPIECE_TOKEN_BYTES_MAX);
+}
+
+char *read_copy(TextView text)
+{
+    char *copy = malloc(text.size + 1);
+    if (!copy) return NULL;
+    if (text.size) memcpy(copy, text.bytes, text.size);
+    copy[text.size] = '\0';
+    return copy;
+}

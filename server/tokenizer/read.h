@@ -1,0 +1,54 @@
+/* Reading a tokenizer's files: every field is checked, and what is wrong is named by file, field and what was
+ * found. */
+#pragma once
+
+#include "base/json.h"
+#include "tokenizer/tokenizer_state.h"
+
+/* What the readers pass on. */
+typedef struct Reader {
+    Tokenizer *tokenizer;
+    const char *path;        /* of the file that messages name */
+    const JsonValue *config; /* tokenizer_config.json's object; NULL: there is none */
+    Error *error;
+} Reader;
+
+/* Reads `path`, the tokenizer.json of `directory`. Fails with NOT_FOUND, IO, CORRUPT, UNSUPPORTED,
+ * RESOURCE_EXHAUSTED, NO_MEMORY; the tokenizer is then half-built. */
+CHECKED Status read_tokenizer_json(Tokenizer *tokenizer, const char *directory, const char *path,
+                                   Error *out_error);
+/* Builds a BERT tokenizer from vocab.txt and tokenizer_config.json, as transformers does. Fails as
+ * read_tokenizer_json. */
+CHECKED Status read_vocabulary_text(Tokenizer *tokenizer, const char *directory, Error *out_error);
+/* Opens `directory`/tokenizer_config.json; *out_document is NULL when there is none. The caller closes it. */
+CHECKED Status read_config_open(const char *directory, JsonDocument **out_document, Error *out_error);
+
+/* Adds `tokens` (without ids) in their order, as the library does: those that the vocabulary has keep its id, the
+ * others get the next ones. Once per tokenizer, after the normalizer and the vocabulary. Sets vocabulary_size. */
+CHECKED Status read_add_tokens(Reader *reader, const AddedToken *tokens, uint32_t count);
+/* Makes room for a vocabulary of `count` tokens with ids up to `id_max`. */
+CHECKED Status read_vocabulary_open(Reader *reader, size_t count, uint64_t id_max, size_t bytes);
+/* Fails when `text` is longer than a token may be; `field` names it. */
+CHECKED Status read_token_check(const Reader *reader, const char *field, TextView text);
+/* Finishes the WordPiece model over the vocabulary, whose bytes it copies what it needs of. */
+CHECKED Status read_wordpiece_finish(Reader *reader, TextView unknown, TextView prefix,
+                                     uint32_t character_count_max);
+/* A terminated copy, or NULL: out of memory. */
+char *read_copy(TextView text);
+
+/* The components of components.def. */
+#define COMPONENT(kind, name, read) CHECKED Status read(Reader *reader, const JsonValue *value);
+#include "tokenizer/components.def"
+#undef COMPONENT
+CHECKED Status read_added_tokens(Reader *reader, const JsonValue *value);
+
+/* Sets CORRUPT: "<path>: <field>: expected <expected>, found <found>". */
+CHECKED Status read_expected(const Reader *reader, const char *field, const char *expected,
+                             const JsonValue *found);
+/* The member `key` of `object`, which `field` names in messages. */
+CHECKED Status read_boolean(const Reader *reader, const JsonValue *object, const char *field, const char *key,
+                            bool *out_value);
+CHECKED Status read_string(const Reader *reader, const JsonValue *object, const char *field, const char *key,
+                           TextView *out_value);
+CHECKED Status read_integer(const Reader *reader, const JsonValue *object, const char *field, const char *key,
+                            int64_t max, uint32_t *out_value);

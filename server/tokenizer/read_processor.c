@@ -1,0 +1,118 @@
+/* Post-processors: BertProcessing and TemplateProcessing, both as templates. */
+#include "tokenizer/read.h"
+
+#include <stdio.h>
+
+static Status read_template_id(const Reader *reader, const char *field, const JsonValue *value, uint32_t *out_id)
+{
+    int64_t id;
+    uint32_t size = reader->tokenizer->vocabulary_size;
+    if (json_integer(value, 0, (int64_t)size - 1, &id)) {
+        *out_id = (uint32_t)id;
+        return STATUS_OK;
+    }
+    char expected[64];
+    snprintf(expected, sizeof expected, "an id from 0 to %u", size - 1);
+    return read_expected(reader, field, expected, value);
+}
+
+/* ["[CLS]", 101]: the text is for people. */
+static Status read_bert_token(const Reader *reader, const JsonValue *value, const char *field, uint32_t *out_id)
+{
+    TextView text;
+    const JsonValue *first = json_type(value) == JSON_ARRAY ? json_first(value) : NULL;
+    if (json_size(value) != 2 || !json_string(first, &text)) {
+        return read_expected(reader, field, "a list of a token and its id", value);
+    }
+    return read_template_id(reader, field, json_next(first), out_id);
+}
+
+Status read_bert_processing(Reader *reader, const JsonValue *value)
+{
+    uint32_t cls, sep;
+    Status status = read_bert_token(reader, json_member(value, "cls"), "post_processor.cls", &cls);
+    if (!status) status = read_bert_token(reader, json_member(value, "sep"), "post_processor.sep", &sep);
+    if (status) return status;
+    TemplatePiece pieces[] = {
+        {TEMPLATE_TOKEN, 0, cls}, {TEMPLATE_TEXT, 0, 0},    {TEMPLATE_TOKEN, 0, sep},
+        {TEMPLATE_PAIR, 1, 0},    {TEMPLATE_TOKEN, 1, sep},
+    };
+    Template *single = &reader->tokenizer->single, *pair = &reader->tokenizer->pair;
+    *single = *pair = (Template){0};
+    for (int i = 0; i < 3; i++) template_add(single, pieces[i]);
+    for (int i = 0; i < 5; i++) template_add(pair, pieces[i]);
+    return STATUS_OK;
+}
+
+static Status read_template_full(const Reader *reader, const char *field)
+{
+    return error_set(reader->error, STATUS_CORRUPT, "%s: %s: more than %d pieces", reader->path, field,
+                     TEMPLATE_PIECES_MAX);
+}
+
+/* {"id": "[CLS]", "ids": [101], "tokens": ["[CLS]"]} of special_tokens, one piece an id. */
+static Status read_special_piece(const Reader *reader, const JsonValue *special_tokens, const char *field,
+                                 TextView name, uint8_t type_id, Template *template)
+{
+    const JsonValue *token = json_first(special_tokens);
+    while (token && !text_equal(json_key(token), name)) token = json_next(token);
+    const JsonValue *ids = json_member(token, "ids");
+    if (json_type(ids) != JSON_ARRAY || json_size(ids) != json_size(json_member(token, "tokens"))) {
+        char where[256];
+        snprintf(where, sizeof where, "post_processor.special_tokens[\"%.*s\"]",
+                 (int)(name.size < 80 ? name.size : 80), name.bytes);
+        return read_expected(reader, where, "an object with as many ids as tokens", token);
+    }
+    for (const JsonValue *id = json_first(ids); id; id = json_next(id)) {
+        TemplatePiece piece = {TEMPLATE_TOKEN, type_id, 0};
+        Status status = read_template_id(reader, "post_processor.special_tokens: ids", id, &piece.id);
+        if (status) return status;
+        if (!template_add(template, piece)) return read_template_full(reader, field);
+    }
+    return STATUS_OK;
+}
+
+static Status read_template_piece(const Reader *reader, const JsonValue *item, const JsonValue *special_tokens,
+                                  const char *field, bool has_pair, Template *template)
+{
+    const JsonValue *sequence = json_member(item, "Sequence");
+    const JsonValue *body = sequence ? sequence : json_member(item, "SpecialToken");
+    if (json_type(body) != JSON_OBJECT) return read_expected(reader, field, "a Sequence or a SpecialToken", item);
+    TextView name;
+    uint32_t type_id;
+    Status status = read_string(reader, body, field, "id", &name);
+    if (!status) status = read_integer(reader, body, field, "type_id", UINT8_MAX, &type_id);
+    if (status) return status;
+    if (!sequence) return read_special_piece(reader, special_tokens, field, name, (uint8_t)type_id, template);
+    TemplatePiece piece = {TEMPLATE_TEXT, (uint8_t)type_id, 0};
+    if (has_pair && text_equal(name, text_view("B")))
+        piece.kind = TEMPLATE_PAIR;
+    else if (!text_equal(name, text_view("A"))) {
+        return read_expected(reader, field, has_pair ? "sequence A or B" : "sequence A", json_member(body, "id"));
+    }
+    return template_add(template, piece) ? STATUS_OK : read_template_full(reader, field);
+}
+
+static Status read_template(const Reader *reader, const JsonValue *value, const char *key, bool has_pair,
+                            Template *template)
+{
+    char field[64];
+    snprintf(field, sizeof field, "post_processor.%s", key);
+    const JsonValue *pieces = json_member(value, key), *special_tokens = json_member(value, "special_tokens");
+    if (json_type(pieces) != JSON_ARRAY) return read_expected(reader, field, "an array", pieces);
+    if (json_type(special_tokens) != JSON_OBJECT) {
+        return read_expected(reader, "post_processor.special_tokens", "an object", special_tokens);
+    }
+    *template = (Template){0};
+    Status status = STATUS_OK;
+    for (const JsonValue *item = json_first(pieces); item && !status; item = json_next(item)) {
+        status = read_template_piece(reader, item, special_tokens, field, has_pair, template);
+    }
+    return status;
+}
+
+Status read_template_processing(Reader *reader, const JsonValue *value)
+{
+    Status status = read_template(reader, value, "single", false, &reader->tokenizer->single);
+    return status ? status : read_template(reader, value, "pair", true, &reader->tokenizer->pair);
+}

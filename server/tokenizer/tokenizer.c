@@ -1,0 +1,59 @@
+/* A tokenizer's life and what can be asked of it. */
+#include "tokenizer/tokenizer.h"
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "tokenizer/read.h"
+#include "tokenizer/tokenizer_state.h"
+
+#include <stdlib.h>
+
+Status tokenizer_open(const char *directory, Tokenizer **out_tokenizer, Error *out_error)
+{
+    char path[PATH_BYTES_MAX];
+    Tokenizer *tokenizer = NULL;
+    Status status = file_join(path, sizeof path, directory, "tokenizer.json", out_error);
+    if (status) return status;
+    tokenizer = calloc(1, sizeof *tokenizer);
+    if (!tokenizer) return error_set(out_error, STATUS_NO_MEMORY, "no memory for a tokenizer");
+    status = file_exists(path) ? read_tokenizer_json(tokenizer, directory, path, out_error)
+                               : read_vocabulary_text(tokenizer, directory, out_error);
+    if (status) goto fail;
+    *out_tokenizer = tokenizer;
+    return STATUS_OK;
+fail:
+    tokenizer_close(tokenizer);
+    return status;
+}
+
+void tokenizer_close(Tokenizer *tokenizer)
+{
+    if (!tokenizer) return;
+    vocabulary_close(&tokenizer->vocabulary);
+    added_close(&tokenizer->added);
+    free(tokenizer->model_prefix);
+    free(tokenizer->decoder.prefix);
+    free(tokenizer);
+}
+
+uint32_t tokenizer_vocabulary_size(const Tokenizer *tokenizer)
+{
+    return tokenizer->vocabulary_size;
+}
+
+TextView tokenizer_token_text(const Tokenizer *tokenizer, uint32_t id)
+{
+    const AddedToken *added = added_find(&tokenizer->added, id);
+    return added ? added->text : vocabulary_text(&tokenizer->vocabulary, id);
+}
+
+bool tokenizer_token_special(const Tokenizer *tokenizer, uint32_t id)
+{
+    const AddedToken *added = added_find(&tokenizer->added, id);
+    return added && added->special;
+}
+
+uint32_t tokenizer_added_count(const Tokenizer *tokenizer, bool pair)
+{
+    return pair ? tokenizer->pair.added_count : tokenizer->single.added_count;
+}

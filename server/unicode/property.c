@@ -1,0 +1,74 @@
+/* The door to ICU's character data. */
+#include "unicode/property.h"
+
+#include <assert.h>
+#include <unicode/uchar.h>
+#include <unicode/unorm2.h>
+#include <unicode/utf16.h>
+
+static_assert(UNICODE_CN == 1 << U_UNASSIGNED && UNICODE_MN == 1 << U_NON_SPACING_MARK, "the bits are ICU's");
+static_assert(UNICODE_CC == 1 << U_CONTROL_CHAR && UNICODE_PD == 1 << U_DASH_PUNCTUATION, "the bits are ICU's");
+static_assert(UNICODE_PF == 1 << U_FINAL_PUNCTUATION && U_CHAR_CATEGORY_COUNT == 30, "the bits are ICU's");
+
+UnicodeCategory unicode_category(uint32_t code_point)
+{
+    return (UnicodeCategory)(1u << u_charType((UChar32)code_point));
+}
+
+unsigned unicode_age(uint32_t code_point)
+{
+    UVersionInfo version;
+    u_charAge((UChar32)code_point, version);
+    return UNICODE_VERSION((unsigned)version[0], version[1]);
+}
+
+bool unicode_is_white_space(uint32_t code_point)
+{
+    return u_isUWhiteSpace((UChar32)code_point);
+}
+
+bool unicode_is_word(uint32_t code_point)
+{
+    return (unicode_category(code_point) & (UNICODE_M | UNICODE_ND | UNICODE_PC)) != 0 ||
+           u_isUAlphabetic((UChar32)code_point) || u_hasBinaryProperty((UChar32)code_point, UCHAR_JOIN_CONTROL);
+}
+
+uint8_t unicode_combining_class(uint32_t code_point)
+{
+    return u_getCombiningClass((UChar32)code_point);
+}
+
+unsigned unicode_decompose(uint32_t code_point, uint32_t out_code_points[UNICODE_DECOMPOSITION_MAX])
+{
+    UErrorCode error = U_ZERO_ERROR;
+    const UNormalizer2 *nfd = unorm2_getNFDInstance(&error); /* a constant inside ICU: no cost, nothing to free */
+    UChar units[2 * UNICODE_DECOMPOSITION_MAX];
+    int32_t size = -1;
+    if (U_SUCCESS(error)) {
+        size = unorm2_getDecomposition(nfd, (UChar32)code_point, units, 2 * UNICODE_DECOMPOSITION_MAX, &error);
+    }
+    if (size < 0 || U_FAILURE(error)) {
+        out_code_points[0] = code_point;
+        return 1;
+    }
+    unsigned count = 0;
+    for (int32_t i = 0; i < size;) {
+        UChar32 part;
+        U16_NEXT(units, i, size, part);
+        assert(count < UNICODE_DECOMPOSITION_MAX);
+        out_code_points[count++] = (uint32_t)part;
+    }
+    return count;
+}
+
+/* SpecialCasing.txt has one unconditional lower-case mapping of more than one code point: that of U+0130. */
+unsigned unicode_lowercase(uint32_t code_point, uint32_t out_code_points[UNICODE_LOWERCASE_MAX])
+{
+    if (code_point == 0x130) {
+        out_code_points[0] = 'i';
+        out_code_points[1] = 0x307;
+        return 2;
+    }
+    out_code_points[0] = (uint32_t)u_tolower((UChar32)code_point);
+    return 1;
+}

@@ -1,0 +1,66 @@
+/* Properties and mappings of single code points, from ICU. Values above U+10FFFF and surrogates count as
+ * unassigned. ICU's data is of one Unicode version (72: 15.0, 76: 16.0); who must agree with older data asks for
+ * the age. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* General categories as bits, so that a set of them is one test. */
+typedef enum UnicodeCategory {
+    UNICODE_CN = 1 << 0,
+    UNICODE_LU = 1 << 1,
+    UNICODE_LL = 1 << 2,
+    UNICODE_LT = 1 << 3,
+    UNICODE_LM = 1 << 4,
+    UNICODE_LO = 1 << 5,
+    UNICODE_MN = 1 << 6,
+    UNICODE_ME = 1 << 7,
+    UNICODE_MC = 1 << 8,
+    UNICODE_ND = 1 << 9,
+    UNICODE_NL = 1 << 10,
+    UNICODE_NO = 1 << 11,
+    UNICODE_ZS = 1 << 12,
+    UNICODE_ZL = 1 << 13,
+    UNICODE_ZP = 1 << 14,
+    UNICODE_CC = 1 << 15,
+    UNICODE_CF = 1 << 16,
+    UNICODE_CO = 1 << 17,
+    UNICODE_CS = 1 << 18,
+    UNICODE_PD = 1 << 19,
+    UNICODE_PS = 1 << 20,
+    UNICODE_PE = 1 << 21,
+    UNICODE_PC = 1 << 22,
+    UNICODE_PO = 1 << 23,
+    UNICODE_SM = 1 << 24,
+    UNICODE_SC = 1 << 25,
+    UNICODE_SK = 1 << 26,
+    UNICODE_SO = 1 << 27,
+    UNICODE_PI = 1 << 28,
+    UNICODE_PF = 1 << 29,
+} UnicodeCategory;
+
+#define UNICODE_M (UNICODE_MN | UNICODE_ME | UNICODE_MC)
+#define UNICODE_P (UNICODE_PD | UNICODE_PS | UNICODE_PE | UNICODE_PC | UNICODE_PO | UNICODE_PI | UNICODE_PF)
+
+/* A version of Unicode as a number that orders as versions do. */
+#define UNICODE_VERSION(major, minor) ((major) << 8 | (minor))
+
+enum {
+    UNICODE_DECOMPOSITION_MAX = 4, /* of one code point, since Unicode 3; the stability policy keeps it so */
+    UNICODE_LOWERCASE_MAX = 2,
+};
+
+UnicodeCategory unicode_category(uint32_t code_point);
+/* The UNICODE_VERSION that assigned `code_point`; 0: none that ICU knows. */
+unsigned unicode_age(uint32_t code_point);
+/* White_Space of PropList.txt. */
+bool unicode_is_white_space(uint32_t code_point);
+/* \w of UTS #18, annex C: Alphabetic, M, Nd, Pc, Join_Control. */
+bool unicode_is_word(uint32_t code_point);
+/* The canonical combining class, 0 to 254. */
+uint8_t unicode_combining_class(uint32_t code_point);
+/* The full canonical decomposition, Hangul included; the code point itself when it has none. Returns the count. */
+unsigned unicode_decompose(uint32_t code_point, uint32_t out_code_points[UNICODE_DECOMPOSITION_MAX]);
+/* The full lower-case mapping that depends on no context and no language. Returns the count, at least 1. */
+unsigned unicode_lowercase(uint32_t code_point, uint32_t out_code_points[UNICODE_LOWERCASE_MAX]);

@@ -1,0 +1,86 @@
+/* Strict UTF-8: eight ASCII bytes at a time, the rest by table 3-7 of the Unicode standard. */
+#include "unicode/utf8.h"
+
+#include <assert.h>
+
+static size_t utf8_ascii_prefix(const char *bytes, size_t size)
+{
+    size_t at = 0;
+    for (; at + 8 <= size; at += 8) {
+        uint64_t word;
+        memcpy(&word, bytes + at, 8);
+        if (word & 0x8080808080808080u) break;
+    }
+    while (at < size && (unsigned char)bytes[at] < 0x80) at++;
+    return at;
+}
+
+bool utf8_valid(TextView text, size_t *out_position)
+{
+    size_t at = 0;
+    for (;;) {
+        at += utf8_ascii_prefix(text.bytes + at, text.size - at);
+        if (at == text.size) return true;
+        uint32_t code_point;
+        size_t size = utf8_read(text.bytes + at, text.size - at, &code_point);
+        if (size == 0) {
+            *out_position = at;
+            return false;
+        }
+        at += size;
+    }
+}
+
+size_t utf8_read(const char *bytes, size_t left, uint32_t *out_code_point)
+{
+    assert(left > 0);
+    const unsigned char *at = (const unsigned char *)bytes;
+    unsigned char lead = at[0];
+    if (lead < 0x80) {
+        *out_code_point = lead;
+        return 1;
+    }
+    size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    if (lead < 0xC2 || lead > 0xF4 || size > left) return 0;
+    unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    if (at[1] < low || at[1] > high) return 0;
+    for (size_t i = 2; i < size; i++) {
+        if ((at[i] & 0xC0) != 0x80) return 0;
+    }
+    return utf8_decode(bytes, out_code_point);
+}
+
+size_t utf8_write(uint32_t code_point, char out_bytes[UTF8_BYTES_MAX])
+{
+    unsigned char *out = (unsigned char *)out_bytes;
+    if (code_point < 0x80) {
+        out[0] = (unsigned char)code_point;
+        return 1;
+    }
+    if (code_point < 0x800) {
+        out[0] = (unsigned char)(0xC0 | code_point >> 6);
+        out[1] = (unsigned char)(0x80 | (code_point & 0x3F));
+        return 2;
+    }
+    if (code_point < 0x10000) {
+        out[0] = (unsigned char)(0xE0 | code_point >> 12);
+        out[1] = (unsigned char)(0x80 | (code_point >> 6 & 0x3F));
+        out[2] = (unsigned char)(0x80 | (code_point & 0x3F));
+        return 3;
+    }
+    assert(code_point <= 0x10FFFF);
+    out[0] = (unsigned char)(0xF0 | code_point >> 18);
+    out[1] = (unsigned char)(0x80 | (code_point >> 12 & 0x3F));
+    out[2] = (unsigned char)(0x80 | (code_point >> 6 & 0x3F));
+    out[3] = (unsigned char)(0x80 | (code_point & 0x3F));
+    return 4;
+}
+
+size_t utf8_previous(const char *bytes, size_t position)
+{
+    assert(position > 0);
+    do position--;
+    while (position > 0 && ((unsigned char)bytes[position] & 0xC0) == 0x80);
+    return position;
+}

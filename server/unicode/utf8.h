@@ -1,0 +1,39 @@
+/* Strict UTF-8 (Unicode 15, table 3-7): no overlong forms, no surrogates, nothing above U+10FFFF. */
+#pragma once
+
+#include "base/text.h"
+
+#include <stdbool.h>
+
+enum { UTF8_BYTES_MAX = 4 };
+
+/* Whether all of `text` is valid; otherwise *out_position is where the first invalid sequence starts. Any thread.
+ */
+bool utf8_valid(TextView text, size_t *out_position);
+/* The size of the valid sequence at `bytes`, of which `left` (at least 1) follow, and its code point; 0: not
+ * valid. */
+size_t utf8_read(const char *bytes, size_t left, uint32_t *out_code_point);
+/* Writes the scalar value `code_point`; returns the bytes written. */
+size_t utf8_write(uint32_t code_point, char out_bytes[UTF8_BYTES_MAX]);
+/* The start of the sequence that ends before `position` (at least 1) of valid text. */
+size_t utf8_previous(const char *bytes, size_t position);
+
+/* Decodes one sequence of text that is known to be valid. Returns its size. */
+static inline size_t utf8_decode(const char *bytes, uint32_t *out_code_point)
+{
+    const unsigned char *at = (const unsigned char *)bytes;
+    if (at[0] < 0x80) {
+        *out_code_point = at[0];
+        return 1;
+    }
+    if (at[0] < 0xE0) {
+        *out_code_point = (at[0] & 0x1Fu) << 6 | (at[1] & 0x3Fu);
+        return 2;
+    }
+    if (at[0] < 0xF0) {
+        *out_code_point = (at[0] & 0x0Fu) << 12 | (at[1] & 0x3Fu) << 6 | (at[2] & 0x3Fu);
+        return 3;
+    }
+    *out_code_point = (at[0] & 0x07u) << 18 | (at[1] & 0x3Fu) << 12 | (at[2] & 0x3Fu) << 6 | (at[3] & 0x3Fu);
+    return 4;
+}
