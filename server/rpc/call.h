@@ -1,5 +1,6 @@
-/* The boundary inside rpc/: below it gRPC C core (completion, calls, flow control), above it the methods, which never
- * include a gRPC header. One RpcCall is one RPC; one RpcMessage is one request on it (a unary call has one). */
+/* The boundary inside rpc/: below it gRPC C core (completion, calls, flow control), above it the methods, which
+ * never include a gRPC header. One RpcCall is one RPC; one RpcMessage is one request on it (a unary call has one).
+ */
 #pragma once
 
 #include "base/arena.h"
@@ -17,9 +18,9 @@ typedef enum RpcShape {
     RPC_SERVER_STREAM, /* one request, then replies as the handler pushes them (health Watch) */
 } RpcShape;
 
-/* A row of the methods table. `handle` runs on the loop thread, must not block, and must see to it that exactly one of
- * rpc_message_reply and rpc_message_fail is called for `message`, now or later, on any thread. `wire` ([size]) lives
- * until then. */
+/* A row of the methods table. `handle` runs on the loop thread, must not block, and must see to it that exactly
+ * one of rpc_message_reply and rpc_message_fail is called for `message`, now or later, on any thread. `wire`
+ * ([size]) lives until then. */
 typedef struct RpcMethod {
     const char *path; /* "/headlight.v1.Inference/Embed" */
     RpcShape shape;
@@ -30,8 +31,8 @@ typedef struct RpcMethod {
     void (*progress)(void *context, RpcMessage *message);
 } RpcMethod;
 
-/* The memory of this request: unpacked message, tokens, results. Freed after the reply has left. One thread at a time: the
- * loop until the jobs are submitted, then whoever finishes the last job. Budget: REQUEST_ARENA_*. */
+/* The memory of this request: unpacked message, tokens, results. Freed after the reply has left. One thread at a
+ * time: the loop until the jobs are submitted, then whoever finishes the last job. Budget: REQUEST_ARENA_*. */
 Arena *rpc_message_arena(RpcMessage *message);
 /* Set once the client cancelled, disconnected or its deadline passed; lives as long as the message. Any thread. */
 const atomic_bool *rpc_message_cancelled(const RpcMessage *message);
@@ -41,18 +42,24 @@ uint64_t rpc_message_deadline_ns(const RpcMessage *message);
 uint64_t rpc_message_flow(const RpcMessage *message);
 /* When the message arrived, on clock_monotonic. */
 uint64_t rpc_message_arrived_ns(const RpcMessage *message);
+/* A pointer of the handler's, kept with the message: NULL at first. Whoever has the message. */
+void rpc_message_set_note(RpcMessage *message, void *note);
+void *rpc_message_note(const RpcMessage *message);
 
-/* A reply of exactly `size` bytes is packed straight into the transport's buffer by `pack(context, buffer)`, which is
- * called at most once, before this returns; context may live in the message's arena. The message and its arena are gone
- * afterwards. Any thread; cannot fail for the caller (out of memory, or a reply beyond reply_bytes_max, becomes the call's
- * status). On a stream the reply waits for those of earlier messages. */
-void rpc_message_reply(RpcMessage *message, size_t size, void (*pack)(void *context, uint8_t *buffer), void *context);
+/* A reply of exactly `size` bytes is packed straight into the transport's buffer by `pack(context, buffer)`, which
+ * is called at most once, before this returns; context may live in the message's arena. The message and its arena
+ * are gone afterwards. Any thread; cannot fail for the caller (out of memory, or a reply beyond reply_bytes_max,
+ * becomes the call's status). On a stream the reply waits for those of earlier messages. */
+void rpc_message_reply(RpcMessage *message, size_t size, void (*pack)(void *context, uint8_t *buffer),
+                       void *context);
 
-/* RPC_SERVER_STREAM only: sends one reply and keeps the message. Only when nothing pushed is on its way: at first, and then
- * from each `progress`. Loop thread. A call that has ended ignores it. */
-void rpc_message_push(RpcMessage *message, size_t size, void (*pack)(void *context, uint8_t *buffer), void *context);
+/* RPC_SERVER_STREAM only: sends one reply and keeps the message. Only when nothing pushed is on its way: at first,
+ * and then from each `progress`. Loop thread. A call that has ended ignores it. */
+void rpc_message_push(RpcMessage *message, size_t size, void (*pack)(void *context, uint8_t *buffer),
+                      void *context);
 
-/* Ends the call with `error` as its status: code, message, RetryInfo when retry_after_ns, BadRequest when `field` (NULL:
- * none) names what is wrong ("inputs[3].text"). STATUS_OK ends a server stream well. A stream ends too, after the replies
- * of earlier messages; those of later ones are dropped. The message is gone afterwards. Any thread. */
+/* Ends the call with `error` as its status: code, message, RetryInfo when retry_after_ns, BadRequest when `field`
+ * (NULL: none) names what is wrong ("inputs[3].text"). STATUS_OK ends a server stream well. A stream ends too,
+ * after the replies of earlier messages; those of later ones are dropped. The message is gone afterwards. Any
+ * thread. */
 void rpc_message_fail(RpcMessage *message, const Error *error, const char *field);

@@ -328,6 +328,17 @@ static bool reflection_answer(const CodecReflection *reflection, const Reflectio
     }
 }
 
+/* The answer repeats the question, but not what we do not understand: protobuf-c would send back what it cannot
+ * read. */
+static void reflection_forget_unknown(ReflectionRequest *request)
+{
+    request->base.n_unknown_fields = 0;
+    if (request->message_request_case ==
+        GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_EXTENSION) {
+        request->file_containing_extension->base.n_unknown_fields = 0;
+    }
+}
+
 Status codec_reflection_answer(const CodecReflection *reflection, const uint8_t *wire, size_t size, Arena *arena,
                                CodecReflectionAnswer **out_answer, Error *out_error)
 {
@@ -336,6 +347,7 @@ Status codec_reflection_answer(const CodecReflection *reflection, const uint8_t 
                                  &message, out_error);
     if (status != STATUS_OK) return status;
     ReflectionRequest *request = (ReflectionRequest *)message;
+    reflection_forget_unknown(request);
     CodecReflectionAnswer *answer = arena_allocate_zeroed(arena, 1, sizeof *answer);
     if (answer) {
         grpc__reflection__v1__server_reflection_response__init(&answer->response);

@@ -1,6 +1,6 @@
 /* The gRPC server: listens, receives calls, hands their messages to the methods on the loop, and drains.
- * Three kinds of threads meet here. The completion thread (its own) accepts calls and moves their state; the loop runs the
- * methods' handlers and everything in this header; any thread may answer (call.h). */
+ * Three kinds of threads meet here. The completion thread (its own) accepts calls and moves their state; the loop
+ * runs the methods' handlers and everything in this header; any thread may answer (call.h). */
 #pragma once
 
 #include "base/status.h"
@@ -13,7 +13,8 @@
 
 typedef struct RpcServer RpcServer;
 
-/* Start from rpc_server_options_default(); everything that is pointed to is copied, except the methods' contexts. */
+/* Start from rpc_server_options_default(); everything that is pointed to is copied, except the methods' contexts.
+ */
 typedef struct RpcServerOptions {
     const char *const *addresses; /* [address_count] "127.0.0.1:50051", "[::1]:0", "unix:/run/headlight.sock" */
     size_t address_count;         /* 1 .. RPC_ADDRESS_COUNT_MAX */
@@ -34,29 +35,32 @@ typedef struct RpcServerOptions {
 
 RpcServerOptions rpc_server_options_default(void);
 
-/* Binds every address and serves from now on; each service's health is NOT_SERVING until rpc_server_set_serving. The loop
- * must run soon. Raises the limit of open files to what is allowed. On success the caller owns *out_server
- * (rpc_server_close). The loop's thread, before other threads start if there are unix sockets (umask).
- * Fails with INVALID_ARGUMENT (an option, an address), UNAVAILABLE (address in use), FAILED_PRECONDITION (not permitted,
- * path is not a socket), NO_MEMORY, INTERNAL; the message names the address and the cause. */
+/* Binds every address and serves from now on; each service's health is NOT_SERVING until rpc_server_set_serving.
+ * The loop must run soon. Raises the limit of open files to what is allowed. On success the caller owns
+ * *out_server (rpc_server_close). The loop's thread, before other threads start if there are unix sockets (umask).
+ * Fails with INVALID_ARGUMENT (an option, an address), UNAVAILABLE (address in use), FAILED_PRECONDITION (not
+ * permitted, path is not a socket), NO_MEMORY, INTERNAL; the message names the address and the cause. */
 CHECKED Status rpc_server_open(const RpcServerOptions *options, uv_loop_t *loop, RpcServer **out_server,
                                Error *out_error);
 
 /* The TCP port that addresses[index] got, for "127.0.0.1:0"; 1 for a unix socket. */
 int rpc_server_port(const RpcServer *server, size_t index);
 
-/* Health of one service ("headlight.v1.Inference"), of the whole server (""), or of every service and the server (NULL);
- * streams of Watch hear of it. Names that no method has are ignored. Loop thread. Without effect once draining. */
+/* Health of one service ("headlight.v1.Inference"), of the whole server (""), or of every service and the server
+ * (NULL); streams of Watch hear of it. Names that no method has are ignored. Loop thread. Without effect once
+ * draining. */
 void rpc_server_set_serving(RpcServer *server, const char *service, bool serving);
 
-/* Stops listening, tells the clients to go, turns health to NOT_SERVING, ends Watch streams and lets every accepted call
- * finish; after `drain_ns` cancels what is left. `done` is called once on the loop, when no call is left: with `cancelled`,
- * how many calls were. Handlers and workers must still answer each message they hold. Loop thread, once. */
+/* Stops listening, tells the clients to go, turns health to NOT_SERVING, ends Watch streams and lets every
+ * accepted call finish; after `drain_ns` cancels what is left. `done` is called once on the loop, when no call is
+ * left: with `cancelled`, how many calls were. Handlers and workers must still answer each message they hold. Loop
+ * thread, once. */
 void rpc_server_shutdown(RpcServer *server, uint64_t drain_ns, void (*done)(void *context, uint64_t cancelled),
                          void *context);
 
-/* NULL is a no-op. Without a completed shutdown, cancels all calls and waits for those whose message somebody holds: close
- * the scheduler first. Frees the server when the loop has run once more, which it must. Loop thread. */
+/* NULL is a no-op. Without a completed shutdown, cancels all calls and waits for those whose message somebody
+ * holds: close the scheduler first. Frees the server when the loop has run once more, which it must. Loop thread.
+ */
 void rpc_server_close(RpcServer *server);
 
 /* Numbers for metrics and logs. Any thread. */
@@ -68,4 +72,4 @@ typedef struct RpcServerGauge {
     uint64_t held_bytes;
 } RpcServerGauge;
 
-RpcServerGauge rpc_server_gauge(const RpcServer *server);
+RpcServerGauge rpc_server_gauge(RpcServer *server);
