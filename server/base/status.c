@@ -73,9 +73,8 @@ Status error_prefix(Error *error, const char *format, ...)
     int written = vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     size_t used = written < 0 ? 0 : (size_t)written;
-    if (used < sizeof error->message) {
-        snprintf(error->message + used, sizeof error->message - used, ": %s", tail);
-    }
+    size_t left = used < sizeof error->message ? sizeof error->message - used : 0;
+    if (left > sizeof ": ") snprintf(error->message + used, left, ": %.*s", (int)(left - sizeof ": "), tail);
     error_clean(error->message);
     return error->status;
 }
