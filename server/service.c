@@ -40,6 +40,7 @@ typedef struct Service {
     RpcServer *server;
     Inference *inference;
     bool serving;
+    bool hashed;
     bool stopping;
     int exit_code;
     /* The loader's, then from LOADER_LOADED on the loop's to read: */
@@ -279,7 +280,8 @@ static void service_on_news(uv_async_t *async)
         log_event(LOG_INFO, "ready", "'%s' after %llu ms", service->model_name,
                   (unsigned long long)process_age_ms());
     }
-    if (step == LOADER_HASHED) {
+    if (step == LOADER_HASHED && !service->hashed) {
+        service->hashed = true;
         inference_set_weights_sha256(service->inference, service->weights_sha256);
         log_event(LOG_INFO, "weights_hashed", "sha256 %s", service->weights_sha256);
     }

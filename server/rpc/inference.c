@@ -35,33 +35,41 @@ void inference_close(Inference *inference)
     free(inference);
 }
 
+/* Methods of the service that come with later versions. */
+static const char *const missing_paths[] = {
+    "/headlight.v1.Inference/Classify",  "/headlight.v1.Inference/Rerank",
+    "/headlight.v1.Inference/TagTokens", "/headlight.v1.Inference/FillMask",
+    "/headlight.v1.Inference/Answer",    "/headlight.v1.Inference/Sanitize",
+    "/headlight.v1.Inference/Explain",   "/headlight.v1.Inference/ClassifyStream",
+};
+
 void inference_methods(Inference *inference, RpcMethod out_methods[INFERENCE_METHOD_COUNT])
 {
     const RpcMethod methods[] = {
-        {.path = "/headlight.v1.Inference/Embed", .handle = inference_embed_handle, .context = inference},
-        {.path = "/headlight.v1.Inference/EmbedStream",
-         .shape = RPC_BIDI,
-         .handle = inference_embed_handle,
-         .context = inference},
-        {.path = "/headlight.v1.Inference/Tokenize", .handle = inference_tokens_tokenize, .context = inference},
-        {.path = "/headlight.v1.Inference/Detokenize",
-         .handle = inference_tokens_detokenize,
-         .context = inference},
-        {.path = "/headlight.v1.Inference/ListModels", .handle = inference_list_models, .context = inference},
-        {.path = "/headlight.v1.Inference/Classify", .handle = inference_unimplemented, .context = "Classify"},
-        {.path = "/headlight.v1.Inference/Rerank", .handle = inference_unimplemented, .context = "Rerank"},
-        {.path = "/headlight.v1.Inference/TagTokens", .handle = inference_unimplemented, .context = "TagTokens"},
-        {.path = "/headlight.v1.Inference/FillMask", .handle = inference_unimplemented, .context = "FillMask"},
-        {.path = "/headlight.v1.Inference/Answer", .handle = inference_unimplemented, .context = "Answer"},
-        {.path = "/headlight.v1.Inference/Sanitize", .handle = inference_unimplemented, .context = "Sanitize"},
-        {.path = "/headlight.v1.Inference/Explain", .handle = inference_unimplemented, .context = "Explain"},
-        {.path = "/headlight.v1.Inference/ClassifyStream",
-         .shape = RPC_BIDI,
-         .handle = inference_unimplemented,
-         .context = "ClassifyStream"},
+        {.path = "/headlight.v1.Inference/Embed", .handle = inference_embed_handle},
+        {.path = "/headlight.v1.Inference/EmbedStream", .shape = RPC_BIDI, .handle = inference_embed_handle},
+        {.path = "/headlight.v1.Inference/Tokenize", .handle = inference_tokens_tokenize},
+        {.path = "/headlight.v1.Inference/Detokenize", .handle = inference_tokens_detokenize},
+        {.path = "/headlight.v1.Inference/ListModels", .handle = inference_list_models},
     };
-    static_assert(sizeof methods / sizeof methods[0] == INFERENCE_METHOD_COUNT, "every method has a row");
-    memcpy(out_methods, methods, sizeof methods);
+    enum {
+        MISSING_COUNT = sizeof missing_paths / sizeof missing_paths[0],
+        COUNT = sizeof methods / sizeof methods[0]
+    };
+    static_assert(COUNT + MISSING_COUNT == INFERENCE_METHOD_COUNT, "every method has a row");
+    for (size_t i = 0; i < COUNT; i++) {
+        out_methods[i] = methods[i];
+        out_methods[i].context = inference;
+    }
+    for (size_t i = 0; i < MISSING_COUNT; i++) {
+        const char *path = missing_paths[i];
+        out_methods[COUNT + i] = (RpcMethod){
+            .path = path,
+            .shape = strstr(path, "Stream") ? RPC_BIDI : RPC_UNARY,
+            .handle = inference_unimplemented,
+            .context = (void *)path,
+        };
+    }
 }
 
 Status inference_workers_open(Inference *inference, const Pipeline *pipeline, uint32_t worker_count,
@@ -238,6 +246,6 @@ static void inference_unimplemented(void *context, RpcMessage *message, const ui
     Error error;
     error_set(&error, STATUS_UNIMPLEMENTED,
               "this version has no %s: Embed, EmbedStream, Tokenize, Detokenize and ListModels are there",
-              (const char *)context);
+              strrchr(context, '/') + 1);
     rpc_message_fail(message, &error, NULL);
 }
