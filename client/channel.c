@@ -42,7 +42,7 @@ struct Channel {
     size_t connection_count;
     size_t next_connection;
     ChannelCall *calls; /* a list, so that closing finds them */
-    bool closing;
+    bool abandoning;    /* handlers are not called */
     char address[CHANNEL_ADDRESS_BYTES];
     grpc_channel *connections[]; /* [connection_count] */
 };
@@ -152,12 +152,18 @@ const char *channel_address(const Channel *channel)
     return channel->address;
 }
 
+void channel_abandon(Channel *channel)
+{
+    channel->abandoning = true;
+    for (ChannelCall *call = channel->calls; call; call = call->next) channel_call_cancel(call);
+    while (channel->calls) channel_run(channel, clock_now_ns(&clock_monotonic) + NS_PER_S);
+    channel->abandoning = false;
+}
+
 void channel_close(Channel *channel)
 {
     if (!channel) return;
-    channel->closing = true;
-    for (ChannelCall *call = channel->calls; call; call = call->next) channel_call_cancel(call);
-    while (channel->calls) channel_run(channel, clock_now_ns(&clock_monotonic) + NS_PER_S);
+    channel_abandon(channel);
     for (size_t index = 0; index < channel->connection_count; index++) {
         grpc_channel_destroy(channel->connections[index]);
     }
@@ -365,7 +371,7 @@ static void channel_call_end(ChannelCall *call)
         reply.size = GRPC_SLICE_LENGTH(message);
     }
     reply.details = channel_find_details(call, &reply.details_size);
-    if (!call->channel->closing) call->handlers->done(call->context, &reply);
+    if (!call->channel->abandoning) call->handlers->done(call->context, &reply);
     gpr_free(text);
     grpc_slice_unref(message);
     channel_call_free(call);
@@ -379,11 +385,11 @@ static void channel_call_deliver(ChannelCall *call)
         grpc_call_cancel_with_status(call->call, GRPC_STATUS_INTERNAL,
                                      "the server compressed its reply although the client offers no compression",
                                      NULL);
-    } else if (!call->channel->closing) {
+    } else if (!call->channel->abandoning) {
         call->handlers->received(call->context, GRPC_SLICE_START_PTR(message), GRPC_SLICE_LENGTH(message));
     }
     grpc_slice_unref(message);
-    if (!call->channel->closing && !channel_call_receive(call)) channel_call_cancel(call);
+    if (!call->channel->abandoning && !channel_call_receive(call)) channel_call_cancel(call);
 }
 
 static void channel_handle(const ChannelTag *tag, bool success)
@@ -398,7 +404,7 @@ static void channel_handle(const ChannelTag *tag, bool success)
     case CHANNEL_SENT:
         grpc_byte_buffer_destroy(call->request);
         call->request = NULL;
-        if (success && !call->channel->closing) call->handlers->sent(call->context);
+        if (success && !call->channel->abandoning) call->handlers->sent(call->context);
         break;
     case CHANNEL_RECEIVED:
         channel_call_deliver(call);

@@ -39,8 +39,10 @@ typedef struct ChannelHandlers {
  * "unix:/path"); they connect at the first call. On success the caller owns *out_channel (channel_close). Fails
  * with INVALID_ARGUMENT, NO_MEMORY. */
 CHECKED Status channel_open(const char *address, size_t connection_count, Channel **out_channel, Error *out_error);
-/* Cancels the calls that are left without calling their handlers. NULL is a no-op. */
+/* Abandons the calls that are left. NULL is a no-op. */
 void channel_close(Channel *channel);
+/* Cancels every call and waits until it is gone; no handler is called any more, so their contexts may be freed. */
+void channel_abandon(Channel *channel);
 const char *channel_address(const Channel *channel);
 
 /* Starts a unary call with a copy of `bytes`; connections take turns. `method` ("/package.Service/Method") and

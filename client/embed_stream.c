@@ -19,7 +19,6 @@ struct EmbedStream {
     bool all_pushed;
     bool half_closed;
     bool unary;
-    bool closing;
     uint64_t progress_ns; /* of the last answer, or when the oldest request came */
     uint64_t attempt;     /* failures since the last answer */
     uint64_t retry_at_ns;
@@ -48,9 +47,7 @@ Status embed_stream_open(const EmbedStreamOptions *options, EmbedStream **out_st
 void embed_stream_close(EmbedStream *stream)
 {
     if (!stream) return;
-    stream->closing = true;
-    if (stream->call) channel_call_cancel(stream->call);
-    while (stream->call) channel_run(stream->options.channel, clock_now_ns(&clock_monotonic) + NS_PER_S);
+    channel_abandon(stream->options.channel);
     for (size_t index = 0; index < EMBED_WINDOW_MAX; index++) free(stream->ring[index].bytes);
     free(stream);
 }
@@ -84,7 +81,7 @@ static void embed_stream_reopen(EmbedStream *stream)
 /* Does the next step of sending that is possible now. */
 static void embed_stream_advance(EmbedStream *stream)
 {
-    if (stream->status != STATUS_OK || stream->unary || stream->closing) return;
+    if (stream->status != STATUS_OK || stream->unary) return;
     bool due = clock_now_ns(&clock_monotonic) >= stream->retry_at_ns;
     if (!stream->call && stream->count > 0 && due) embed_stream_reopen(stream);
     if (!stream->call || stream->sending || stream->half_closed) return;
@@ -128,7 +125,7 @@ static Status embed_stream_answer(EmbedStream *stream, const Headlight__V1__Embe
 static void embed_stream_received(void *context, const uint8_t *bytes, size_t size)
 {
     EmbedStream *stream = context;
-    if (stream->status != STATUS_OK || stream->closing) return;
+    if (stream->status != STATUS_OK) return;
     if (stream->sent_count == 0) {
         embed_stream_fail(stream,
                           error_set(&stream->error, STATUS_CORRUPT, "the server answers more than was asked"));
@@ -154,7 +151,7 @@ static void embed_stream_done(void *context, const ChannelReply *reply)
     stream->sending = false;
     stream->half_closed = false;
     stream->sent_count = 0;
-    if (stream->count == 0 || stream->status != STATUS_OK || stream->closing) return;
+    if (stream->count == 0 || stream->status != STATUS_OK) return;
     Failure failure;
     failure_read(reply, &failure);
     if (!failure_retryable(&failure)) {

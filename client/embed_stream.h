@@ -33,7 +33,7 @@ enum { EMBED_WINDOW_MAX = 64 };
 /* Borrows what `options` points to. On success the caller owns *out_stream (embed_stream_close). Fails with
  * NO_MEMORY. */
 CHECKED Status embed_stream_open(const EmbedStreamOptions *options, EmbedStream **out_stream, Error *out_error);
-/* Cancels what is under way. NULL is a no-op. */
+/* Abandons the channel's calls. NULL is a no-op. */
 void embed_stream_close(EmbedStream *stream);
 /* Sends `request`, whose bytes are the stream's from now on, whatever is returned; waits while the window is full.
  * Fails with what a call, the server or `answer` failed with, now or before; DEADLINE_EXCEEDED when no answer came

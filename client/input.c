@@ -15,7 +15,7 @@ enum { INPUT_BUFFER_BYTES = 256 * 1024 }; /* at first; it grows to hold the long
 struct Input {
     InputSource source;
     int descriptor; /* -1: arguments */
-    char name[INPUT_LOCATION_BYTES - 64];
+    char name[INPUT_LOCATION_BYTES - 144];
     uint64_t text_count; /* given out */
     char *buffer;        /* [capacity]; [begin, end) is not given out yet, [begin, searched) holds no separator */
     size_t capacity, begin, searched, end;

@@ -21,7 +21,7 @@ typedef enum InputState {
     INPUT_FAILED,
 } InputState;
 
-enum { INPUT_LOCATION_BYTES = 320 };
+enum { INPUT_LOCATION_BYTES = 400 };
 
 /* Opens the source. On success the caller owns *out_input (input_close). Fails with INVALID_ARGUMENT (arguments
  * and a file), NOT_FOUND, IO, NO_MEMORY. */
