@@ -1,0 +1,45 @@
+/* Thousands of histories of a simulated server; `scheduler_simulation SEED` repeats one. */
+#include "scheduler_world.h"
+
+#include <time.h>
+
+enum { SEEDS_FIXED = 3000, SEEDS_NEW = 2000 };
+
+typedef struct Totals {
+    uint64_t run_jobs;
+    uint64_t dropped_jobs;
+    uint64_t refused_jobs;
+    uint64_t run_batches;
+    uint64_t held_batches;
+} Totals;
+
+static World simulation_world; /* too large for the stack */
+
+static void simulate(uint64_t seed, Totals *totals)
+{
+    world_run(&simulation_world, seed);
+    totals->run_jobs += simulation_world.run_jobs;
+    totals->dropped_jobs += simulation_world.dropped_jobs;
+    totals->refused_jobs += simulation_world.refused_jobs;
+    totals->run_batches += simulation_world.run_batches;
+    totals->held_batches += simulation_world.held_batches;
+}
+
+int main(int argc, char **argv)
+{
+    Totals totals = {0};
+    if (argc > 1) {
+        simulate(strtoull(argv[1], NULL, 10), &totals);
+    } else {
+        uint64_t first_new = (uint64_t)time(NULL) * 1000000;
+        printf("seeds 1 to %d, and %d from %llu\n", SEEDS_FIXED, SEEDS_NEW, (unsigned long long)first_new);
+        fflush(stdout);
+        for (uint64_t seed = 1; seed <= SEEDS_FIXED; seed++) simulate(seed, &totals);
+        for (uint64_t i = 0; i < SEEDS_NEW; i++) simulate(first_new + i, &totals);
+    }
+    printf("%llu jobs run in %llu batches, %llu dropped, %llu refused; %llu times held back for company\n",
+           (unsigned long long)totals.run_jobs, (unsigned long long)totals.run_batches,
+           (unsigned long long)totals.dropped_jobs, (unsigned long long)totals.refused_jobs,
+           (unsigned long long)totals.held_batches);
+    return 0;
+}

@@ -1,0 +1,115 @@
+/* A simulated server: clients and workers around the scheduler's core, under a virtual clock. One seed, one
+ * history. */
+#pragma once
+
+#include "scheduler/core.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    WORLD_JOBS_MAX = 512,
+    WORLD_WORKERS_MAX = 6,
+    WORLD_FLOWS_MAX = 8, /* that stay; besides, a scenario may have flows of one request each */
+    WORLD_KEYS_MAX = 3,
+    WORLD_REQUEST_JOBS_MAX = 24,
+};
+
+typedef enum WorldJobState { JOB_NEW, JOB_QUEUED, JOB_RUNNING, JOB_RUN, JOB_DROPPED, JOB_REFUSED } WorldJobState;
+
+typedef struct WorldJob {
+    SchedulerJob job; /* first: the core gives its address back */
+    atomic_bool cancelled;
+    WorldJobState state;
+    uint64_t cancel_ns;     /* 0: never */
+    uint64_t sequence;      /* of its submission */
+    uint64_t charge_before; /* A: waiting in its own flow at its submission */
+    uint64_t taken_before;  /* world's charge_taken at its submission */
+} WorldJob;
+
+typedef enum WorldWorkerState { WORKER_AWAKE, WORKER_ASLEEP, WORKER_BUSY } WorldWorkerState;
+
+typedef struct WorldWorker {
+    WorldWorkerState state;
+    uint64_t event_ns; /* when the batch ends, or the sleep; 0: sleeps until woken */
+    CoreBatch batch;
+    SchedulerJob *jobs[WORLD_JOBS_MAX];
+} WorldWorker;
+
+/* What the seed decides beforehand. */
+typedef struct Scenario {
+    SchedulerOptions options;
+    uint32_t flow_count;
+    uint32_t key_count;
+    uint32_t job_count;
+    uint32_t request_jobs_max;
+    uint32_t token_max[WORLD_FLOWS_MAX];
+    uint64_t gap_ns; /* between requests, on average */
+    uint64_t batch_fixed_ns;
+    uint64_t charge_ns;
+    uint32_t task_percent;
+    uint32_t cancel_percent;
+    uint32_t deadline_percent;
+    uint32_t newcomer_percent; /* requests from a flow of their own */
+    uint32_t drain_after;      /* jobs; 0: never */
+    uint32_t stop_after;       /* jobs; 0: never */
+} Scenario;
+
+/* The work done for two flows while both wait: the fairness promise bounds how much its difference moves. */
+typedef struct WorldPair {
+    bool waiting;
+    int64_t least; /* of done(a) - done(b), since both wait */
+    int64_t most;
+} WorldPair;
+
+typedef struct World {
+    uint64_t seed;
+    uint64_t random_state;
+    Scenario scenario;
+    Clock clock;
+    Core core;
+    WorldJob jobs[WORLD_JOBS_MAX];
+    uint32_t submitted_count; /* jobs offered to the core so far */
+    uint64_t next_request_ns; /* 0: no more */
+    uint64_t newcomer_next;
+    WorldWorker workers[WORLD_WORKERS_MAX];
+    uint64_t charge_taken;
+    uint64_t charge_most;     /* w */
+    uint32_t flow_count_most; /* N */
+    uint64_t flow_done[WORLD_FLOWS_MAX];
+    bool flow_restarted[WORLD_FLOWS_MAX]; /* emptied and filled again within one event */
+    uint64_t flow_last_sequence[WORLD_FLOWS_MAX];
+    WorldPair pairs[WORLD_FLOWS_MAX][WORLD_FLOWS_MAX];
+    uint64_t run_jobs;
+    uint64_t dropped_jobs;
+    uint64_t refused_jobs;
+    uint64_t run_batches;
+    uint64_t held_batches; /* times a worker left a queue alone to wait for company */
+} World;
+
+#define WORLD_CHECK(world, condition) \
+    do { \
+        if (!(condition)) world_fail(world, #condition, __FILE__, __LINE__); \
+    } while (0)
+
+/* Prints the seed and what did not hold, and ends the program. */
+_Noreturn void world_fail(const World *world, const char *condition, const char *file, int line);
+
+/* Uniform in [0, limit). */
+uint64_t world_random(World *world, uint64_t limit);
+
+/* Runs the whole history of `seed`, checking the invariants at each event. */
+void world_run(World *world, uint64_t seed);
+
+/* ---- scheduler_invariants.c ---- */
+
+/* After each event, when every worker has done what it could. */
+void invariants_check_state(World *world);
+/* When a batch has formed, before its jobs change state. */
+void invariants_check_batch(World *world, const CoreBatch *batch);
+/* Of a submit's answer, before its jobs change state; `purge_allowed`: none was made within the last millisecond.
+ */
+void invariants_check_answer(World *world, uint32_t begin, uint32_t count, Status status, const Error *error,
+                             bool purge_allowed);
+/* When all is over. */
+void invariants_check_end(World *world);
