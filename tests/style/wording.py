@@ -62,16 +62,19 @@ def white_space(tree):
     {"server/base/a.h": "#pragma once\n"},
     {"server/base/a.h": "/* What it is for. */\n\nint a;\n"},
     {"server/base/a.c": '#include "base/a.h"\n'},
+    {"server/kernels/avx2/a.c": "int a;\n"},
     {"server/base/a.def": "A(b)\n"},
     {"server/base/a.h": "/* a */\n#pragma once\n"},
 ], innocent=[
     {"server/base/a.h": "/* What it is for. */\n#pragma once\n", "tests/a.c": "/* Runs all of it. */\n"},
     {"server/base/a.c": "int a;\n", "server/base/a.h": "/* What it is for. */\n#pragma once\n"},
+    {"server/kernels/avx2/a.c": "int a;\n", "server/kernels/reference/a.c": "/* What it computes. */\n"},
+    {"tests/unit/base/a_test.c": "int a;\n"},
 ])
 def opening_comment(tree):
     for path in tree.c_sources() + tree.matching(r"(server|client)/.*\.def$"):
-        if path.endswith(".c") and path[:-1] + "h" in tree.paths:
-            continue  # its header says it
+        if explained_elsewhere(tree, path):
+            continue
         opening = re.match(r"/\*(.*?)\*/|//([^\n]*)", tree.text(path), re.DOTALL)
         if not opening or len((opening.group(1) or opening.group(2)).split()) < 3:
             yield f"{path}:1: does not open with a comment that says its purpose"
@@ -108,6 +111,13 @@ def shell_syntax(tree):
             yield f"{path}: does not say `set -euo pipefail` (or `set -u` where it goes on after failures)"
         if not re.match(r"#![^\n]*\n# \w", tree.text(path)):
             yield f"{path}:2: does not open with a comment that says its purpose"
+
+
+def explained_elsewhere(tree, path):
+    """A source's purpose may stand in its header, a test's in what it mirrors, a kernel variant's in the reference."""
+    reference = re.sub(r"/kernels/\w+/", "/kernels/reference/", path)
+    return path.endswith(".c") and (path[:-1] + "h" in tree.paths or path.startswith("tests/unit/")
+                                    or (reference != path and reference in tree.paths))
 
 
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
