@@ -55,7 +55,7 @@ ALSO = {"server/base/status.c": ["error"]}
 
 def symbol_prefixes(tree, source):
     """How a symbol of `source` may begin: with a folder, the file, or the first word that files of the folder share."""
-    prefixes = [part for part in source.with_suffix("").parts if part not in ("server", "client")]
+    prefixes = [part for part in source.with_suffix("").parts if part != "server"]
     family = source.stem.split("_")[0]
     siblings = tree.matching(re.escape(source.parent.as_posix()) + rf"/{re.escape(family)}(_\w+)?\.c$")
     return prefixes + [family] * (len(siblings) > 1) + ALSO.get(source.as_posix(), [])
