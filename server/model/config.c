@@ -2,24 +2,6 @@
 
 #include "model/field.h"
 
-#include <assert.h>
-
-typedef struct ArchitectureRow {
-    const char *model_type;
-    const char *prefix;
-} ArchitectureRow;
-
-static const ArchitectureRow architecture_rows[ARCHITECTURE_COUNT] = {
-#define ARCHITECTURE(name, model_type, prefix) [ARCHITECTURE_##name] = {model_type, prefix},
-#include "model/architectures.def"
-#undef ARCHITECTURE
-};
-#define ARCHITECTURE(name, model_type, prefix) " \"" model_type "\""
-static const char architecture_names[] =
-#include "model/architectures.def"
-    ;
-#undef ARCHITECTURE
-
 typedef struct ActivationRow {
     const char *name;
     Activation activation;
@@ -36,18 +18,6 @@ static const char activation_names[] =
     ;
 #undef ACTIVATION_NAME
 
-const char *architecture_model_type(Architecture architecture)
-{
-    assert(architecture < ARCHITECTURE_COUNT);
-    return architecture_rows[architecture].model_type;
-}
-
-const char *architecture_prefix(Architecture architecture)
-{
-    assert(architecture < ARCHITECTURE_COUNT);
-    return architecture_rows[architecture].prefix;
-}
-
 static Status config_read_architecture(const FieldReader *reader, Architecture *out_architecture, Error *out_error)
 {
     TextView model_type = {0};
@@ -55,15 +25,15 @@ static Status config_read_architecture(const FieldReader *reader, Architecture *
     if (status != STATUS_OK) return status;
     if (!model_type.bytes) {
         return error_set(out_error, STATUS_CORRUPT, "%s: \"model_type\" is absent; supported:%s", reader->path,
-                         architecture_names);
+                         architecture_list());
     }
     for (int i = 0; i < ARCHITECTURE_COUNT; i++) {
-        if (!text_equal(model_type, text_view(architecture_rows[i].model_type))) continue;
+        if (!text_equal(model_type, text_view(architecture_model_type((Architecture)i)))) continue;
         *out_architecture = (Architecture)i;
         return STATUS_OK;
     }
     return error_set(out_error, STATUS_UNSUPPORTED, "%s: model_type \"%.64s\" is not supported; supported:%s",
-                     reader->path, model_type.bytes, architecture_names);
+                     reader->path, model_type.bytes, architecture_list());
 }
 
 static Status config_read_activation(const FieldReader *reader, Activation *out_activation, Error *out_error)

@@ -5,14 +5,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "base/text.h"
-
-/* A row of architectures.def: which model_type values exist and how their tensors are named. */
-typedef enum Architecture {
-#define ARCHITECTURE(name, model_type, prefix) ARCHITECTURE_##name,
-#include "model/architectures.def"
-#undef ARCHITECTURE
-    ARCHITECTURE_COUNT
-} Architecture;
+#include "model/architecture.h"
 
 typedef enum Activation { ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_RELU, ACTIVATION_SILU } Activation;
 
@@ -50,11 +43,6 @@ typedef struct SentenceConfig {
     const Prompt *prompts;        /* owned by the checkpoint; names are unique */
     const Prompt *default_prompt; /* NULL: none */
 } SentenceConfig;
-
-/* The name of `architecture` as config.json's model_type spells it. */
-const char *architecture_model_type(Architecture architecture);
-/* What a task checkpoint puts before the tensor names of the base model. */
-const char *architecture_prefix(Architecture architecture);
 
 /* Reads config.json, already parsed into `root`; `path` is for messages. Fails with CORRUPT (a field is absent or
  * of another type), UNSUPPORTED (model_type, position_embedding_type, hidden_act or a size that is not served);
