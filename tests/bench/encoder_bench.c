@@ -1,5 +1,6 @@
 /* Tokens a second of the forward pass, on one thread:
- *     encoder_bench MODEL [--cpu NAME] [--gemm NAME] [--lengths 128 | 1-256 | ...] [--batch TOKENS] [--seconds S]
+ *     encoder_bench MODEL [--cpu NAME] [--gemm NAME] [--lengths 128 | 1-256 | ...] [--batch TOKENS] [--texts N]
+ *         [--seconds S]
  * `--lengths A-B` draws each text's length evenly from A to B; batches hold as many texts as fit. Prints one line:
  * tokens a second over the whole time, and in the best pass over the texts. */
 #include "encoder/encoder.h"
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TEXT_COUNT = 32, TEXT_TOKENS_MAX = 512 };
+enum { TEXT_COUNT_MAX = 1024, TEXT_TOKENS_MAX = 512 };
 
 typedef struct BenchOptions {
     const char *model;
@@ -18,11 +19,13 @@ typedef struct BenchOptions {
     uint32_t length_min;
     uint32_t length_max;
     uint32_t batch_tokens;
+    uint32_t text_count;
     double seconds;
 } BenchOptions;
 
 typedef struct BenchTexts {
-    EncoderSequence sequences[TEXT_COUNT];
+    EncoderSequence sequences[TEXT_COUNT_MAX];
+    uint32_t count;
     uint32_t ids[TEXT_TOKENS_MAX];
     uint8_t type_ids[TEXT_TOKENS_MAX];
     uint64_t token_count;
@@ -54,6 +57,8 @@ static bool bench_parse(int argument_count, char **arguments, BenchOptions *out_
             out_options->gemm = value;
         else if (strcmp(arguments[i], "--batch") == 0)
             out_options->batch_tokens = (uint32_t)atoi(value);
+        else if (strcmp(arguments[i], "--texts") == 0)
+            out_options->text_count = (uint32_t)atoi(value);
         else if (strcmp(arguments[i], "--seconds") == 0)
             out_options->seconds = atof(value);
         else if (strcmp(arguments[i], "--lengths") == 0) {
@@ -63,7 +68,8 @@ static bool bench_parse(int argument_count, char **arguments, BenchOptions *out_
             return false;
     }
     return out_options->length_min >= 1 && out_options->length_min <= out_options->length_max &&
-           out_options->length_max <= TEXT_TOKENS_MAX && out_options->batch_tokens >= out_options->length_max;
+           out_options->length_max <= TEXT_TOKENS_MAX && out_options->batch_tokens >= out_options->length_max &&
+           out_options->text_count >= 1 && out_options->text_count <= TEXT_COUNT_MAX;
 }
 
 /* The same texts in every run: a linear congruential generator with a fixed start. */
@@ -71,12 +77,13 @@ static void bench_texts(const BenchOptions *options, uint32_t vocabulary_size, B
 {
     uint32_t state = 12345;
     out_texts->token_count = 0;
+    out_texts->count = options->text_count;
     for (int i = 0; i < TEXT_TOKENS_MAX; i++) {
         state = state * 1664525u + 1013904223u;
         out_texts->ids[i] = (state >> 8) % vocabulary_size;
         out_texts->type_ids[i] = 0;
     }
-    for (int i = 0; i < TEXT_COUNT; i++) {
+    for (uint32_t i = 0; i < options->text_count; i++) {
         state = state * 1664525u + 1013904223u;
         uint32_t length = options->length_min + (state >> 8) % (options->length_max - options->length_min + 1);
         out_texts->sequences[i] =
@@ -89,10 +96,10 @@ static void bench_pass(const Encoder *encoder, EncoderWorkspace *workspace, cons
                        uint32_t batch_tokens)
 {
     uint32_t first = 0;
-    while (first < TEXT_COUNT) {
+    while (first < texts->count) {
         uint32_t end = first;
         uint32_t tokens = 0;
-        while (end < TEXT_COUNT && tokens + texts->sequences[end].token_count <= batch_tokens)
+        while (end < texts->count && tokens + texts->sequences[end].token_count <= batch_tokens)
             tokens += texts->sequences[end++].token_count;
         encoder_forward(encoder, workspace, texts->sequences + first, end - first);
         first = end;
@@ -124,7 +131,7 @@ int main(int argument_count, char **arguments)
     BenchOptions options;
     if (!bench_parse(argument_count, arguments, &options)) {
         fprintf(stderr, "usage: encoder_bench MODEL [--cpu NAME] [--gemm NAME] [--lengths A[-B]] [--batch TOKENS] "
-                        "[--seconds S]\n");
+                        "[--texts N] [--seconds S]\n");
         return 2;
     }
     Error error;
