@@ -64,7 +64,7 @@ static void call_destroy(RpcCall *call)
     assert(!call->first && !call->garbage && !call->pushing && !call->receiving && !call->sending);
     RpcServer *server = call->server;
     bool live = call->core;
-    if (live) rpc_server_unlist(server, call);
+    if (live) accept_unlist(server, call);
     grpc_byte_buffer_destroy(call->incoming);
     grpc_byte_buffer_destroy(call->outgoing);
     rpc_verdict_release(&call->verdict);
@@ -73,7 +73,7 @@ static void call_destroy(RpcCall *call)
     if (call->core) grpc_call_unref(call->core);
     pthread_mutex_destroy(&call->lock);
     free(call);
-    if (live) rpc_server_forget(server);
+    if (live) accept_forget(server);
 }
 
 void call_retain(RpcCall *call)

@@ -14,15 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 enum {
-    SERVER_ARMED_COUNT = 64,    /* calls of one method that gRPC may hand over at once; refilled one by one */
-    SERVER_RESERVED_COUNT = 64, /* health checks beyond calls_max */
-    SERVER_SWEEP_MS = 250,      /* timeouts are seconds */
+    SERVER_SWEEP_MS = 250, /* timeouts are seconds */
     SERVER_SWEEP_BATCH = 64,
-    SERVER_RETRY_MS = 500, /* told to a client over calls_max */
-    SERVER_CLOSE_WAIT_S = 10,
 };
 /* Beyond it nothing is gained, and some kernels allow a billion. */
 #define SERVER_FILES_MAX ((rlim_t)1 << 20)
@@ -119,130 +114,6 @@ static Status server_register(RpcServer *server, Error *out_error)
     return STATUS_OK;
 }
 
-/* ---- Accepting; on the completion thread once it runs ---- */
-
-static void server_accepted(RpcTag *tag, bool ok);
-
-/* Under the lock. */
-static void server_check_finished(RpcServer *server, bool *out_now)
-{
-    *out_now = !server->finished && server->is_core_down && server->live_count == 0 && server->armed_count == 0;
-    if (!*out_now) return;
-    server->finished = true;
-    pthread_cond_broadcast(&server->quiet);
-}
-
-static void server_disarmed(RpcServer *server)
-{
-    bool finished;
-    pthread_mutex_lock(&server->lock);
-    server->armed_count--;
-    server_check_finished(server, &finished);
-    pthread_mutex_unlock(&server->lock);
-    if (finished) rpc_server_post(server, &server->finished_item);
-}
-
-/* One more client of `slot` may come. Failing costs one of SERVER_ARMED_COUNT places. */
-static void server_arm(RpcServer *server, const RpcSlot *slot)
-{
-    RpcCall *call = call_create(server, slot);
-    if (!call) {
-        log_event(LOG_ERROR, "no_memory", "no memory for a waiting call");
-        return;
-    }
-    call->accepted = (RpcTag){server_accepted, call};
-    pthread_mutex_lock(&server->lock);
-    server->armed_count++;
-    pthread_mutex_unlock(&server->lock);
-    grpc_completion_queue *queue = server->completion.queue;
-    grpc_call_error refused =
-        slot->row
-            ? grpc_server_request_registered_call(server->core, slot->registration, &call->core, &call->deadline,
-                                                  &call->metadata, NULL, queue, queue, &call->accepted)
-            : grpc_server_request_call(server->core, &call->core, &call->details, &call->metadata, queue, queue,
-                                       &call->accepted);
-    if (refused == GRPC_CALL_OK) return;
-    log_event(LOG_ERROR, "arm_refused", "gRPC refuses to wait for calls: %s", grpc_call_error_to_string(refused));
-    call_release(call);
-    server_disarmed(server);
-}
-
-Status rpc_server_admit(RpcServer *server, RpcCall *call, Error *out_error)
-{
-    uint64_t calls_max = server->options.calls_max + (call->slot->reserved ? SERVER_RESERVED_COUNT : 0);
-    pthread_mutex_lock(&server->lock);
-    bool full = server->live_count >= calls_max;
-    server->live_count++;
-    call->next = server->calls;
-    if (call->next) call->next->previous = call;
-    server->calls = call;
-    pthread_mutex_unlock(&server->lock);
-    atomic_fetch_add(&server->calls_total, 1);
-    if (!full) return STATUS_OK;
-    atomic_fetch_add(&server->calls_rejected, 1);
-    (void)error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
-                    "the server has %u calls in work, its limit: try again later", server->options.calls_max);
-    out_error->retry_after_ns = SERVER_RETRY_MS * NS_PER_MS;
-    return STATUS_RESOURCE_EXHAUSTED;
-}
-
-void rpc_server_unlist(RpcServer *server, RpcCall *call)
-{
-    pthread_mutex_lock(&server->lock);
-    if (call->previous) {
-        call->previous->next = call->next;
-    } else {
-        server->calls = call->next;
-    }
-    if (call->next) call->next->previous = call->previous;
-    pthread_mutex_unlock(&server->lock);
-}
-
-void rpc_server_forget(RpcServer *server)
-{
-    bool finished;
-    pthread_mutex_lock(&server->lock);
-    server->live_count--;
-    server_check_finished(server, &finished);
-    pthread_mutex_unlock(&server->lock);
-    if (finished) rpc_server_post(server, &server->finished_item);
-}
-
-/* The path comes from the client: only what a path may have is repeated. */
-static void server_refuse_unknown(const RpcCall *call, Error *out_error)
-{
-    char path[128];
-    size_t size = GRPC_SLICE_LENGTH(call->details.method);
-    if (size > sizeof path - 1) size = sizeof path - 1;
-    for (size_t i = 0; i < size; i++) {
-        unsigned char byte = GRPC_SLICE_START_PTR(call->details.method)[i];
-        path[i] = byte > 0x20 && byte < 0x7F ? (char)byte : '?';
-    }
-    path[size] = '\0';
-    (void)error_set(out_error, STATUS_UNIMPLEMENTED, "this server has no method %s", path);
-}
-
-static void server_accepted(RpcTag *tag, bool ok)
-{
-    RpcCall *call = tag->owner;
-    RpcServer *server = call->server;
-    if (!ok) { /* the server ends; nobody came */
-        call_release(call);
-        server_disarmed(server);
-        return;
-    }
-    server_arm(server, call->slot);
-    Error error;
-    Status status = rpc_server_admit(server, call, &error);
-    if (status == STATUS_OK && !call->slot->row) {
-        server_refuse_unknown(call, &error);
-        status = error.status;
-    }
-    call_accept(call, status == STATUS_OK ? NULL : &error);
-    call_release(call);
-    server_disarmed(server);
-}
-
 /* ---- On the loop ---- */
 
 void rpc_server_post(RpcServer *server, RpcLoopItem *item)
@@ -256,7 +127,7 @@ static void server_wake(void *context)
     (void)uv_async_send(&server->wake); /* fails only on a handle that is no async */
 }
 
-static void server_run_items(RpcServer *server)
+void rpc_server_run_items(RpcServer *server)
 {
     for (MailboxItem *item = mailbox_take(&server->mailbox); item;) {
         MailboxItem *next = item->next; /* running it may free it */
@@ -268,7 +139,7 @@ static void server_run_items(RpcServer *server)
 
 static void server_woken(uv_async_t *wake)
 {
-    server_run_items(wake->data);
+    rpc_server_run_items(wake->data);
 }
 
 /* Collects up to SERVER_SWEEP_BATCH calls from `*cursor` on, with a reference each. */
@@ -332,7 +203,7 @@ static Status server_start(RpcServer *server, Error *out_error)
     grpc_server_start(server->core);
     server->started = true;
     for (size_t i = 0; i <= server->method_count; i++) {
-        for (int armed = 0; armed < SERVER_ARMED_COUNT; armed++) server_arm(server, &server->slots[i]);
+        for (int armed = 0; armed < ACCEPT_ARMED_COUNT; armed++) accept_arm(server, &server->slots[i]);
     }
     int failed = uv_timer_start(&server->sweep, server_swept, SERVER_SWEEP_MS, SERVER_SWEEP_MS);
     if (failed) return error_set(out_error, STATUS_INTERNAL, "no timer: %s", uv_strerror(failed));
@@ -403,121 +274,4 @@ RpcServerGauge rpc_server_gauge(RpcServer *server)
         .calls_cancelled = atomic_load(&server->calls_cancelled),
         .held_bytes = atomic_load(&server->held_bytes),
     };
-}
-
-/* ---- Draining and closing ---- */
-
-/* gRPC stopped listening and has no call any more; ours may still be on their way out. Completion thread. */
-static void server_core_down(RpcTag *tag, bool ok)
-{
-    (void)ok;
-    RpcServer *server = tag->owner;
-    bool finished;
-    pthread_mutex_lock(&server->lock);
-    server->is_core_down = true;
-    server_check_finished(server, &finished);
-    pthread_mutex_unlock(&server->lock);
-    if (finished) rpc_server_post(server, &server->finished_item);
-}
-
-static void server_drain(RpcServer *server)
-{
-    server->draining = true;
-    rpc_health_stop(server->health);
-    server->core_down = (RpcTag){server_core_down, server};
-    grpc_server_shutdown_and_notify(server->core, server->completion.queue, &server->core_down);
-}
-
-static void server_drain_expired(uv_timer_t *timer)
-{
-    RpcServer *server = timer->data;
-    server->drain_cancelled = rpc_server_gauge(server).calls_live;
-    grpc_server_cancel_all_calls(server->core);
-}
-
-void rpc_server_shutdown(RpcServer *server, uint64_t drain_ns, void (*done)(void *context, uint64_t cancelled),
-                         void *context)
-{
-    assert(!server->draining && server->started);
-    server->drained = done;
-    server->drained_context = context;
-    server_drain(server);
-    uv_update_time(server->loop);
-    (void)uv_timer_start(&server->drain, server_drain_expired, drain_ns / NS_PER_MS,
-                         0); /* fails without callback */
-}
-
-/* Waits for the last call, running what is posted meanwhile; false when somebody keeps a message for too long. */
-static bool server_wait_finished(RpcServer *server)
-{
-    struct timespec until;
-    bool finished = false;
-    uint64_t end_ns = clock_now_ns(&clock_monotonic) + SERVER_CLOSE_WAIT_S * NS_PER_S;
-    while (!finished && clock_now_ns(&clock_monotonic) < end_ns) {
-        server_run_items(server);
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 10 * (long)NS_PER_MS;
-        until.tv_sec += until.tv_nsec / (long)NS_PER_S;
-        until.tv_nsec %= (long)NS_PER_S;
-        pthread_mutex_lock(&server->lock);
-        if (!server->finished) pthread_cond_timedwait(&server->quiet, &server->lock, &until);
-        finished = server->finished;
-        pthread_mutex_unlock(&server->lock);
-    }
-    server_run_items(server);
-    return finished;
-}
-
-/* gRPC's part of the way down. */
-static bool server_close_core(RpcServer *server)
-{
-    if (server->core) {
-        server->closing = true;
-        server->drained = NULL;
-        if (!server->draining) server_drain(server);
-        grpc_server_cancel_all_calls(server->core);
-        if (!server_wait_finished(server)) return false;
-        grpc_server_destroy(server->core);
-        server->core = NULL;
-    }
-    rpc_completion_close(&server->completion);
-    rpc_listeners_close(server->listeners);
-    if (server->core_initialized) grpc_shutdown_blocking();
-    return true;
-}
-
-static void server_free(RpcServer *server)
-{
-    if (server->mailbox_open) mailbox_destroy(&server->mailbox);
-    pthread_cond_destroy(&server->quiet);
-    pthread_mutex_destroy(&server->lock);
-    free(server->methods);
-    free(server->slots);
-    free(server);
-}
-
-static void server_handle_closed(uv_handle_t *handle)
-{
-    RpcServer *server = handle->data;
-    if (--server->handle_count == 0) server_free(server);
-}
-
-void rpc_server_close(RpcServer *server)
-{
-    if (!server) return;
-    if (!server_close_core(server)) {
-        log_event(LOG_ERROR, "calls_left",
-                  "%llu calls are still held; their memory is left to the end of the process",
-                  (unsigned long long)rpc_server_gauge(server).calls_live);
-        return;
-    }
-    rpc_health_close(server->health);
-    rpc_reflection_close(server->reflection);
-    if (server->handle_count == 0) {
-        server_free(server);
-        return;
-    }
-    uv_close((uv_handle_t *)&server->wake, server_handle_closed);
-    uv_close((uv_handle_t *)&server->sweep, server_handle_closed);
-    uv_close((uv_handle_t *)&server->drain, server_handle_closed);
 }

@@ -67,7 +67,7 @@ void rpc_server_close(RpcServer *server);
 typedef struct RpcServerGauge {
     uint64_t calls_live;
     uint64_t calls_total;
-    uint64_t calls_rejected;  /* over calls_max or held_bytes_max */
+    uint64_t calls_rejected;  /* over calls_max or held_bytes_max, or while draining */
     uint64_t calls_cancelled; /* by the client, its deadline or its connection */
     uint64_t held_bytes;
 } RpcServerGauge;

@@ -132,7 +132,10 @@ struct RpcServer {
     bool closing; /* messages that arrive now are not handled any more */
     void (*drained)(void *context, uint64_t cancelled);
     void *drained_context;
+    uint64_t drain_begin_ns;
+    uint64_t drain_end_ns;
     uint64_t drain_cancelled;
+    bool going_down; /* gRPC was told to */
 
     RpcTag core_down; /* gRPC has stopped: after grpc_server_shutdown_and_notify */
     RpcLoopItem finished_item;
@@ -145,6 +148,8 @@ struct RpcServer {
     bool is_core_down;
     bool finished; /* gRPC is down and no call is left */
 
+    atomic_bool refusing; /* new calls: draining */
+    atomic_uint_fast64_t last_call_ns;
     atomic_uint_fast64_t calls_total;
     atomic_uint_fast64_t calls_rejected;
     atomic_uint_fast64_t calls_cancelled;
@@ -183,12 +188,21 @@ void call_expire(RpcCall *call, uint64_t now_ns, bool draining);
 RpcMessage *message_create(RpcCall *call, grpc_byte_buffer *buffer);
 void message_free(RpcMessage *message);
 
+/* accept.c */
+
+enum { ACCEPT_ARMED_COUNT = 64 }; /* calls of one method that gRPC may hand over at once; refilled one by one */
+
+/* One more client of `slot` may come. Failing, which is logged, costs one of ACCEPT_ARMED_COUNT places. Any
+ * thread. */
+void accept_arm(RpcServer *server, const RpcSlot *slot);
+/* What a call does at its end: out of the list before gRPC's part is freed, and, the last thing, no longer live.
+ * Any thread. */
+void accept_unlist(RpcServer *server, RpcCall *call);
+void accept_forget(RpcServer *server);
+/* Whether `finished` became true just now: then the caller posts finished_item. Under server->lock. */
+void accept_check_finished(RpcServer *server, bool *out_now);
+
 /* server.c */
 
-/* `call` is live from now on; the error says why it may not be. Completion thread. */
-CHECKED Status rpc_server_admit(RpcServer *server, RpcCall *call, Error *out_error);
-/* The opposite, in two steps: out of the list before gRPC's part is freed, and the last thing that a call does.
- * Any thread. */
-void rpc_server_unlist(RpcServer *server, RpcCall *call);
-void rpc_server_forget(RpcServer *server);
-void rpc_server_post(RpcServer *server, RpcLoopItem *item);
+void rpc_server_post(RpcServer *server, RpcLoopItem *item); /* any thread */
+void rpc_server_run_items(RpcServer *server);               /* what was posted; loop thread */

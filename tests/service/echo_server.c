@@ -1,5 +1,7 @@
-/* The transport with methods that need no model: what test_transport.py attacks. Arguments: addresses; options before them:
- * --drain-ms N, --message-bytes N, --held-bytes N, --calls N, --body-ms N, --reply-ms N. Prints "port N" for each address. */
+/* The transport with methods that need no model: what test_transport.py attacks. Arguments: addresses; options
+ * before them:
+ * --drain-ms N, --message-bytes N, --held-bytes N, --calls N, --body-ms N, --reply-ms N. Prints "port N" for each
+ * address. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -151,9 +153,9 @@ static void echo_drained(void *context, uint64_t cancelled)
 {
     Echo *echo = context;
     RpcServerGauge gauge = rpc_server_gauge(echo->server);
-    printf("drained cancelled %llu live %llu held %llu total %llu\n", (unsigned long long)cancelled,
+    printf("drained cancelled %llu live %llu held %llu total %llu rejected %llu\n", (unsigned long long)cancelled,
            (unsigned long long)gauge.calls_live, (unsigned long long)gauge.held_bytes,
-           (unsigned long long)gauge.calls_total);
+           (unsigned long long)gauge.calls_total, (unsigned long long)gauge.calls_rejected);
     fflush(stdout);
     if (gauge.calls_live || gauge.held_bytes) echo->status = 3;
     uv_close((uv_handle_t *)&echo->terminate, NULL);
