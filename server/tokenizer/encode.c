@@ -24,11 +24,10 @@ static Status encode_check(TextView text, const char *what, Error *out_error)
     return STATUS_OK;
 }
 
-/* "n1" is the shorter one, as in the library; its counts are those at which it stops, which decides who is longer.
- */
-static Kept truncate_longest_first(const Collector *text, const Collector *pair, uint32_t limit)
+/* "n1" is the shorter one, as in the library. */
+static Kept truncate_longest_first(uint32_t text_count, uint32_t pair_count, uint32_t limit)
 {
-    uint32_t n1 = collector_library_count(text), n2 = collector_library_count(pair);
+    uint32_t n1 = text_count, n2 = pair_count;
     bool swap = n1 > n2;
     if (swap) {
         uint32_t other = n1;
@@ -70,7 +69,7 @@ static Status encode_truncate(const Collector *text, const Collector *pair, cons
     switch (options->strategy) {
     case TRUNCATION_LONGEST_FIRST:
         if (pair)
-            *out_kept = truncate_longest_first(text, pair, limit);
+            *out_kept = truncate_longest_first(text->count, pair->count, limit);
         else
             out_kept->text = limit;
         return STATUS_OK;

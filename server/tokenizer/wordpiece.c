@@ -83,9 +83,7 @@ void wordpiece_split(const WordPiece *model, const Normalized *normalized, uint3
     uint32_t at = begin;
     for (uint32_t i = 0; i < count; i++) {
         WordPieceMatch match = i < WORDPIECE_MATCHES ? matches[i] : wordpiece_longest(model, bytes, at, end, true);
-        collector_push(collector, (CollectedToken){match.id, normalized_origin(normalized, at, match.end)},
-                       i == 0);
+        collector_push(collector, (CollectedToken){match.id, normalized_origin(normalized, at, match.end)});
         at = match.end;
     }
-    collector_end_word(collector);
 }
