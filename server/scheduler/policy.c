@@ -1,5 +1,7 @@
 #include "scheduler/policy.h"
 
+#include <assert.h>
+
 /* Weights of the newest sample: the gap and the duration follow some 8 events, the speed some 32 batches. */
 static const double policy_event_weight = 1.0 / 8;
 static const double policy_speed_decay = 1.0 - 1.0 / 32;
@@ -7,6 +9,8 @@ static const double policy_speed_decay = 1.0 - 1.0 / 32;
 static const uint64_t policy_retry_min_ns = NS_PER_MS;
 static const uint64_t policy_retry_max_ns = 10 * NS_PER_S;
 static const uint64_t policy_retry_unknown_ns = 100 * NS_PER_MS;
+
+static_assert(POLICY_WAIT_WORKERS_MIN >= 2, "with one worker the last idle one may be alone: it never waits");
 
 static void policy_average(double *average, double sample)
 {
@@ -39,9 +43,10 @@ uint64_t policy_retry_after_ns(const PolicyRates *rates, uint32_t worker_count, 
 
 bool policy_may_wait(const PolicyView *view)
 {
-    bool last_idle = view->busy_count >= 1 && view->busy_count + 1 == view->options->worker_count;
+    bool last_idle = view->busy_count + 1 == view->options->worker_count;
+    bool many = view->options->worker_count >= POLICY_WAIT_WORKERS_MIN;
     bool few = view->queued_tokens > 0 && view->queued_tokens < POLICY_TOKENS_FEW;
-    return view->options->wait_max_ns > 0 && !view->draining && last_idle && few;
+    return view->options->wait_max_ns > 0 && !view->draining && many && last_idle && few;
 }
 
 uint64_t policy_wait_until_ns(const PolicyView *view)
@@ -56,7 +61,7 @@ uint64_t policy_wait_until_ns(const PolicyView *view)
     double next_free_ns = rates->few_duration_ns / view->options->worker_count;
     if (gap_ns >= next_free_ns) return 0;
     uint64_t wait_ns = view->options->wait_max_ns;
-    if (next_free_ns < (double)wait_ns) wait_ns = (uint64_t)next_free_ns;
+    if (next_free_ns / 2 < (double)wait_ns) wait_ns = (uint64_t)(next_free_ns / 2);
     uint64_t until_ns = view->oldest_ns + wait_ns;
     return until_ns > view->now_ns ? until_ns : 0;
 }

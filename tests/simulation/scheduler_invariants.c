@@ -1,3 +1,4 @@
+/* What must hold in a simulated server after each event, for each batch and each answer. */
 #include "scheduler_world.h"
 
 /* S of scheduler/queue.h: with one key in the scenario no batch runs ahead of flows with another. */

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-enum { SEEDS_FIXED = 3000, SEEDS_NEW = 2000 };
+enum { SEEDS_FIXED = 2000, SEEDS_NEW = 1000 };
 
 typedef struct Totals {
     uint64_t run_jobs;

@@ -34,7 +34,6 @@ static PolicyView test_view(const SchedulerOptions *options, const PolicyRates *
         .rates = rates,
         .now_ns = NS_PER_S,
         .busy_count = options->worker_count - 1,
-        .queued_jobs = 1,
         .queued_tokens = 10,
         .oldest_ns = NS_PER_S - 10 * NS_PER_US,
     };
@@ -46,10 +45,10 @@ static void policy_holds_back_the_last_idle_worker_under_load(void **state)
     SchedulerOptions options = test_options(8);
     PolicyRates rates = test_busy_rates(NS_PER_S);
     PolicyView view = test_view(&options, &rates);
-    /* 8 ms over 8 workers: one comes free each ms, which is less than wait_max_ns. */
-    assert_int_equal(policy_wait_until_ns(&view), view.oldest_ns + NS_PER_MS);
-    options.wait_max_ns = NS_PER_MS / 2;
+    /* 8 ms over 8 workers: one comes free each ms; half of that is less than wait_max_ns. */
     assert_int_equal(policy_wait_until_ns(&view), view.oldest_ns + NS_PER_MS / 2);
+    options.wait_max_ns = NS_PER_MS / 4;
+    assert_int_equal(policy_wait_until_ns(&view), view.oldest_ns + NS_PER_MS / 4);
 }
 
 static void policy_never_holds_back_without_reason(void **state)
@@ -91,13 +90,15 @@ static void policy_never_holds_back_without_reason(void **state)
     assert_int_equal(policy_wait_until_ns(&view), 0);
 }
 
-static void policy_never_holds_back_with_one_worker(void **state)
+static void policy_never_holds_back_with_few_workers(void **state)
 {
     (void)state;
-    SchedulerOptions options = test_options(1);
-    PolicyRates rates = test_busy_rates(NS_PER_S);
-    PolicyView view = test_view(&options, &rates);
-    assert_int_equal(policy_wait_until_ns(&view), 0);
+    for (uint32_t worker_count = 1; worker_count < POLICY_WAIT_WORKERS_MIN; worker_count++) {
+        SchedulerOptions options = test_options(worker_count);
+        PolicyRates rates = test_busy_rates(NS_PER_S);
+        PolicyView view = test_view(&options, &rates);
+        assert_int_equal(policy_wait_until_ns(&view), 0);
+    }
 }
 
 static void policy_share_of_a_batch_is_even_between_few_and_enough(void **state)
@@ -187,7 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(policy_holds_back_the_last_idle_worker_under_load),
         cmocka_unit_test(policy_never_holds_back_without_reason),
-        cmocka_unit_test(policy_never_holds_back_with_one_worker),
+        cmocka_unit_test(policy_never_holds_back_with_few_workers),
         cmocka_unit_test(policy_share_of_a_batch_is_even_between_few_and_enough),
         cmocka_unit_test(policy_batch_grows_to_its_target_but_past_few_tokens),
         cmocka_unit_test(policy_batch_respects_each_limit),
