@@ -1,11 +1,11 @@
-/* The forward pass. All steps but attention work on rows by themselves, so they run over the packed rows as one
- * matrix; attention runs a sequence at a time. T tokens, H hidden, I intermediate:
+/* The forward pass. All steps but attention work on rows by themselves, so their rows are taken as the caches like
+ * them; a row's bits do not depend on that. T tokens, H hidden, I intermediate:
  *
  *     hidden      = norm(word[id] + type[type_id] + position[t])      [T][H]
- *     per layer:
- *         projections = hidden * (query, key, value) + bias           [T][3 H]
- *         attention replaces each query                               [T][H], at a stride of 3 H
- *         per block of rows, small enough for the cache:
+ *     per layer, per group of sequences:
+ *         projections = hidden * (query, key, value) + bias           [GROUP][3 H]
+ *         attention replaces each query                               [GROUP][H], at a stride of 3 H
+ *         per block of the group's rows:
  *             hidden       = norm(queries * attention_output + bias + hidden)
  *             intermediate = activation(hidden * intermediate + bias) [BLOCK][I]
  *             hidden       = norm(intermediate * output + bias + hidden) */
@@ -19,13 +19,17 @@
 
 enum {
     ALIGNMENT = 16, /* floats: a cache line */
-    BLOCK_ROWS = 72,
+    /* Sequences are taken together up to this many tokens: enough rows for the products to reach their full rate,
+     * few enough for their projections to stay in the second-level cache. One longer sequence is a group by
+     * itself. */
+    GROUP_TOKENS = 144,
+    BLOCK_ROWS = 72, /* rows whose intermediate stays there */
 };
 
 struct EncoderWorkspace {
     uint32_t token_capacity;
     float *hidden;       /* [token_capacity][H] */
-    float *projections;  /* [token_capacity][3 H] */
+    float *projections;  /* [the largest group][3 H] */
     float *intermediate; /* [BLOCK_ROWS][I] */
     float *attention;    /* attention_scratch_size */
     float *floats;       /* what the pointers above point into */
@@ -43,10 +47,13 @@ static size_t encoder_round_up(size_t count)
 
 static WorkspaceSizes encoder_workspace_sizes(const Encoder *encoder, uint32_t token_capacity)
 {
-    size_t hidden = (size_t)token_capacity * encoder->config.hidden_size;
+    size_t hidden = encoder->config.hidden_size;
+    uint32_t positions = encoder->config.position_count;
+    uint32_t group = positions > GROUP_TOKENS ? positions : GROUP_TOKENS;
+    if (group > token_capacity) group = token_capacity;
     return (WorkspaceSizes){
-        .hidden = encoder_round_up(hidden),
-        .projections = encoder_round_up(3 * hidden),
+        .hidden = encoder_round_up(token_capacity * hidden),
+        .projections = encoder_round_up(group * 3 * hidden),
         .intermediate = encoder_round_up((size_t)BLOCK_ROWS * encoder->config.intermediate_size),
         .attention = encoder_round_up(attention_scratch_size(encoder->kernels, &encoder->plan)),
     };
@@ -131,13 +138,14 @@ static void encoder_layer_block(const Encoder *encoder, const EncoderLayer *laye
     encoder_normalize(encoder, &layer->output_norm, hidden, count);
 }
 
-static void encoder_layer(const Encoder *encoder, const EncoderLayer *layer, EncoderWorkspace *workspace,
-                          const EncoderSequence *sequences, uint32_t count, uint32_t token_count)
+/* One layer on the `token_count` rows of a group of sequences. */
+static void encoder_layer_group(const Encoder *encoder, const EncoderLayer *layer, EncoderWorkspace *workspace,
+                                const EncoderSequence *sequences, uint32_t count, uint32_t token_count,
+                                float *hidden)
 {
     size_t size = encoder->config.hidden_size;
-    encoder_multiply(encoder, &layer->projections, workspace->hidden, size, token_count, workspace->projections,
-                     NULL, GEMM_NONE);
     float *rows = workspace->projections;
+    encoder_multiply(encoder, &layer->projections, hidden, size, token_count, rows, NULL, GEMM_NONE);
     for (uint32_t i = 0; i < count; i++) {
         attention_dense(
             encoder->kernels, &encoder->plan,
@@ -145,10 +153,28 @@ static void encoder_layer(const Encoder *encoder, const EncoderLayer *layer, Enc
             workspace->attention);
         rows += sequences[i].token_count * 3 * size;
     }
-    for (uint32_t row = 0; row < token_count; row += BLOCK_ROWS) {
-        uint32_t block = token_count - row < BLOCK_ROWS ? token_count - row : BLOCK_ROWS;
+    uint32_t blocks = (token_count + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    for (uint32_t i = 0; i < blocks; i++) {
+        size_t row = (uint64_t)token_count * i / blocks;
+        size_t end = (uint64_t)token_count * (i + 1) / blocks;
         encoder_layer_block(encoder, layer, workspace->projections + row * 3 * size, workspace->intermediate,
-                            workspace->hidden + row * size, block);
+                            hidden + row * size, (uint32_t)(end - row));
+    }
+}
+
+static void encoder_layer(const Encoder *encoder, const EncoderLayer *layer, EncoderWorkspace *workspace,
+                          const EncoderSequence *sequences, uint32_t count)
+{
+    float *hidden = workspace->hidden;
+    uint32_t first = 0;
+    while (first < count) {
+        uint32_t end = first + 1;
+        uint32_t tokens = sequences[first].token_count;
+        while (end < count && tokens + (uint64_t)sequences[end].token_count <= GROUP_TOKENS)
+            tokens += sequences[end++].token_count;
+        encoder_layer_group(encoder, layer, workspace, sequences + first, end - first, tokens, hidden);
+        hidden += (size_t)tokens * encoder->config.hidden_size;
+        first = end;
     }
 }
 
@@ -164,7 +190,7 @@ const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace
         token_count += sequences[i].token_count;
     }
     for (uint32_t i = 0; i < encoder->config.layer_count; i++)
-        encoder_layer(encoder, &encoder->layers[i], workspace, sequences, count, token_count);
+        encoder_layer(encoder, &encoder->layers[i], workspace, sequences, count);
     return workspace->hidden;
 }
 
