@@ -12,7 +12,8 @@
 /* So many failures without an answer between them are an outage, not a result. */
 enum { BENCH_FAILURES_IN_A_ROW_MAX = 2000 };
 /* The transport's own timers tick in milliseconds; nearer arrivals are waited for in naps. */
-#define BENCH_NAP_FROM_NS (2 * NS_PER_MS)
+#define BENCH_NAP_FROM_NS (3 * NS_PER_MS)
+#define BENCH_WAKE_EARLY_NS (2 * NS_PER_MS)
 #define BENCH_NAP_NS (50 * NS_PER_US)
 
 static const char bench_method[] = "/headlight.v1.Inference/Embed";
@@ -156,7 +157,7 @@ static void bench_load_wait(BenchLoad *load, uint64_t now_ns)
     bool arriving = load->plan->rate > 0 && load->free_slots && bench_load_wants(load, load->next_due_ns);
     if (arriving && load->next_due_ns < until_ns) until_ns = load->next_due_ns;
     if (!arriving || until_ns > now_ns + BENCH_NAP_FROM_NS) {
-        channel_run(load->channel, arriving ? until_ns - BENCH_NAP_FROM_NS / 2 : until_ns);
+        channel_run(load->channel, arriving ? until_ns - BENCH_WAKE_EARLY_NS : until_ns);
     } else if (!channel_run(load->channel, 0) && until_ns > now_ns) {
         uint64_t nap_ns = until_ns - now_ns < BENCH_NAP_NS ? until_ns - now_ns : BENCH_NAP_NS;
         nanosleep(&(struct timespec){.tv_nsec = (long)nap_ns}, NULL);

@@ -28,7 +28,7 @@ INFERENCE = "headlight.v1.Inference"
 DETAILS = "grpc-status-details-bin"
 
 
-def message(name, **fields):
+def message(name, /, **fields):
     """A message of headlight.v1, or of another package when the name says so."""
     return message_class(name if "." in name else f"headlight.v1.{name}")(**fields)
 
@@ -402,9 +402,10 @@ def test_a_unix_socket_is_an_address(tmp_path):
     made.server.stop(None)
 
 
-def test_a_server_that_likes_to_compress_is_understood():
+def test_a_reply_that_is_compressed_unasked_is_refused_before_it_inflates():
     made = Server(compression=grpc.Compression.Gzip)
-    assert len(floats(out(headlight("embed", "--dimensions", "4000", "a", server=made)))) == 4000
+    for arguments in (("--dimensions", "4000", "a"), ("--file", "-", "--dimensions", "4000")):
+        assert "compressed its reply" in failure(headlight("embed", *arguments, server=made, stdin="a\n"))
     made.server.stop(None)
 
 
@@ -768,7 +769,7 @@ def test_pull_again_costs_no_weights(site, tmp_path):
 @pytest.mark.parametrize("ranges", [True, False])
 def test_pull_goes_on_where_the_connection_broke(site, tmp_path, ranges):
     site["ranges"], site["cut"] = ranges, [300_000, 200_000, 0, 5, 10 ** 9]
-    assert out(pull(site, tmp_path))
+    assert out(pull(site, tmp_path, "--retries", "5"))
     assert content_of(tmp_path) == {name: site["files"][name] for name in WANTED}
     asked = [headers.get("Range") for role, _, headers in site["log"] if role == "storage"]
     assert asked[:2] == [None, "bytes=300000-"]
