@@ -1,0 +1,68 @@
+/* Links headlight_rpc. Any bytes as an EmbedRequest: refused with a reason, or embedded and packed. */
+#include "request_fuzz.h"
+
+static PipelineWorkspace *embed_workspace(void)
+{
+    static PipelineWorkspace *workspace;
+    Error error;
+    if (!workspace && pipeline_workspace_open(request_pipeline(), REQUEST_BATCH_TOKENS, 1, &workspace, &error))
+        abort();
+    return workspace;
+}
+
+static Status embed_item(const CodecEmbedRequest *request, const CodecText *input, Arena *arena, EmbedItem *item,
+                         CodecFault *fault)
+{
+    const Pipeline *pipeline = request_pipeline();
+    Prepared *prepared = arena_allocate_zeroed(arena, 1, sizeof *prepared);
+    assert(prepared);
+    Status status = pipeline_prepare(pipeline, input->text, input->has_pair ? &input->pair : NULL,
+                                     &request->prepare, arena, prepared, &fault->error);
+    if (status) return status;
+    assert(prepared->encoding.count <= pipeline_token_count_max(pipeline));
+    size_t row_size = pipeline_vector_size(pipeline);
+    *item = (EmbedItem){.prepared = prepared, .options = &request->embed};
+    item->vector = arena_allocate(arena, row_size * sizeof *item->vector);
+    item->tokens = arena_allocate(arena, prepared->encoding.count * row_size * sizeof *item->tokens);
+    assert(item->vector && item->tokens);
+    pipeline_embed(pipeline, embed_workspace(), &item, 1);
+    assert(item->status == STATUS_OK);
+    return STATUS_OK;
+}
+
+static Status embed_request(const CodecEmbedRequest *request, Arena *arena, CodecFault *fault)
+{
+    const Pipeline *pipeline = request_pipeline();
+    const EmbedItem *items[REQUEST_INPUT_COUNT_MAX];
+    EmbedItem storage[REQUEST_INPUT_COUNT_MAX];
+    Status status = pipeline_check_prompt(pipeline, request->prepare.prompt_name, &fault->error);
+    if (!status) status = pipeline_check_embed(pipeline, &request->embed, &fault->error);
+    for (uint32_t i = 0; i < request->input_count && !status; i++) {
+        items[i] = &storage[i];
+        arena->budget_bytes += MIB; /* results are the server's to spend */
+        status = embed_item(request, &request->inputs[i], arena, &storage[i], fault);
+    }
+    if (status) return status;
+    CodecReply reply;
+    arena->budget_bytes += MIB * request->input_count;
+    bool built = codec_reply_embed(arena, request->model, items, request->input_count,
+                                   pipeline_vector_size(pipeline), &reply);
+    assert(built);
+    const CodecTiming timing = {.total_ns = 1};
+    codec_reply_embed_timing(reply, &timing);
+    request_pack(reply);
+    return STATUS_OK;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    Arena arena;
+    request_arena(&arena, size);
+    CodecEmbedRequest request;
+    CodecFault fault = {.field = ""};
+    Status status = codec_request_embed(&arena, bytes, size, REQUEST_INPUT_COUNT_MAX, &request, &fault);
+    if (!status) status = embed_request(&request, &arena, &fault);
+    if (status) request_check_fault(status, &fault);
+    arena_free(&arena);
+    return 0;
+}

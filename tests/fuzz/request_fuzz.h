@@ -1,0 +1,53 @@
+/* What the fuzz targets of requests share: a small pipeline, opened once, and an arena with a message's budget. */
+#pragma once
+
+#include "fuzz.h"
+
+#include "base/limits.h"
+#include "rpc/codec_reply.h"
+#include "rpc/codec_request.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { REQUEST_INPUT_COUNT_MAX = 64, REQUEST_BATCH_TOKENS = 64 };
+
+static inline const Pipeline *request_pipeline(void)
+{
+    static Pipeline *pipeline;
+    if (pipeline) return pipeline;
+    const PipelineOptions options = {
+        .directory = TESTS_DATA "/golden/pipeline/queries",
+        .kernels = kernels_select(KERNELS_ALL),
+    };
+    Error error;
+    if (pipeline_open(&options, &pipeline, &error)) {
+        fprintf(stderr, "%s\n", error.message);
+        abort();
+    }
+    return pipeline;
+}
+
+static inline void request_arena(Arena *arena, size_t wire_size)
+{
+    arena_init(arena, REQUEST_ARENA_BASE_BYTES + REQUEST_ARENA_FACTOR * wire_size);
+}
+
+/* A refusal has a status that a client may get, and says why. */
+static inline void request_check_fault(Status status, const CodecFault *fault)
+{
+    assert(status == fault->error.status && fault->error.message[0]);
+    assert(status == STATUS_INVALID_ARGUMENT || status == STATUS_UNIMPLEMENTED ||
+           status == STATUS_RESOURCE_EXHAUSTED || status == STATUS_UNSUPPORTED);
+}
+
+/* Packs as a reply is packed; the sanitizer sees what the size does not cover. */
+static inline void request_pack(CodecReply reply)
+{
+    size_t size = codec_reply_size(reply);
+    uint8_t *bytes = malloc(size + 1);
+    assert(bytes);
+    codec_reply_pack(reply.message, bytes);
+    free(bytes);
+}

@@ -1,0 +1,19 @@
+/* Links headlight_rpc. Any bytes as a ListModelsRequest: refused with a reason, or answered. */
+#include "request_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    Arena arena;
+    request_arena(&arena, size);
+    CodecFault fault = {.field = ""};
+    Status status = codec_request_list_models(&arena, bytes, size, &fault);
+    const CodecModel model = {.name = text_view("m"), .task = text_view("embed"), .ready = true};
+    CodecReply reply;
+    if (status) {
+        request_check_fault(status, &fault);
+    } else if (codec_reply_list_models(&arena, &model, &reply)) {
+        request_pack(reply);
+    }
+    arena_free(&arena);
+    return 0;
+}
