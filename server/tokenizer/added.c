@@ -150,7 +150,7 @@ static uint32_t added_strip_left(const AddedScan *scan, uint32_t begin)
     while (begin > scan->begin) {
         uint32_t previous = (uint32_t)utf8_previous(scan->text.bytes, begin);
         utf8_decode(scan->text.bytes + previous, &code_point);
-        if (!characters_is_white_space(code_point)) break;
+        if (!(characters_flags(code_point) & CHARACTER_WHITE_SPACE)) break;
         begin = previous;
     }
     return begin > scan->begin ? begin : scan->begin;
@@ -163,7 +163,7 @@ static uint32_t added_strip_right(AddedScan *scan, uint32_t end)
     scan->space.begin = end;
     while (end < scan->text.size) {
         size_t size = utf8_decode(scan->text.bytes + end, &code_point);
-        if (!characters_is_white_space(code_point)) break;
+        if (!(characters_flags(code_point) & CHARACTER_WHITE_SPACE)) break;
         end += (uint32_t)size;
     }
     scan->space.end = end;

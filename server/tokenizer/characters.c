@@ -1,6 +1,8 @@
 /* The library's view of characters: ICU's answers, cut off by age, and the differences of characters.def. */
 #include "tokenizer/characters.h"
 
+#include <assert.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #define CATEGORIES_VERSION UNICODE_VERSION(8, 0)
@@ -52,36 +54,55 @@ static unsigned characters_category(uint32_t code_point)
     return unicode_age(code_point) <= CATEGORIES_VERSION ? unicode_category(code_point) : UNICODE_CN;
 }
 
-bool characters_is_control(uint32_t code_point)
+static bool characters_is_control(uint32_t code_point)
 {
     if (code_point == '\t' || code_point == '\n' || code_point == '\r') return false;
     if (code_point == 0xFFFD) return true;
     return (characters_category(code_point) & (UNICODE_CC | UNICODE_CF | UNICODE_CO)) != 0;
 }
 
-bool characters_is_white_space(uint32_t code_point)
+/* The library's blocks of ideographs; its last but two starts at U+2B920 where Unicode's starts at U+2B820. */
+static bool characters_is_chinese(uint32_t code_point)
 {
-    return unicode_is_white_space(code_point);
-}
-
-bool characters_is_chinese(uint32_t code_point)
-{
-    if (code_point < 0x3400) return false;
     return (code_point >= 0x4E00 && code_point <= 0x9FFF) || (code_point >= 0x3400 && code_point <= 0x4DBF) ||
            (code_point >= 0x20000 && code_point <= 0x2A6DF) || (code_point >= 0x2A700 && code_point <= 0x2B81F) ||
            (code_point >= 0x2B920 && code_point <= 0x2CEAF) || (code_point >= 0xF900 && code_point <= 0xFAFF) ||
            (code_point >= 0x2F800 && code_point <= 0x2FA1F);
 }
 
-bool characters_is_punctuation(uint32_t code_point)
+static bool characters_is_punctuation(uint32_t code_point)
 {
     unsigned kinds = code_point < 0x80 ? UNICODE_P | UNICODE_SM | UNICODE_SC | UNICODE_SK : UNICODE_P;
     return (characters_category(code_point) & kinds) != 0;
 }
 
-bool characters_is_nonspacing_mark(uint32_t code_point)
+static unsigned characters_ask(uint32_t code_point)
 {
-    return code_point >= 0x300 && characters_category(code_point) == UNICODE_MN;
+    uint32_t parts[UNICODE_DECOMPOSITION_MAX], lower[UNICODE_LOWERCASE_MAX];
+    unsigned flags = CHARACTER_KNOWN;
+    if (characters_is_control(code_point)) flags |= CHARACTER_CONTROL;
+    if (unicode_is_white_space(code_point)) flags |= CHARACTER_WHITE_SPACE;
+    if (characters_is_chinese(code_point)) flags |= CHARACTER_CHINESE;
+    if (characters_is_punctuation(code_point)) flags |= CHARACTER_PUNCTUATION;
+    if (characters_category(code_point) == UNICODE_MN) flags |= CHARACTER_MARK;
+    if (characters_decompose(code_point, parts) > 1 || parts[0] != code_point) flags |= CHARACTER_DECOMPOSES;
+    if (characters_combining_class(code_point)) flags |= CHARACTER_COMBINES;
+    if (characters_lowercase(code_point, lower) > 1 || lower[0] != code_point) flags |= CHARACTER_CAPITAL;
+    return flags;
+}
+
+unsigned characters_flags(uint32_t code_point)
+{
+    /* Shared by all threads: whoever comes first writes, and all write the same. Only pages that are used exist.
+     */
+    static _Atomic uint16_t cache[0x110000];
+    assert(code_point < 0x110000);
+    unsigned flags = atomic_load_explicit(&cache[code_point], memory_order_relaxed);
+    if (!flags) {
+        flags = characters_ask(code_point);
+        atomic_store_explicit(&cache[code_point], (uint16_t)flags, memory_order_relaxed);
+    }
+    return flags;
 }
 
 bool characters_is_word(uint32_t code_point)

@@ -9,16 +9,23 @@
 
 #include "unicode/property.h"
 
-/* BertNormalizer's clean_text drops these: Cc, Cf, Co, U+0000, U+FFFD, but neither tab, newline nor return. */
-bool characters_is_control(uint32_t code_point);
-/* char::is_whitespace and \s: White_Space. */
-bool characters_is_white_space(uint32_t code_point);
-/* The blocks that BertNormalizer surrounds with spaces (its fifth starts at U+2B920: the library's own slip). */
-bool characters_is_chinese(uint32_t code_point);
-/* What BertPreTokenizer isolates: P and ASCII's symbols. */
-bool characters_is_punctuation(uint32_t code_point);
-/* Mn, what stripping accents removes. */
-bool characters_is_nonspacing_mark(uint32_t code_point);
+/* What a code point is, as bits. */
+typedef enum CharacterFlag {
+    CHARACTER_KNOWN = 1 << 0,       /* always set */
+    CHARACTER_CONTROL = 1 << 1,     /* clean_text drops it: Cc, Cf, Co, U+FFFD, but not tab, newline, return */
+    CHARACTER_WHITE_SPACE = 1 << 2, /* char::is_whitespace and \s: White_Space */
+    CHARACTER_CHINESE = 1 << 3,     /* handle_chinese_chars surrounds it with spaces */
+    CHARACTER_PUNCTUATION = 1 << 4, /* BertPreTokenizer isolates it: P and ASCII's symbols */
+    CHARACTER_MARK = 1 << 5,        /* Mn: strip_accents removes it */
+    CHARACTER_DECOMPOSES = 1 << 6,  /* characters_decompose gives something else */
+    CHARACTER_COMBINES = 1 << 7,    /* has a combining class other than 0 */
+    CHARACTER_CAPITAL = 1 << 8,     /* characters_lowercase gives something else */
+} CharacterFlag;
+
+/* The flags of a scalar value. Asking ICU takes 100 ns and more, so answers are kept: one load after the first
+ * time. Any thread. */
+unsigned characters_flags(uint32_t code_point);
+
 /* \w, what a single_word token may not touch. */
 bool characters_is_word(uint32_t code_point);
 

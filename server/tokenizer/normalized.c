@@ -31,9 +31,10 @@ void normalized_prepare(BertNormalizer *normalizer)
     for (unsigned byte = 0; byte < 128; byte++) {
         unsigned out = byte;
         if (normalizer->clean_text) {
-            if (characters_is_control(byte))
+            unsigned flags = characters_flags(byte);
+            if (flags & CHARACTER_CONTROL)
                 out = NORMALIZED_DROPPED;
-            else if (characters_is_white_space(byte))
+            else if (flags & CHARACTER_WHITE_SPACE)
                 out = ' ';
         }
         if (normalizer->lowercase && out >= 'A' && out <= 'Z') out += 'a' - 'A';
@@ -79,8 +80,9 @@ static void normalized_append(Normalized *normalized, uint32_t code_point, ByteR
 static void normalized_finish(Normalized *normalized, const BertNormalizer *normalizer, uint32_t code_point,
                               ByteRange origin)
 {
-    if (normalizer->strip_accents && characters_is_nonspacing_mark(code_point)) return;
-    if (!normalizer->lowercase) {
+    unsigned flags = characters_flags(code_point);
+    if (normalizer->strip_accents && flags & CHARACTER_MARK) return;
+    if (!normalizer->lowercase || !(flags & CHARACTER_CAPITAL)) {
         normalized_append(normalized, code_point, origin);
         return;
     }
@@ -177,10 +179,11 @@ static void normalized_decompose(Normalized *normalized, const BertNormalizer *n
         return;
     }
     uint32_t parts[UNICODE_DECOMPOSITION_MAX] = {code_point};
-    unsigned count = code_point < 0x80 ? 1 : characters_decompose(code_point, parts);
+    unsigned count = 1;
+    if (characters_flags(code_point) & CHARACTER_DECOMPOSES) count = characters_decompose(code_point, parts);
     for (unsigned i = 0; i < count && !normalized->failed; i++) {
-        uint8_t combining_class = characters_combining_class(parts[i]);
-        if (combining_class) {
+        if (characters_flags(parts[i]) & CHARACTER_COMBINES) {
+            uint8_t combining_class = characters_combining_class(parts[i]);
             normalized_push_mark(normalized, (NormalizedMark){parts[i], combining_class, i == 0, origin});
         } else {
             if (normalized->mark_count) normalized_flush(normalized, normalizer);
@@ -192,11 +195,12 @@ static void normalized_decompose(Normalized *normalized, const BertNormalizer *n
 static void normalized_character(Normalized *normalized, const BertNormalizer *normalizer, uint32_t code_point,
                                  ByteRange origin)
 {
+    unsigned flags = characters_flags(code_point);
     if (normalizer->clean_text) {
-        if (characters_is_control(code_point)) return;
-        if (characters_is_white_space(code_point)) code_point = ' ';
+        if (flags & CHARACTER_CONTROL) return;
+        if (flags & CHARACTER_WHITE_SPACE) code_point = ' ';
     }
-    bool spaced = normalizer->handle_chinese_chars && characters_is_chinese(code_point);
+    bool spaced = normalizer->handle_chinese_chars && flags & CHARACTER_CHINESE;
     if (spaced) normalized_decompose(normalized, normalizer, ' ', origin);
     normalized_decompose(normalized, normalizer, code_point, origin);
     if (spaced) normalized_decompose(normalized, normalizer, ' ', origin);

@@ -29,8 +29,9 @@ static inline WordClass word_class(const char *bytes, uint32_t *out_size)
     }
     uint32_t code_point;
     *out_size = (uint32_t)utf8_decode(bytes, &code_point);
-    if (characters_is_white_space(code_point)) return WORD_SPACE;
-    return characters_is_punctuation(code_point) ? WORD_PUNCTUATION : WORD_LETTER;
+    unsigned flags = characters_flags(code_point);
+    if (flags & CHARACTER_WHITE_SPACE) return WORD_SPACE;
+    return flags & CHARACTER_PUNCTUATION ? WORD_PUNCTUATION : WORD_LETTER;
 }
 
 static void pretokenize_words(const Tokenizer *tokenizer, const Normalized *normalized, ByteRange range,
@@ -73,7 +74,7 @@ static bool block_may_end(const Tokenizer *tokenizer, uint32_t code_point)
 {
     if (code_point < 0x80) return word_class_ascii((unsigned char)code_point) != WORD_LETTER;
     return tokenizer->normalizer.enabled && tokenizer->normalizer.handle_chinese_chars &&
-           characters_is_chinese(code_point);
+           (characters_flags(code_point) & CHARACTER_CHINESE) != 0;
 }
 
 /* Where the block that starts at `begin` ends. */
