@@ -96,7 +96,7 @@ class Server:
         return message("DetokenizeResponse", text=" ".join(map(str, request.ids)) + (" kept" if request.keep_special_tokens else ""))
 
     def list_models(self, request, context):
-        return message("ListModelsResponse", models=[message("ModelInfo", 
+        return message("ListModelsResponse", models=[dict(
             name="fake", architecture="bert", tasks=["embed"], token_count_max=256, attention="dense", precision="float32",
             layer_count=6, head_count=12, hidden_size=384, weights_sha256="ab" * 32, ready=True)])
 
