@@ -1,0 +1,152 @@
+"""What the client's tests share: a gRPC server that a test can make misbehave, and ways to run the client."""
+
+import os
+import pathlib
+import random
+import re
+import struct
+import subprocess
+import threading
+from concurrent import futures
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from transport import message_class
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CLIENT = pathlib.Path(os.environ.get("HEADLIGHT_BUILD", ROOT / "build")) / "client" / "headlight"
+SANITIZED = CLIENT.exists() and b"__asan_init" in CLIENT.read_bytes()
+INFERENCE = "headlight.v1.Inference"
+DETAILS = "grpc-status-details-bin"
+
+
+def message(name, /, **fields):
+    """A message of headlight.v1, or of another package when the name says so."""
+    return message_class(name if "." in name else f"headlight.v1.{name}")(**fields)
+
+
+def single(number):
+    return struct.unpack("f", struct.pack("f", number))[0]
+
+
+def vector(text, dimensions):
+    rng = random.Random(text)
+    return [single(rng.gauss(0, 1)) for _ in range(dimensions)]
+
+
+class Server:
+    """A server whose methods a test replaces by setting attributes; `calls` counts them by name."""
+
+    def __init__(self, address="127.0.0.1:0", **options):
+        self.calls, self.peers = {}, set()
+        self.server = grpc.server(futures.ThreadPoolExecutor(32), **options)
+        self.health = health.HealthServicer()
+        self.health.set("", health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, self.server)
+        self.server.add_generic_rpc_handlers([self])
+        port = self.server.add_insecure_port(address)
+        self.address = address if address.startswith("unix:") else f"127.0.0.1:{port}"
+        self.server.start()
+
+    def service(self, details):
+        service, name = details.method.lstrip("/").split("/")
+        if service != INFERENCE:
+            return None
+        self.calls[name] = self.calls.get(name, 0) + 1
+        method = {"Embed": self.embed, "EmbedStream": self.embed_stream, "Tokenize": self.tokenize,
+                  "Detokenize": self.detokenize, "ListModels": self.list_models}[name]
+        request = {"Embed": "EmbedRequest", "EmbedStream": "EmbedRequest", "ListModels": "ListModelsRequest",
+                   "Tokenize": "TokenizeRequest", "Detokenize": "DetokenizeRequest"}[name]
+        kind = grpc.stream_stream_rpc_method_handler if name == "EmbedStream" else grpc.unary_unary_rpc_method_handler
+        return kind(method, request_deserializer=message_class(f"headlight.v1.{request}").FromString,
+                    response_serializer=lambda reply: reply if isinstance(reply, bytes) else reply.SerializeToString())
+
+    def embed(self, request, context):
+        self.peers.add(context.peer())
+        reply = message("EmbedResponse", model=request.model or "fake")
+        for text in request.inputs:
+            embedding = reply.embeddings.add(values=vector(text.text, request.dimensions or 8))
+            embedding.usage.token_count = len(text.text.split()) + 2
+            embedding.usage.attention = "dense"
+        return reply
+
+    def embed_stream(self, requests, context):
+        for request in requests:
+            yield self.embed(request, context)
+
+    def tokenize(self, request, context):
+        reply = message("TokenizeResponse")
+        for text in request.inputs:
+            tokens = reply.tokenizations.add().tokens
+            if not request.without_special_tokens:
+                tokens.add(id=101, text="[CLS]", special=True)
+            for word in re.finditer(rb"\S+", text.text.encode()):
+                tokens.add(id=len(word[0]), text=word[0].decode(), byte_begin=word.start(), byte_end=word.end())
+        return reply
+
+    def detokenize(self, request, context):
+        ids = " ".join(map(str, request.ids))
+        return message("DetokenizeResponse", text=ids + (" kept" if request.keep_special_tokens else ""))
+
+    def list_models(self, request, context):
+        return message("ListModelsResponse", models=[dict(
+            name="fake", architecture="bert", tasks=["embed"], token_count_max=256, attention="dense",
+            precision="float32", layer_count=6, head_count=12, hidden_size=384, weights_sha256="ab" * 32, ready=True)])
+
+    def refuse(self, context, code, text, *details):
+        """Ends the call with details as google.rpc.Status carries them."""
+        status = message("google.rpc.Status", code=code.value[0], message=text)
+        for detail in details:
+            url = f"type.googleapis.com/{detail.DESCRIPTOR.full_name}"
+            status.details.add(type_url=url, value=detail.SerializeToString())
+        context.set_trailing_metadata([(DETAILS, status.SerializeToString())])
+        context.abort(code, text)
+
+    def refuse_later(self, context, seconds):
+        info = message("google.rpc.RetryInfo")
+        info.retry_delay.nanos = int(seconds * 1e9)
+        self.refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "the queue is full", info)
+
+    def refuse_input(self, context, index, text):
+        request = message("google.rpc.BadRequest")
+        request.field_violations.add(field=f"inputs[{index}].text", description=text)
+        self.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, text, request)
+
+
+def fake_server():
+    """For a module's fixture."""
+    made = Server()
+    yield made
+    made.server.stop(None)
+
+
+def environment(**changes):
+    clean = {name: value for name, value in os.environ.items()
+             if not name.startswith(("HEADLIGHT_", "HF_")) and not name.lower().endswith("_proxy")}
+    return clean | changes
+
+
+def headlight(*arguments, server=None, stdin="", timeout=60, **variables):
+    if server:
+        variables["HEADLIGHT_ADDRESS"] = server.address
+    data = stdin if isinstance(stdin, bytes) else stdin.encode()
+    done = subprocess.run([CLIENT, *map(str, arguments)], input=data, capture_output=True, timeout=timeout,
+                          env=environment(**variables), check=False)
+    assert "Sanitizer" not in done.stderr.decode(errors="replace"), done.stderr.decode(errors="replace")
+    assert done.returncode >= 0, f"died of signal {-done.returncode}"
+    return done
+
+
+def out(done, code=0):
+    assert done.returncode == code, (done.returncode, done.stderr.decode())
+    return done.stdout.decode()
+
+
+def failure(done, code=1):
+    assert done.returncode == code, (done.returncode, done.stdout[:200], done.stderr)
+    assert done.stderr.startswith(b"headlight")
+    return done.stderr.decode()
+
+
+def floats(line):
+    return [single(float(number)) for number in line.split()]
