@@ -31,7 +31,7 @@ int main(int argument_count, char **arguments)
     main_bound_heap();
     Options options = {0};
     Error error;
-    if (options_parse(argument_count - 1, arguments + 1, getenv, &options, &error)) {
+    if (options_parse(argument_count - 1, (const char *const *)arguments + 1, getenv, &options, &error)) {
         fprintf(stderr, "headlightd: %s\n", error.message);
         return EXIT_USAGE;
     }

@@ -30,7 +30,7 @@ static const OptionRow rows[] = {
 enum { ROW_COUNT = sizeof rows / sizeof rows[0], NAME_BYTES = 64 };
 
 static Status options_read_environment(Options *options, char *(*environment)(const char *name), Error *out_error);
-static Status options_read_arguments(Options *options, int count, char *const *arguments, Error *out_error);
+static Status options_read_arguments(Options *options, int count, const char *const *arguments, Error *out_error);
 static Status row_set(const OptionRow *row, Options *options, const char *value, const char *source,
                       Error *out_error);
 static Status row_set_list(const OptionRow *row, Options *options, const char *values, const char *source,
@@ -39,7 +39,7 @@ static void row_reset(const OptionRow *row, Options *options);
 static const OptionRow *row_find(const char *flag, size_t size);
 static Status row_unknown(const char *argument, size_t size, Error *out_error);
 
-Status options_parse(int count, char *const *arguments, char *(*environment)(const char *name),
+Status options_parse(int count, const char *const *arguments, char *(*environment)(const char *name),
                      Options *out_options, Error *out_error)
 {
     Options options = {0};
@@ -116,7 +116,7 @@ static Status options_read_environment(Options *options, char *(*environment)(co
 }
 
 /* One argument, and the value behind it where it needs one. `*index` is left on the last one read. */
-static Status argument_read(Options *options, int count, char *const *arguments, int *index, bool *given,
+static Status argument_read(Options *options, int count, const char *const *arguments, int *index, bool *given,
                             Error *out_error)
 {
     const char *argument = arguments[*index];
@@ -147,7 +147,7 @@ static Status argument_read(Options *options, int count, char *const *arguments,
     return row_set(row, options, value, source, out_error);
 }
 
-static Status options_read_arguments(Options *options, int count, char *const *arguments, Error *out_error)
+static Status options_read_arguments(Options *options, int count, const char *const *arguments, Error *out_error)
 {
     bool given[ROW_COUNT] = {false};
     for (int i = 0; i < count; i++) {

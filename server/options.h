@@ -34,7 +34,7 @@ typedef struct Options {
  * gives a variable's value or NULL, as getenv. On success the caller owns *out_options (options_close); on failure
  * it is untouched. Fails with INVALID_ARGUMENT (an unknown flag with the nearest known one, a value out of its
  * range, a flag given twice), NO_MEMORY. */
-CHECKED Status options_parse(int count, char *const *arguments, char *(*environment)(const char *name),
+CHECKED Status options_parse(int count, const char *const *arguments, char *(*environment)(const char *name),
                              Options *out_options, Error *out_error);
 void options_close(Options *options); /* a zeroed one is a no-op */
 
