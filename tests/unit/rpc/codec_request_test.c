@@ -1,0 +1,159 @@
+/* Requests from the wire: what is read, what is refused, and which field the refusal names. */
+#include "rpc/codec_request.h"
+
+#include "base/limits.h"
+#include "headlight/v1/headlight.pb-c.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+typedef struct Wire {
+    Headlight__V1__EmbedRequest request;
+    Headlight__V1__Options options;
+    Headlight__V1__ExplanationSpec explanation;
+    Headlight__V1__Text text;
+    Headlight__V1__Text *list[3];
+} Wire;
+
+static void wire_init(Wire *wire, size_t count)
+{
+    headlight__v1__embed_request__init(&wire->request);
+    headlight__v1__options__init(&wire->options);
+    headlight__v1__explanation_spec__init(&wire->explanation);
+    headlight__v1__text__init(&wire->text);
+    wire->text.text = (ProtobufCBinaryData){4, (uint8_t *)"a\0b!"};
+    for (size_t i = 0; i < 3; i++) wire->list[i] = &wire->text;
+    wire->request.n_inputs = count;
+    wire->request.inputs = wire->list;
+    wire->request.options = &wire->options;
+}
+
+static Status wire_read(const Wire *wire, Arena *arena, CodecEmbedRequest *out_request, CodecFault *out_fault)
+{
+    size_t size = protobuf_c_message_get_packed_size(&wire->request.base);
+    uint8_t *bytes = malloc(size + 1);
+    protobuf_c_message_pack(&wire->request.base, bytes);
+    arena_init(arena, MIB);
+    Status status = codec_request_embed(arena, bytes, size, 2, out_request, out_fault);
+    free(bytes); /* nothing read may point into it */
+    return status;
+}
+
+static void codec_request_embed_reads_every_field(void **state)
+{
+    (void)state;
+    Wire wire;
+    Arena arena;
+    CodecEmbedRequest request;
+    CodecFault fault;
+    wire_init(&wire, 2);
+    wire.request.model = (ProtobufCBinaryData){5, (uint8_t *)"model"};
+    wire.request.prompt_name = (ProtobufCBinaryData){5, (uint8_t *)"query"};
+    wire.request.maybe_normalize_case = HEADLIGHT__V1__EMBED_REQUEST__MAYBE_NORMALIZE_NORMALIZE;
+    wire.request.maybe_dimensions_case = HEADLIGHT__V1__EMBED_REQUEST__MAYBE_DIMENSIONS_DIMENSIONS;
+    wire.request.dimensions = 7;
+    wire.request.return_token_embeddings = true;
+    wire.options.length_policy = HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_LEFT;
+    wire.text.maybe_pair_case = HEADLIGHT__V1__TEXT__MAYBE_PAIR_PAIR;
+    assert_int_equal(wire_read(&wire, &arena, &request, &fault), STATUS_OK);
+    assert_true(text_equal(request.model, text_view("model")));
+    assert_true(text_equal(request.prepare.prompt_name, text_view("query")));
+    assert_int_equal(request.prepare.length_policy, LENGTH_TRUNCATE_LEFT);
+    assert_int_equal(request.embed.normalize, NORMALIZE_NO);
+    assert_int_equal(request.embed.dimensions, 7);
+    assert_true(request.embed.return_tokens);
+    assert_int_equal(request.input_count, 2);
+    assert_true(text_equal(request.inputs[1].text, (TextView){"a\0b!", 4}));
+    assert_true(request.inputs[1].has_pair && request.inputs[1].pair.size == 0);
+    arena_free(&arena);
+}
+
+static void codec_request_embed_defaults_refuse_long_texts_and_leave_the_rest_to_the_checkpoint(void **state)
+{
+    (void)state;
+    Wire wire;
+    Arena arena;
+    CodecEmbedRequest request;
+    CodecFault fault;
+    wire_init(&wire, 1);
+    wire.request.options = NULL;
+    assert_int_equal(wire_read(&wire, &arena, &request, &fault), STATUS_OK);
+    assert_int_equal(request.prepare.length_policy, LENGTH_REFUSE);
+    assert_int_equal(request.embed.normalize, NORMALIZE_AS_CHECKPOINT);
+    assert_int_equal(request.embed.dimensions, 0);
+    assert_false(request.inputs[0].has_pair);
+    arena_free(&arena);
+}
+
+static void assert_refused(const Wire *wire, Status status, const char *field)
+{
+    Arena arena;
+    CodecEmbedRequest request;
+    CodecFault fault = {.field = ""};
+    assert_int_equal(wire_read(wire, &arena, &request, &fault), status);
+    assert_int_equal(fault.error.status, status);
+    assert_string_equal(fault.field, field);
+    assert_true(fault.error.message[0]);
+    arena_free(&arena);
+}
+
+static void codec_request_embed_refuses_by_field(void **state)
+{
+    (void)state;
+    Wire wire;
+    wire_init(&wire, 0);
+    assert_refused(&wire, STATUS_INVALID_ARGUMENT, "inputs");
+    wire_init(&wire, 3);
+    assert_refused(&wire, STATUS_INVALID_ARGUMENT, "inputs");
+    wire_init(&wire, 1);
+    wire.request.model = (ProtobufCBinaryData){1, (uint8_t *)"\xFF"};
+    assert_refused(&wire, STATUS_INVALID_ARGUMENT, "model");
+    wire_init(&wire, 1);
+    wire.request.maybe_dimensions_case = HEADLIGHT__V1__EMBED_REQUEST__MAYBE_DIMENSIONS_DIMENSIONS;
+    assert_refused(&wire, STATUS_INVALID_ARGUMENT, "dimensions");
+    wire_init(&wire, 1);
+    wire.request.return_chunk_embeddings = true;
+    assert_refused(&wire, STATUS_UNIMPLEMENTED, "return_chunk_embeddings");
+    wire_init(&wire, 1);
+    wire.options.explanation = &wire.explanation;
+    assert_refused(&wire, STATUS_UNIMPLEMENTED, "options.explanation");
+    wire_init(&wire, 1);
+    wire.options.return_cleaned_text = true;
+    assert_refused(&wire, STATUS_UNIMPLEMENTED, "options.return_cleaned_text");
+}
+
+static void codec_request_embed_knows_each_enum_value(void **state)
+{
+    (void)state;
+    Wire wire;
+    for (int value = -2; value < 8; value++) {
+        Arena arena;
+        CodecEmbedRequest request;
+        CodecFault fault = {.field = ""};
+        wire_init(&wire, 1);
+        wire.options.length_policy = (Headlight__V1__LengthPolicy)value;
+        Status status = wire_read(&wire, &arena, &request, &fault);
+        arena_free(&arena);
+        bool known = value >= 0 && value <= 4;
+        assert_int_equal(status, !known ? STATUS_INVALID_ARGUMENT : value == 4 ? STATUS_UNIMPLEMENTED : STATUS_OK);
+        wire_init(&wire, 1);
+        wire.options.sanitize = (Headlight__V1__SanitizePolicy)value;
+        status = wire_read(&wire, &arena, &request, &fault);
+        arena_free(&arena);
+        assert_int_equal(status, !known ? STATUS_INVALID_ARGUMENT : value >= 2 ? STATUS_UNIMPLEMENTED : STATUS_OK);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(codec_request_embed_reads_every_field),
+        cmocka_unit_test(codec_request_embed_defaults_refuse_long_texts_and_leave_the_rest_to_the_checkpoint),
+        cmocka_unit_test(codec_request_embed_refuses_by_field),
+        cmocka_unit_test(codec_request_embed_knows_each_enum_value),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

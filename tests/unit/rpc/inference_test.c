@@ -1,0 +1,299 @@
+/* The handlers of the Inference service over a fake transport and real workers: every message gets exactly one answer, and
+ * what it held is given back. */
+#include "unit/rpc/fake_transport.h"
+
+#include "headlight/v1/headlight.pb-c.h"
+#include "rpc/inference_state.h"
+
+#include <math.h>
+
+enum { TEST_WORKERS = 2, TEST_BATCH_TOKENS = 64, TEST_BATCH_ITEMS = 8 };
+
+typedef struct Fixture {
+    Pipeline *pipeline;
+    Inference *inference;
+    Scheduler *scheduler;
+} Fixture;
+
+static Fixture fixture;
+
+static void check(Status status, const Error *error)
+{
+    if (status) fail_msg("%s", error->message);
+}
+
+static int fixture_open(void **state)
+{
+    (void)state;
+    Error error;
+    const PipelineOptions pipeline_options = {
+        .directory = TESTS_DATA "/golden/pipeline/queries",
+        .kernels = kernels_select(KERNELS_ALL),
+    };
+    check(pipeline_open(&pipeline_options, &fixture.pipeline, &error), &error);
+    const InferenceOptions options = {
+        .model_name = "queries",
+        .input_count_max = 100,
+        .reply_bytes_max = 256 * KIB,
+        .request_memory_bytes = 8 * MIB,
+    };
+    check(inference_open(&options, &fixture.inference, &error), &error);
+    check(inference_workers_open(fixture.inference, fixture.pipeline, TEST_WORKERS, TEST_BATCH_TOKENS,
+                                 TEST_BATCH_ITEMS, &error),
+          &error);
+    const SchedulerOptions scheduler_options = {
+        .worker_count = TEST_WORKERS,
+        .queue_jobs_max = 100,
+        .queue_tokens_max = 2400,
+        .batch_tokens_max = TEST_BATCH_TOKENS,
+        .batch_jobs_max = TEST_BATCH_ITEMS,
+        .batch_work_max = UINT32_MAX,
+        .clock = &clock_monotonic,
+    };
+    const SchedulerCallbacks callbacks = inference_callbacks(fixture.inference);
+    check(scheduler_open(&scheduler_options, &callbacks, &fixture.scheduler, &error), &error);
+    return 0;
+}
+
+static int fixture_close(void **state)
+{
+    (void)state;
+    scheduler_close(fixture.scheduler);
+    assert_int_equal(atomic_load(&fixture.inference->admission.bytes), 0);
+    inference_close(fixture.inference);
+    pipeline_close(fixture.pipeline);
+    return 0;
+}
+
+static const RpcMethod *method(const char *name)
+{
+    static RpcMethod methods[INFERENCE_METHOD_COUNT];
+    inference_methods(fixture.inference, methods);
+    for (size_t i = 0; i < INFERENCE_METHOD_COUNT; i++) {
+        if (strcmp(strrchr(methods[i].path, '/') + 1, name) == 0) return &methods[i];
+    }
+    fail_msg("no method %s", name);
+    return NULL;
+}
+
+/* Sends `request` in packed form and waits for its answer. The copy is freed at once: `wire` lives until the answer. */
+static void call(RpcMessage *message, const char *name, const void *request)
+{
+    size_t size = protobuf_c_message_get_packed_size(request);
+    uint8_t *wire = malloc(size + 1);
+    protobuf_c_message_pack(request, wire);
+    const RpcMethod *row = method(name);
+    row->handle(row->context, message, wire, size);
+    fake_wait(message);
+    free(wire);
+}
+
+typedef struct EmbedInputs {
+    Headlight__V1__EmbedRequest request;
+    Headlight__V1__Text texts[128];
+    Headlight__V1__Text *list[128];
+} EmbedInputs;
+
+static void inputs_init(EmbedInputs *inputs, size_t count, const char *text)
+{
+    headlight__v1__embed_request__init(&inputs->request);
+    inputs->request.n_inputs = count;
+    inputs->request.inputs = inputs->list;
+    for (size_t i = 0; i < count; i++) {
+        headlight__v1__text__init(&inputs->texts[i]);
+        inputs->texts[i].text = (ProtobufCBinaryData){strlen(text), (uint8_t *)text};
+        inputs->list[i] = &inputs->texts[i];
+    }
+}
+
+static void embed(RpcMessage *message, const EmbedInputs *inputs)
+{
+    fake_open(message, protobuf_c_message_get_packed_size(&inputs->request.base));
+    call(message, "Embed", inputs);
+}
+
+static void inference_before_the_model_is_loaded_is_unavailable_with_a_retry(void **state)
+{
+    (void)state;
+    EmbedInputs inputs;
+    RpcMessage message;
+    inputs_init(&inputs, 1, "a cat");
+    embed(&message, &inputs);
+    assert_int_equal(message.error.status, STATUS_UNAVAILABLE);
+    assert_true(message.error.retry_after_ns > 0);
+    fake_close(&message);
+    Headlight__V1__ListModelsRequest request = HEADLIGHT__V1__LIST_MODELS_REQUEST__INIT;
+    fake_open(&message, 0);
+    call(&message, "ListModels", &request);
+    Headlight__V1__ListModelsResponse *response =
+        headlight__v1__list_models_response__unpack(NULL, message.reply_size, message.reply);
+    assert_int_equal(response->n_models, 1);
+    assert_false(response->models[0]->ready);
+    headlight__v1__list_models_response__free_unpacked(response, NULL);
+    fake_close(&message);
+    inference_serve(fixture.inference, fixture.scheduler);
+}
+
+static void inference_embed_answers_every_text_in_order(void **state)
+{
+    (void)state;
+    EmbedInputs inputs;
+    RpcMessage message;
+    inputs_init(&inputs, 100, "a cat");
+    inputs.texts[7].text = (ProtobufCBinaryData){3, (uint8_t *)"dog"};
+    inputs.request.return_token_embeddings = true;
+    embed(&message, &inputs);
+    assert_int_equal(message.error.status, STATUS_OK);
+    Headlight__V1__EmbedResponse *response =
+        headlight__v1__embed_response__unpack(NULL, message.reply_size, message.reply);
+    assert_non_null(response);
+    assert_int_equal(response->n_embeddings, 100);
+    for (size_t i = 0; i < 100; i++) {
+        const Headlight__V1__Embedding *one = response->embeddings[i];
+        assert_int_equal(one->n_values, 32);
+        assert_int_equal(one->n_tokens, one->usage->token_count);
+        assert_int_equal(one->tokens[0]->n_values, 32);
+        const Headlight__V1__Embedding *other = response->embeddings[i == 7 ? 7 : 0];
+        assert_memory_equal(one->values, other->values, 32 * sizeof(float));
+    }
+    assert_memory_not_equal(response->embeddings[7]->values, response->embeddings[0]->values, 32 * sizeof(float));
+    assert_true(response->timing->total_ns >= response->timing->compute_ns);
+    assert_true(response->timing->batch_sequences <= TEST_BATCH_ITEMS);
+    assert_true(response->timing->batch_tokens <= TEST_BATCH_TOKENS);
+    headlight__v1__embed_response__free_unpacked(response, NULL);
+    fake_close(&message);
+}
+
+static void inference_message_that_is_over_is_dropped(void **state)
+{
+    (void)state;
+    EmbedInputs inputs;
+    inputs_init(&inputs, 20, "a cat");
+    const struct {
+        bool cancelled;
+        uint64_t deadline_ns;
+        const char *text;
+        Status expected;
+    } cases[] = {
+        {true, 0, "a cat", STATUS_CANCELLED},
+        {false, 1, "a cat", STATUS_DEADLINE_EXCEEDED},
+        {false, 1, NULL, STATUS_DEADLINE_EXCEEDED},
+    };
+    char *large = malloc(INFERENCE_LOOP_TEXT_BYTES_MAX + 1);
+    memset(large, 'a', INFERENCE_LOOP_TEXT_BYTES_MAX);
+    large[INFERENCE_LOOP_TEXT_BYTES_MAX] = '\0';
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        RpcMessage message;
+        const char *text = cases[i].text ? cases[i].text : large;
+        inputs.texts[3].text = (ProtobufCBinaryData){strlen(text), (uint8_t *)text};
+        fake_open(&message, protobuf_c_message_get_packed_size(&inputs.request.base));
+        atomic_store(&message.cancelled, cases[i].cancelled);
+        message.deadline_ns = cases[i].deadline_ns;
+        call(&message, "Embed", &inputs);
+        assert_int_equal(message.error.status, cases[i].expected);
+        fake_close(&message);
+    }
+    free(large);
+}
+
+static void inference_reply_limit_is_checked_before_computing(void **state)
+{
+    (void)state;
+    EmbedInputs inputs;
+    RpcMessage message;
+    inputs_init(&inputs, 100, "a cat in it a cat in it a cat in it a cat in it a cat in it");
+    inputs.request.return_token_embeddings = true;
+    uint64_t run_before = scheduler_gauge(fixture.scheduler).run_jobs;
+    embed(&message, &inputs);
+    assert_int_equal(message.error.status, STATUS_RESOURCE_EXHAUSTED);
+    assert_non_null(strstr(message.error.message, "--reply-limit"));
+    assert_int_equal(message.error.retry_after_ns, 0);
+    assert_int_equal(scheduler_gauge(fixture.scheduler).run_jobs, run_before);
+    fake_close(&message);
+}
+
+/* Whatever the arena has room for, there is one answer: refused, or complete. */
+static void inference_any_arena_gives_one_answer(void **state)
+{
+    (void)state;
+    EmbedInputs inputs;
+    inputs_init(&inputs, 12, "a cat in it");
+    inputs.request.return_token_embeddings = true;
+    bool succeeded = false;
+    for (size_t budget = 0; !succeeded; budget += 48) {
+        RpcMessage message;
+        fake_open(&message, 0);
+        message.arena.budget_bytes = budget;
+        call(&message, "Embed", &inputs);
+        succeeded = message.reply != NULL;
+        if (!succeeded) {
+            assert_true(message.error.status == STATUS_RESOURCE_EXHAUSTED ||
+                        message.error.status == STATUS_NO_MEMORY);
+        }
+        fake_close(&message);
+        assert_true(budget < MIB);
+    }
+}
+
+static void inference_tokenize_in_any_arena_gives_one_answer(void **state)
+{
+    (void)state;
+    Headlight__V1__TokenizeRequest request = HEADLIGHT__V1__TOKENIZE_REQUEST__INIT;
+    EmbedInputs inputs;
+    inputs_init(&inputs, 12, "a cat in it");
+    request.n_inputs = inputs.request.n_inputs;
+    request.inputs = inputs.list;
+    bool succeeded = false;
+    for (size_t budget = 0; !succeeded; budget += 48) {
+        RpcMessage message;
+        fake_open(&message, 0);
+        message.arena.budget_bytes = budget;
+        call(&message, "Tokenize", &request);
+        succeeded = message.reply != NULL;
+        fake_close(&message);
+        assert_true(budget < MIB);
+    }
+}
+
+static void inference_missing_methods_are_unimplemented(void **state)
+{
+    (void)state;
+    const char *const names[] = {"Classify", "Rerank",   "TagTokens", "FillMask",
+                                 "Answer",   "Sanitize", "Explain",   "ClassifyStream"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        RpcMessage message;
+        Headlight__V1__ListModelsRequest request = HEADLIGHT__V1__LIST_MODELS_REQUEST__INIT;
+        fake_open(&message, 0);
+        call(&message, names[i], &request);
+        assert_int_equal(message.error.status, STATUS_UNIMPLEMENTED);
+        assert_non_null(strstr(message.error.message, names[i]));
+        fake_close(&message);
+    }
+}
+
+static void inference_shutdown_fails_what_still_waits(void **state)
+{
+    (void)state;
+    EmbedInputs inputs;
+    RpcMessage message;
+    scheduler_stop(fixture.scheduler);
+    inputs_init(&inputs, 5, "a cat");
+    embed(&message, &inputs);
+    assert_int_equal(message.error.status, STATUS_UNAVAILABLE);
+    fake_close(&message);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(inference_before_the_model_is_loaded_is_unavailable_with_a_retry),
+        cmocka_unit_test(inference_embed_answers_every_text_in_order),
+        cmocka_unit_test(inference_message_that_is_over_is_dropped),
+        cmocka_unit_test(inference_reply_limit_is_checked_before_computing),
+        cmocka_unit_test(inference_any_arena_gives_one_answer),
+        cmocka_unit_test(inference_tokenize_in_any_arena_gives_one_answer),
+        cmocka_unit_test(inference_missing_methods_are_unimplemented),
+        cmocka_unit_test(inference_shutdown_fails_what_still_waits),
+    };
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+}
