@@ -1,5 +1,5 @@
-/* Time as a dependency, so that the scheduler can be simulated. All times are nanoseconds of CLOCK_MONOTONIC or of a
- * virtual clock that starts at 1; 0 means "none". */
+/* Time as a dependency, so that the scheduler can be simulated. All times are nanoseconds of CLOCK_MONOTONIC or of
+ * a virtual clock that starts at 1; 0 means "none". */
 #pragma once
 
 #include <stdint.h>

@@ -1,5 +1,6 @@
 /* Where threads meet: many senders post, one receiver takes everything at once.
- * The list is detached under the lock and read without it, and the wake-up is called only when the box was empty. */
+ * The list is detached under the lock and read without it, and the wake-up is called only when the box was empty.
+ */
 #pragma once
 
 #include "base/status.h"

@@ -1,37 +1,42 @@
 /* When to run what: pure functions of the queue's state, the clock, the limits and the workers.
  *
- * The numbers. The products of a small encoder (6 layers of 384 x 1,536, 42 MB of fp32 weights), on one AVX-512
- * core with OpenBLAS: a batch of m tokens takes 4.7 ms + 0.2 ms * m, the constant being the one trip of the
- * weights through the core. That is 21 % of the asymptotic rate at 8 tokens, 60 % at 32, 75 % at 64, 87 % at 128,
- * 94 % at 256, 95 to 97 % at 512, and 100 % at 2,048. Packing adds no padding, so nothing else is gained by
- * batching. Hence
- *   - a batch below POLICY_TOKENS_FEW wastes a quarter of its core or more: jobs are put together at least that
- * far, even when another worker is idle: in two halves they would be done no earlier, and cost the weights' trip
- * twice
- *   - a batch beyond POLICY_TOKENS_ENOUGH gains 3 % at most and makes all its jobs wait for the last: it stops
- * there
- *   - between the two, each worker gets its even share of what waits, so that one large request on an idle server
- * is done by all workers, and they finish together
+ * The numbers, of all-MiniLM-L6-v2 (42 MB of weights in its layers) on one core by encoder_bench, with texts of up to
+ * 16 tokens: the share of the best rate, by the tokens of a batch.
+ *                      2     4     8    16    32    64   128   256   512
+ *     avx512 packed   35 %  62 %  87 %  95 %  98 %  99 % 100 %  98 %  98 %
+ *     avx2 packed                       76 %        97 % 100 % 100 %
+ *     OpenBLAS                          52 %        97 %  98 % 100 %  94 %
+ * What a short batch loses is the one trip of the weights through the core. Packing adds no padding, so nothing else is
+ * gained by batching. Hence
+ *   - a batch grows to POLICY_TOKENS_FEW even when other workers are idle: in parts it would be done no earlier
+ *   - a batch stops at POLICY_TOKENS_ENOUGH: more gains nothing and makes all its jobs wait for the last. Not at 128, as
+ *     many cores share the memory that the weights come from (a guess, of two cores): half the trips for 1 or 2 %
+ *   - between the two, each worker gets its even share of what waits, so that one large request on an idle server is
+ *     done by all workers, and they finish together
  *
- * Waiting for company. With a worker idle and nothing running, a job starts at once. While all workers are busy,
- * the queue builds the batch by itself. Left is one case: the last idle worker, others busy, few tokens queued.
- * Taken at once the batch fills the server, and the next job waits for a worker to come free, t / n on average for
- * n workers and batches of duration t. Held until the next arrival, after the gap g, both run for one trip of the
- * weights. So it can pay when g < t / n, that is when the load, each arrival run by itself, passes what the server
- * can do. Simulated with the durations above, texts of 10 tokens arriving at random, and a hold of at most t / 2n:
- *   n = 2          0.8 to 2 times that load: mean latency +1 to +4 %, p99 -1 to +2 %
- *   n = 4          mean -4 to +1 %, p99 -7 to +1 %, time of cores -1 to -5 %
- *   n = 8 to 64    mean -7 to 0 %, p99 -18 to 0 %, time of cores 0 to -3 %
- * (held for t / n: mean +6 % at n = 4). Hence from POLICY_WAIT_WORKERS_MIN workers on, and for t / 2n at most. It
- * is a small thing: packing makes the queue itself the batcher. */
+ * Waiting for company. With a worker idle and nothing running, a job starts at once. While all workers are busy, the
+ * queue builds the batch by itself. Left is one case: the last idle worker, others busy, few tokens queued. Taken at
+ * once the batch fills the server, and the next job waits for a worker to come free, t / n on average for n workers and
+ * batches of duration t. Held until the next arrival, after the gap g, both run for one trip of the weights. So it
+ * can pay when g < t / n, that is when the load, each arrival run by itself, passes what the server can do. Simulated
+ * with texts of 5 and 10 tokens arriving at random at 0.8 to 2 times that load, held for t / 2n at most (OpenBLAS with
+ * 64 for POLICY_TOKENS_FEW):
+ *     trip of the weights     workers      mean latency     p99
+ *     0.6 ms (avx512 packed)  4            0 to +4 %        -2 to +1 %
+ *                             8 to 64      -2 to +1 %       -2 to +1 % (once -27 %)
+ *     4.7 ms (OpenBLAS)       2            +1 to +4 %       -1 to +2 %
+ *                             4            -4 to +1 %       -7 to +1 %
+ *                             8 to 64      -7 to 0 %        -18 to 0 %
+ * Hence from POLICY_WAIT_WORKERS_MIN workers on, and for t / 2n at most (t / n costs more than it gains). It is a small
+ * thing: packing makes the queue itself the batcher. */
 #pragma once
 
 #include "base/clock.h"
 #include "scheduler/scheduler.h"
 
-#define POLICY_TOKENS_FEW 64u
-#define POLICY_TOKENS_ENOUGH 512u
-#define POLICY_WAIT_WORKERS_MIN 4u
+#define POLICY_TOKENS_FEW 16u
+#define POLICY_TOKENS_ENOUGH 256u
+#define POLICY_WAIT_WORKERS_MIN 8u
 
 /* What was measured of late: moving averages, 0 while unknown. One thread at a time. */
 typedef struct PolicyRates {

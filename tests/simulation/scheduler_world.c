@@ -45,6 +45,16 @@ static void scenario_draw_gap(World *world, Scenario *scenario)
     scenario->gap_ns = 1 + request_ns / scenario->options.worker_count * world_pick(world, 25, 400) / 100;
 }
 
+/* Many workers, tiny texts and nearly as many as they can do: where it pays to hold a batch back. */
+static void scenario_make_crowd(World *world, Scenario *scenario)
+{
+    scenario->options.worker_count = world_pick(world, POLICY_WAIT_WORKERS_MIN, WORLD_WORKERS_MAX);
+    scenario->options.wait_max_ns = 2 * NS_PER_MS;
+    scenario->request_jobs_max = 1;
+    scenario->batch_fixed_ns = world_pick(world, 1, 10) * NS_PER_MS;
+    for (uint32_t i = 0; i < WORLD_FLOWS_MAX; i++) scenario->token_max[i] = 4;
+}
+
 /* Between them the seeds cover idle and overloaded servers, one worker and several, queues far too small and large
  * ones, one client and many, short texts and long. */
 static void scenario_draw(World *world, Scenario *scenario)
@@ -79,6 +89,7 @@ static void scenario_draw(World *world, Scenario *scenario)
         uint32_t scale = token_scales[world_random(world, 4)];
         scenario->token_max[i] = scale < batch_tokens_max ? scale : batch_tokens_max;
     }
+    if (world_chance(world, 15)) scenario_make_crowd(world, scenario);
     scenario_draw_gap(world, scenario);
     if (world_chance(world, 25)) scenario->drain_after = world_pick(world, 1, scenario->job_count);
     if (world_chance(world, 25)) scenario->stop_after = world_pick(world, 1, scenario->job_count);

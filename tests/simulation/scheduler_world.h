@@ -9,7 +9,7 @@
 
 enum {
     WORLD_JOBS_MAX = 512,
-    WORLD_WORKERS_MAX = 6,
+    WORLD_WORKERS_MAX = 12,
     WORLD_FLOWS_MAX = 8, /* that stay; besides, a scenario may have flows of one request each */
     WORLD_KEYS_MAX = 3,
     WORLD_REQUEST_JOBS_MAX = 24,

@@ -111,7 +111,7 @@ static void core_keeps_a_few_short_texts_together(void **state)
     (void)state;
     SchedulerOptions options = test_options(2);
     Bench *bench = bench_open(&options);
-    for (int i = 0; i < 4; i++) bench->jobs[i].token_count = 10;
+    for (int i = 0; i < 4; i++) bench->jobs[i].token_count = POLICY_TOKENS_FEW / 4;
     assert_int_equal(bench_submit(bench, 0, 4, NULL, NULL), STATUS_OK);
     assert_int_equal(bench_begin(bench, 0), 4);
     bench_close(bench);

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { JOB_COUNT = 4000, SUBMITTER_COUNT = 4, WORKER_COUNT = 4 };
+enum { JOB_COUNT = 4000, SUBMITTER_COUNT = 4, WORKER_COUNT = 8 };
 
 typedef struct TestJob {
     SchedulerJob job; /* first: run and drop get its address */
