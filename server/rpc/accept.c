@@ -37,7 +37,7 @@ void accept_arm(RpcServer *server, const RpcSlot *slot)
         log_event(LOG_ERROR, "no_memory", "no memory for a waiting call");
         return;
     }
-    call->accepted = (RpcTag){accept_done, call};
+    rpc_tag_set(&call->accepted, accept_done, call);
     pthread_mutex_lock(&server->lock);
     server->armed_count++;
     pthread_mutex_unlock(&server->lock);

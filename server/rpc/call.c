@@ -47,10 +47,10 @@ RpcCall *call_create(RpcServer *server, const RpcSlot *slot)
     }
     call->server = server;
     call->slot = slot;
-    call->closed = (RpcTag){call_closed, call};
-    call->received = (RpcTag){call_received, call};
-    call->sent = (RpcTag){call_sent, call};
-    call->ended = (RpcTag){call_ended, call};
+    rpc_tag_set(&call->closed, call_closed, call);
+    rpc_tag_set(&call->received, call_received, call);
+    rpc_tag_set(&call->sent, call_sent, call);
+    rpc_tag_set(&call->ended, call_ended, call);
     call->progress = (RpcLoopItem){.run = call_progress, .owner = call};
     call->verdict = rpc_verdict_of(NULL, NULL);
     grpc_metadata_array_init(&call->metadata);

@@ -1,5 +1,6 @@
 #include "rpc/completion.h"
 
+#include <assert.h>
 #include <string.h>
 
 static void *completion_run(void *context)
@@ -10,6 +11,9 @@ static void *completion_run(void *context)
         if (event.type == GRPC_QUEUE_SHUTDOWN) return NULL;
         if (event.type != GRPC_OP_COMPLETE) continue;
         RpcTag *tag = event.tag;
+        bool ready = atomic_load_explicit(&tag->ready, memory_order_acquire);
+        assert(ready);
+        (void)ready;
         tag->done(tag, event.success);
     }
 }

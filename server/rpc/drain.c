@@ -33,7 +33,7 @@ static void drain_core_down(RpcTag *tag, bool ok)
 static void drain_go_down(RpcServer *server)
 {
     server->going_down = true;
-    server->core_down = (RpcTag){drain_core_down, server};
+    rpc_tag_set(&server->core_down, drain_core_down, server);
     grpc_server_shutdown_and_notify(server->core, server->completion.queue, &server->core_down);
 }
 

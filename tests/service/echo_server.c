@@ -36,6 +36,7 @@ typedef struct Echo {
     uv_signal_t terminate;
     uv_signal_t serve;
     uint64_t drain_ns;
+    size_t address_count;
     int status;
 } Echo;
 
@@ -221,8 +222,7 @@ static int echo_open(int count, char **arguments, Echo *echo)
         fprintf(stderr, "%s: %s\n", status_text(error.status), error.message);
         return 1;
     }
-    for (size_t i = 0; i < options.address_count; i++) printf("port %d\n", rpc_server_port(echo->server, i));
-    fflush(stdout);
+    echo->address_count = options.address_count;
     return 0;
 }
 
@@ -234,6 +234,13 @@ static void echo_listen_signals(Echo *echo)
     echo->serve.data = echo;
     uv_signal_start(&echo->terminate, echo_terminate, SIGTERM);
     uv_signal_start(&echo->serve, echo_toggle, SIGUSR1);
+}
+
+/* Who reads them may send a signal at once. */
+static void echo_tell_ports(const Echo *echo)
+{
+    for (size_t i = 0; i < echo->address_count; i++) printf("port %d\n", rpc_server_port(echo->server, i));
+    fflush(stdout);
 }
 
 int main(int count, char **arguments)
@@ -248,6 +255,7 @@ int main(int count, char **arguments)
         pthread_t workers[ECHO_WORKER_COUNT];
         for (int i = 0; i < ECHO_WORKER_COUNT; i++) pthread_create(&workers[i], NULL, echo_work, &echo);
         echo_listen_signals(&echo);
+        echo_tell_ports(&echo);
         uv_run(&echo.loop, UV_RUN_DEFAULT);
         pthread_mutex_lock(&echo.lock);
         echo.closing = true;
