@@ -108,7 +108,16 @@ static Status read_template(const Reader *reader, const JsonValue *value, const 
     for (const JsonValue *item = json_first(pieces); item && !status; item = json_next(item)) {
         status = read_template_piece(reader, item, special_tokens, field, has_pair, template);
     }
-    return status;
+    uint32_t texts = 0, pairs = 0;
+    for (uint32_t i = 0; i < template->piece_count; i++) {
+        texts += template->pieces[i].kind == TEMPLATE_TEXT;
+        pairs += template->pieces[i].kind == TEMPLATE_PAIR;
+    }
+    if (status || (texts == 1 && pairs == has_pair)) return status;
+    /* The library takes any number, but then truncation no longer bounds an encoding's size. */
+    return error_set(reader->error, STATUS_UNSUPPORTED,
+                     "%s: %s: sequence A is there %u times and B %u times, not %s", reader->path, field, texts,
+                     pairs, has_pair ? "once each" : "A once");
 }
 
 Status read_template_processing(Reader *reader, const JsonValue *value)

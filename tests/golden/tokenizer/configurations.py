@@ -70,7 +70,7 @@ def make_all():
     made["cased_without_accents"] = train(bert(lowercase=False, strip_accents=True))
     made["cased_without_accents"].decoder = None
     plain = train(bert(clean_text=False, handle_chinese_chars=False), prefix="@@", longest=20)
-    made["no_cleaning"] = template(plain, "[CLS] $A TWO $A", "TWO:7 $A TWO:1 $B", TWO=["[SEP]", "[MASK]"])
+    made["no_cleaning"] = template(plain, "[CLS] $A:4 TWO", "TWO:7 $B TWO:1 $A", TWO=["[SEP]", "[MASK]"])
     made["no_normalizer"] = train(bert(), size=600)
     made["no_normalizer"].normalizer = None
     made["no_pre_tokenizer"] = train(bert(), pre_tokenizer=False, size=600)
