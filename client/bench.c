@@ -156,6 +156,6 @@ const Command bench_command = {
     .options = bench_options,
     .option_count = sizeof bench_options / sizeof *bench_options,
     .settings_size = sizeof(BenchSettings),
-    .shared = COMMAND_OUTPUT | COMMAND_SERVER | COMMAND_RETRIES | COMMAND_MODEL,
+    .shared = COMMAND_OUTPUT | COMMAND_SERVER | COMMAND_MODEL,
     .run = bench_run,
 };

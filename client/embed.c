@@ -152,7 +152,8 @@ static Status embed_texts(EmbedRun *run, Channel *channel, Input *input, Error *
         embed_print_finish(run->print, text_view(settings->common.model));
         uint64_t truncated_count = embed_print_truncated_count(run->print);
         if (truncated_count)
-            output_note(settings->common.quiet, "%" PRIu64 " texts were too long and were cut", truncated_count);
+            output_note(settings->common.quiet, "texts that were too long and were cut: %" PRIu64,
+                        truncated_count);
     }
     embed_stream_close(run->stream);
     embed_print_close(run->print);

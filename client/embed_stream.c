@@ -4,7 +4,9 @@
 #include "interrupt.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char embed_stream_method[] = "/headlight.v1.Inference/EmbedStream";
 static const char embed_stream_unary_method[] = "/headlight.v1.Inference/Embed";
@@ -176,9 +178,16 @@ static Status embed_stream_explain(const EmbedStream *stream, const EmbedRequest
 {
     char location[INPUT_LOCATION_BYTES];
     uint64_t first, last;
-    failure_blame(failure, request->first_index, request->text_count, &first, &last);
+    bool blamed = failure_blame(failure, request->first_index, request->text_count, &first, &last);
     input_locate(stream->options.input, first, last, location);
-    return failure_explain(failure, channel_address(stream->options.channel), location, out_error);
+    Status status =
+        failure_explain(failure, channel_address(stream->options.channel), blamed ? location : NULL, out_error);
+    if (strstr(out_error->message, "length_policy")) { /* the request's field; our user has a flag for it */
+        size_t used = strlen(out_error->message);
+        snprintf(out_error->message + used, sizeof out_error->message - used,
+                 "; with this client: --truncate right");
+    }
+    return status;
 }
 
 static void embed_stream_ask_alone(EmbedStream *stream)

@@ -62,6 +62,7 @@ static void failure_read_field(const ProtobufCBinaryData *value, Failure *failur
     Google__Rpc__BadRequest *request;
     if (failure_unpack(&arena, &google__rpc__bad_request__descriptor, value->data, value->len, &request) &&
         request->n_field_violations > 0) {
+        failure->field_known = true;
         failure_read_index(codec_view(request->field_violations[0]->field), failure);
     }
     arena_free(&arena);
@@ -98,11 +99,12 @@ bool failure_retryable(const Failure *failure)
            (failure->code == FAILURE_RESOURCE_EXHAUSTED && failure->retry_hinted);
 }
 
-void failure_blame(const Failure *failure, uint64_t first, size_t count, uint64_t *out_first, uint64_t *out_last)
+bool failure_blame(const Failure *failure, uint64_t first, size_t count, uint64_t *out_first, uint64_t *out_last)
 {
     bool known = failure->input_known && failure->input_index < count;
     *out_first = known ? first + failure->input_index : first;
     *out_last = known ? *out_first : first + count - 1;
+    return known || (failure->code == FAILURE_INVALID_ARGUMENT && !failure->field_known);
 }
 
 uint64_t failure_backoff_ns(const Failure *failure, uint64_t attempt, uint64_t random)

@@ -89,9 +89,9 @@ static Status tokenize_explain(const TokenizeRun *run, const Batch *batch, const
 {
     char location[INPUT_LOCATION_BYTES];
     uint64_t first, last;
-    failure_blame(failure, batch_first_index(batch), batch_count(batch), &first, &last);
+    bool blamed = failure_blame(failure, batch_first_index(batch), batch_count(batch), &first, &last);
     input_locate(run->input, first, last, location);
-    return failure_explain(failure, channel_address(run->channel), location, out_error);
+    return failure_explain(failure, channel_address(run->channel), blamed ? location : NULL, out_error);
 }
 
 static Status tokenize_take(void *context, Batch *batch, Error *out_error)

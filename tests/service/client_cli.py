@@ -15,7 +15,7 @@ from transport import message_class
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLIENT = pathlib.Path(os.environ.get("HEADLIGHT_BUILD", ROOT / "build")) / "client" / "headlight"
-SANITIZED = CLIENT.exists() and b"__asan_init" in CLIENT.read_bytes()
+SANITIZED = CLIENT.exists() and re.search(rb"__[at]san_init", CLIENT.read_bytes()) is not None
 INFERENCE = "headlight.v1.Inference"
 DETAILS = "grpc-status-details-bin"
 

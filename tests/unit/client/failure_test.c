@@ -99,15 +99,19 @@ static void failure_names_the_input(void **state)
     violation.field = codec_text(text_view("inputs[17].text"));
     Failure failure = read_details(3, type, &request.base);
     uint64_t first, last;
-    failure_blame(&failure, 100, 32, &first, &last);
+    assert_true(failure_blame(&failure, 100, 32, &first, &last));
     assert_int_equal(first, 117);
     assert_int_equal(last, 117);
-    failure_blame(&failure, 100, 5, &first, &last); /* a number that can't be */
-    assert_int_equal(first, 100);
-    assert_int_equal(last, 104);
+    assert_false(failure_blame(&failure, 100, 5, &first, &last)); /* a number that can't be */
     violation.field = codec_text(text_view("dimensions"));
     failure = read_details(3, type, &request.base);
-    assert_false(failure.input_known);
+    assert_false(failure_blame(&failure, 100, 32, &first, &last));
+    failure = (Failure){.code = FAILURE_INVALID_ARGUMENT};
+    assert_true(failure_blame(&failure, 100, 32, &first, &last));
+    assert_int_equal(first, 100);
+    assert_int_equal(last, 131);
+    failure.code = 5;
+    assert_false(failure_blame(&failure, 100, 1, &first, &last));
 }
 
 static void failure_survives_any_details(void **state)

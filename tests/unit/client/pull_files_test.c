@@ -1,11 +1,14 @@
 /* Which files a pull takes, and which names it refuses. */
 #include "pull_files.h"
 
+#include "call.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -120,6 +123,34 @@ static void pull_files_refuse_what_is_no_listing(void **state)
     }
 }
 
+/* Whatever a hub sends: no crash, and no name that leaves the folder. */
+static void pull_files_survive_any_change_of_a_listing(void **state)
+{
+    (void)state;
+    uint64_t seed = (uint64_t)time(NULL), random = seed;
+    printf("seed %llu\n", (unsigned long long)seed);
+    static const char listing[] =
+        "{\"sha\":\"" COMMIT "\",\"siblings\":[{\"rfilename\":\"config.json\",\"size\":9},"
+        "{\"rfilename\":\"1_Pooling/config.json\",\"size\":9},"
+        "{\"rfilename\":\"model.safetensors\",\"lfs\":{\"sha256\":\"" SHA "\",\"size\":7}}]}";
+    static const char pieces[] = "../\\\"{}[]:,0-9e\x01";
+    for (int round = 0; round < 20000; round++) {
+        char changed[sizeof listing];
+        memcpy(changed, listing, sizeof listing);
+        for (uint64_t change = call_random(&random) % 4; change-- > 0;) {
+            size_t position = call_random(&random) % (sizeof listing - 1);
+            changed[position] = pieces[call_random(&random) % (sizeof pieces - 1)];
+        }
+        PullFiles files;
+        Error error;
+        if (pull_files_parse((TextView){changed, sizeof listing - 1}, &files, &error) != STATUS_OK) continue;
+        for (size_t index = 0; index < files.count; index++) {
+            assert_true(pull_path_safe(text_view(files.files[index].path)));
+        }
+        pull_files_free(&files);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +159,7 @@ int main(void)
         cmocka_unit_test(pull_repository_is_an_owner_and_a_name),
         cmocka_unit_test(pull_files_read_sizes_and_hashes),
         cmocka_unit_test(pull_files_refuse_what_is_no_listing),
+        cmocka_unit_test(pull_files_survive_any_change_of_a_listing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
