@@ -32,11 +32,13 @@ def spelled(*parts):
     {"README.md": spelled("Ses", "sionless; `onnxruntime.InferenceSes", "sion`; grpc#9656; docs/wo", "rk/a\n")},
 ])
 def forbidden_words(tree):
+    # ONNX Runtime calls a loaded model so.
+    onnx_users = {path for path in tree.text_paths() if "import onnxruntime" in tree.text(path)}
     for path in tree.text_paths():
         for number, line in enumerate(tree.text(path).split("\n"), 1):
             for what, pattern in FORBIDDEN:
                 match = pattern.search(line)
-                if match:
+                if match and not (match.group(0).startswith("ses") and path in onnx_users):
                     yield f"{path}:{number}: {what}: {match.group(0)!r}"
 
 
