@@ -35,6 +35,7 @@ static void check_counts(World *world)
 static void check_virtual_times(World *world)
 {
     const Queue *queue = &world->core.queue;
+    WORLD_CHECK(world, queue->forgiven == 0); /* else the invariants are not promised */
     if (!queue->active.first) return;
     uint64_t spread = world_slack(world) + world->charge_most;
     uint64_t least = queue_turn(queue)->virtual_time;
