@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/pipeline: two small random sentence-transformers checkpoints, whole with tokenizer and prompts, and
-the vectors that sentence-transformers computes with them. Needs torch and sentence-transformers; the tests need only what
-this wrote.
+"""Makes tests/golden/pipeline: two small random sentence-transformers checkpoints, whole with tokenizer and prompts,
+and the vectors that sentence-transformers computes with them. Needs torch and sentence-transformers; the tests need
+only what this wrote.
 
 queries: mean pooling without the prompt's tokens, normalized, two segments, 24 of 64 positions.
 passages: [CLS] pooling, not normalized, one segment, a cased tokenizer behind do_lower_case, a default prompt.
@@ -33,7 +33,8 @@ PASSAGE = "it is a passage of the document"
 
 
 def make_tokenizer(uncased, pair_type):
-    letters = [chr(c) for c in range(33, 127) if uncased is False or not chr(c).isupper()] + ["\u00e9", "\u00e4", "\u00f8", "\u732b"]
+    letters = [chr(c) for c in range(33, 127) if uncased is False or not chr(c).isupper()]
+    letters += ["\u00e9", "\u00e4", "\u00f8", "\u732b"]
     vocabulary = SPECIAL + letters + ["##" + letter for letter in letters if letter.isalnum()] + WORDS
     vocabulary = {token: index for index, token in enumerate(dict.fromkeys(vocabulary))}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
@@ -68,8 +69,8 @@ def write_checkpoint(folder, seed, uncased, types, pooling, normalize, limit, pr
     tokenizer.save(str(folder / "tokenizer.json"))
     write_json(folder / "tokenizer_config.json", {
         "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 64,
-        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"], "pad_token": "[PAD]", "unk_token": "[UNK]",
-        "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"})
+        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"], "pad_token": "[PAD]",
+        "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"})
     modules = ["Transformer", "Pooling"] + (["Normalize"] if normalize else [])
     write_json(folder / "modules.json", [
         {"idx": index, "name": str(index), "path": "" if index == 0 else f"{index}_{module}",

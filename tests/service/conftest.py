@@ -1,7 +1,7 @@
 """Starts headlightd as a user would and gives tests its stubs, generated from proto/ into a temporary folder.
 
-HEADLIGHT_BUILD is the build folder (default: build), HEADLIGHT_TEST_MODEL a checkpoint to serve instead of the small one
-in tests/golden/pipeline/queries; tests whose expectations belong to the small one then skip.
+HEADLIGHT_BUILD is the build folder (default: build), HEADLIGHT_TEST_MODEL a checkpoint to serve instead of the small
+one in tests/golden/pipeline/queries; tests whose expectations belong to the small one then skip.
 """
 
 import contextlib
@@ -75,29 +75,30 @@ class Server:
         self.process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def generated(tmp_path_factory):
     """The folder with what protoc makes of proto/ for Python, on the import path."""
     folder = tmp_path_factory.mktemp("generated")
     for proto in PROTOS:
-        arguments = ["protoc", f"-I{ROOT / 'proto'}", f"-I{WELL_KNOWN}", f"--python_out={folder}", f"--grpc_python_out={folder}", proto]
+        arguments = ["protoc", f"-I{ROOT / 'proto'}", f"-I{WELL_KNOWN}", f"--python_out={folder}",
+                     f"--grpc_python_out={folder}", proto]
         assert protoc.main(arguments) == 0
     sys.path.insert(0, str(folder))
     yield folder
     sys.path.remove(str(folder))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pb(generated):
     return importlib.import_module("headlight.v1.headlight_pb2")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_stub(generated):
     return importlib.import_module("headlight.v1.headlight_pb2_grpc").InferenceStub
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def details(generated):
     """Reads an RpcError's details: (field violations, retry delay in seconds or None)."""
     status_pb2 = importlib.import_module("google.rpc.status_pb2")
@@ -122,23 +123,23 @@ def details(generated):
     return read
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_server(tmp_path_factory):
-    """start_server(*flags, model=..., wait=...) as a context: a server that drains well at the end."""
+    """start_server(*flags, model=..., wait=..., exit_code=0) as a context: a server that drains at the end."""
 
     @contextlib.contextmanager
-    def start(*flags, **options):
+    def start(*flags, exit_code=0, **options):
         server = Server(tmp_path_factory.mktemp("server"), *flags, **options)
         try:
             yield server
-            assert server.stop() == 0, server.log
+            assert server.stop() == exit_code, server.log
         finally:
             server.kill()
 
     return start
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(start_server):
     """One server for all tests that leave it as it was."""
     with start_server() as running:
@@ -151,14 +152,14 @@ def stub(server, make_stub):
         yield make_stub(channel)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def small_model():
     if "HEADLIGHT_TEST_MODEL" in os.environ:
         pytest.skip("the expectations belong to the small checkpoint")
     return SMALL_MODEL
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def real_model():
     if not (REAL_MODEL / "model.safetensors").exists():
         pytest.skip("models/all-MiniLM-L6-v2 is not there: deploy/models/get-default")

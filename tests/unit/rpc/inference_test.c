@@ -1,5 +1,5 @@
-/* The handlers of the Inference service over a fake transport and real workers: every message gets exactly one answer, and
- * what it held is given back. */
+/* The handlers of the Inference service over a fake transport and real workers: every message gets exactly one answer,
+ * and what it held is given back. */
 #include "unit/rpc/fake_transport.h"
 
 #include "headlight/v1/headlight.pb-c.h"

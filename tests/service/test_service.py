@@ -1,0 +1,185 @@
+"""headlightd as a process: starting, failing to start, draining, ending at once."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import grpc
+import pytest
+from conftest import PROGRAM, SMALL_MODEL
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+FAIL_SECONDS = 1.0
+SANITIZED = any(name in os.environ.get("HEADLIGHT_BUILD", "") for name in ("asan", "tsan"))
+
+
+def run(*arguments, environment=None):
+    started = time.monotonic()
+    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=60,
+                          env=os.environ | (environment or {}))
+    assert SANITIZED or time.monotonic() - started < FAIL_SECONDS
+    return done
+
+
+def embed(stub, pb, text, **options):
+    return stub.Embed(pb.EmbedRequest(inputs=[pb.Text(text=text)]), **options)
+
+
+def test_help_and_version_go_to_standard_output():
+    done = run("--help")
+    assert done.returncode == 0 and "--max-batch-tokens" in done.stdout and done.stderr == ""
+    done = run("--version")
+    assert done.returncode == 0 and done.stdout.startswith("headlightd 0.")
+
+
+def test_wrong_flags_are_usage_errors():
+    done = run("--modle", "x")
+    assert done.returncode == 2 and "did you mean --model?" in done.stderr
+    done = run("--workers", "100000")
+    assert done.returncode == 2 and "0 to 1024" in done.stderr
+    done = run(environment={"HEADLIGHT_WORKERS": "many"})
+    assert done.returncode == 2 and "HEADLIGHT_WORKERS is 'many'" in done.stderr
+
+
+def test_a_missing_model_says_how_to_get_one(tmp_path):
+    done = run("--model", str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert "headlight pull" in done.stderr and str(tmp_path / "none") in done.stderr
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_damaged_model_ends_the_start_with_its_name(tmp_path, file):
+    model = tmp_path / "model"
+    shutil.copytree(SMALL_MODEL, model)
+    data = (model / file).read_bytes()
+    (model / file).write_bytes(data[: len(data) // 2])
+    done = run("--model", str(model), "--listen", f"unix:{tmp_path}/socket")
+    assert done.returncode == 1
+    assert file in done.stderr
+
+
+def test_a_model_and_a_tokenizer_that_do_not_belong_together_are_refused(tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(SMALL_MODEL, model)
+    text = (model / "tokenizer.json").read_text().replace('"##z": ', '"##z": 9')
+    (model / "tokenizer.json").write_text(text)
+    done = run("--model", str(model), "--listen", f"unix:{tmp_path}/socket")
+    assert done.returncode == 1 and "do not belong together" in done.stderr
+
+
+def test_an_address_in_use_is_an_error_that_names_it():
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        address = f"127.0.0.1:{holder.getsockname()[1]}"
+        done = run("--model", str(SMALL_MODEL), "--listen", address)
+        assert done.returncode == 1 and address in done.stderr
+
+
+def test_the_model_is_called_by_its_flag_its_name_or_its_directory(start_server, make_stub, pb):
+    flags = ("--served-model-name", "sentences")
+    for arguments, model, name in (((), SMALL_MODEL, "queries"), ((), f"ours={SMALL_MODEL}", "ours"),
+                                   (flags, f"ours={SMALL_MODEL}", "sentences"), ((), f"{SMALL_MODEL}/", "queries")):
+        with start_server(*arguments, model=model) as server, server.channel() as channel:
+            (info,) = make_stub(channel).ListModels(pb.ListModelsRequest()).models
+            assert info.name == name
+
+
+def test_health_serves_once_the_model_does(start_server, make_stub, pb):
+    with start_server(wait=False) as server, server.channel() as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        seen = []
+        for answer in health.Watch(health_pb2.HealthCheckRequest(service="headlight.v1.Inference"), wait_for_ready=True):
+            seen.append(answer.status)
+            if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                break
+        assert seen[:-1] in ([], [health_pb2.HealthCheckResponse.NOT_SERVING])
+        assert len(embed(make_stub(channel), pb, "a").embeddings) == 1
+
+
+def test_calls_while_the_model_loads_are_told_to_come_back(start_server, make_stub, pb, details, real_model):
+    with start_server(model=real_model, wait=False) as server, server.channel() as channel:
+        server.wait_for(" listening ")
+        stub = make_stub(channel)
+        refused = 0
+        for _ in range(10_000):
+            try:
+                embed(stub, pb, "a", wait_for_ready=True)
+                break
+            except grpc.RpcError as error:
+                assert error.code() == grpc.StatusCode.UNAVAILABLE and "loaded" in error.details()
+                assert details(error)[1] > 0
+                refused += 1
+        assert refused > 0
+        assert " ready " in server.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_drain_answers_every_accepted_call(start_server, make_stub, pb, real_model, number):
+    with start_server("--workers", "1", model=real_model) as server, server.channel() as channel:
+        stub = make_stub(channel)
+        text = "the cat is in the document " * 30
+        calls = [stub.Embed.future(pb.EmbedRequest(inputs=[pb.Text(text=text)] * 4)) for _ in range(8)]
+        time.sleep(0.05)  # they are accepted; far from answered
+        waiting = sum(not call.done() for call in calls)
+        assert server.stop(number) == 0
+        for call in calls:
+            assert len(call.result().embeddings) == 4
+        assert waiting > 0 and "every accepted call was answered" in server.log
+
+
+def test_a_second_signal_ends_at_once(start_server, make_stub, pb, real_model):
+    with start_server("--workers", "1", model=real_model, exit_code=-signal.SIGINT) as server:
+        with server.channel() as channel:
+            text = "the cat is in the document " * 30
+            call = make_stub(channel).Embed.future(pb.EmbedRequest(inputs=[pb.Text(text=text)] * 500))
+            time.sleep(0.1)
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_for(" draining ")
+            assert server.stop(signal.SIGINT) == -signal.SIGINT
+            assert call.exception().code() == grpc.StatusCode.UNAVAILABLE
+
+
+def test_the_drain_timeout_cancels_what_is_left(start_server, make_stub, pb, real_model):
+    with start_server("--workers", "1", "--drain-timeout", "0", model=real_model) as server:
+        with server.channel() as channel:
+            text = "the cat is in the document " * 30
+            call = make_stub(channel).Embed.future(pb.EmbedRequest(inputs=[pb.Text(text=text)] * 200))
+            time.sleep(0.1)
+            started = time.monotonic()
+            assert server.stop() == 0
+            assert SANITIZED or time.monotonic() - started < 10
+            assert call.exception().code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+
+def test_a_signal_while_loading_ends_well(start_server, real_model):
+    for delay in (0.0, 0.01, 0.03, 0.06, 0.1):
+        with start_server(model=real_model, wait=False) as server:
+            server.wait_for(" listening ")
+            time.sleep(delay)
+            assert server.stop() == 0
+
+
+def test_the_resident_set_stays_flat(server, make_stub, pb):
+    def work(seconds):
+        until = time.monotonic() + seconds
+        with server.channel() as channel:
+            stub = make_stub(channel)
+            while time.monotonic() < until:
+                calls = [stub.Embed.future(pb.EmbedRequest(inputs=[pb.Text(text="a cat")] * 50,
+                                                           return_token_embeddings=True)) for _ in range(8)]
+                for call in calls:
+                    call.result()
+
+    work(1)
+    before = server.resident_bytes()
+    threads = [threading.Thread(target=work, args=(3,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert SANITIZED or server.resident_bytes() - before < 16 << 20
