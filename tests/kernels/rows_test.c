@@ -1,0 +1,256 @@
+/* activate, softmax_tile, rows_scale and layer_norm of every variant against their definitions in double precision. */
+#include "kernels/variants.h"
+
+static double gelu(double x)
+{
+    return 0.5 * x * erfc(-x * 0.70710678118654752440);
+}
+
+static double gelu_tanh(double x)
+{
+    return x / (1.0 + exp(-2.0 * 0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+}
+
+static double relu(double x)
+{
+    return x < 0.0 ? 0.0 : x;
+}
+
+static double silu(double x)
+{
+    return x / (1.0 + exp(-x));
+}
+
+/* An error of at most units_of_x * u * |x| + units_of_value * u * |value|; TINY * |x| for exp's cut
+ * at 88.
+ * GELU: erf of a rational function of x / sqrt(2) in t = x^2. The argument is rounded twice (1.5 u, as erf(x) / x falls
+ *   slower than 1 / x), t once (u / 2), Horner's positive sums cost at most 6 u above and 6 u below, product and quotient
+ *   1 u each, the approximation 0.32 u: 16.4 u of erf <= 1, times |x| / 2; the last fma adds 1 u of the value, the
+ *   reference's sum and product 2 u of |x| / 2 more.
+ * GELU_TANH: 2 y has 4 roundings, and d sigmoid(2 y) = 2 |y| sigmoid (1 - sigmoid) 4 u <= 0.9 u; exp, sum, quotient 4 u;
+ *   the reference's 1 + tanh another 2 u, and its tanh 2 u.
+ * SILU: exp within 2 u, weighed by at most 1; sum, quotient 2 u. */
+static const struct Activation {
+    double (*exact)(double x);
+    double units_of_x;
+    double units_of_value;
+} activations[] = {
+    [GEMM_GELU] = {gelu, 9.5, 2.0},
+    [GEMM_GELU_TANH] = {gelu_tanh, 6.0, 4.0},
+    [GEMM_RELU] = {relu, 0.0, 0.0},
+    [GEMM_SILU] = {silu, 0.0, 5.0},
+};
+static const double TINY = 1e-38; /* more than exp(-88) */
+
+/* Every 4,099th float, of both signs. */
+static void activate_is_within_its_bound_over_all_floats(void **state)
+{
+    (void)state;
+    enum { BATCH = 1021 };
+    float x[BATCH];
+    float y[BATCH];
+    for (int activation = GEMM_GELU; activation <= GEMM_SILU; activation++) {
+        const struct Activation *bound = &activations[activation];
+        double worst = 0.0;
+        for (uint64_t bits = 0; bits <= UINT32_MAX;) {
+            uint32_t count = 0;
+            for (; count < BATCH && bits <= UINT32_MAX; bits += 4099) {
+                uint32_t pattern = (uint32_t)bits;
+                memcpy(&x[count], &pattern, sizeof pattern);
+                if (fabsf(x[count]) < 1e10f) count++;
+            }
+            memcpy(y, x, sizeof y);
+            kernels->activate((GemmActivation)activation, y, count);
+            for (uint32_t i = 0; i < count; i++) {
+                double expected = bound->exact((double)x[i]);
+                double size = fabs((double)x[i]);
+                double allowed = UNIT * (bound->units_of_x * size + bound->units_of_value * fabs(expected)) +
+                                 TINY * (1.0 + size);
+                assert_within((double)y[i], expected, allowed, "activate");
+                double used = fabs((double)y[i] - expected) / allowed;
+                if (used > worst) worst = used;
+            }
+        }
+        print_message("activation %d: at most %.2f of the bound\n", activation, worst);
+    }
+}
+
+static void activate_lets_nan_and_infinity_through(void **state)
+{
+    (void)state;
+    for (int activation = GEMM_NONE; activation <= GEMM_SILU; activation++) {
+        float values[19];
+        for (int i = 0; i < 19; i++) values[i] = i % 2 ? NAN : INFINITY;
+        kernels->activate((GemmActivation)activation, values, 19);
+        for (int i = 0; i < 19; i++) assert_true(i % 2 ? isnan(values[i]) : values[i] == INFINITY);
+    }
+}
+
+static void rows_scale_multiplies_each_row(void **state)
+{
+    (void)state;
+    for (uint32_t size = 1; size <= 130; size++) {
+        uint32_t rows = 1 + random_below(6);
+        size_t stride = size + random_below(4);
+        size_t count = (rows - 1) * stride + size;
+        float *values = random_floats(count);
+        float *factors = random_floats(rows);
+        float *expected = malloc(count * sizeof *expected);
+        assert_non_null(expected);
+        for (size_t i = 0; i < count; i++)
+            expected[i] = i % stride < size ? values[i] * factors[i / stride] : values[i];
+        kernels->rows_scale(values, stride, rows, size, factors);
+        assert_memory_equal(values, expected, count * sizeof *values);
+        free(values);
+        free(factors);
+        free(expected);
+    }
+}
+
+/* The mean's error is at most n u of the mean magnitude; it and one rounding move each difference; the variance, a mean of
+ * squares of such differences, is within (n + 4) u relatively and the square of the mean's error; its root and quotient
+ * and the two products add 4 u, gain and shift's fma 1 u of the result. */
+static void check_normalized_row(const float *row, const float *input, uint32_t size, const float *gain,
+                                 const float *shift, float epsilon)
+{
+    double sum = 0.0;
+    double magnitude = 0.0;
+    double squares = 0.0;
+    for (uint32_t i = 0; i < size; i++) {
+        sum += (double)input[i];
+        magnitude += fabs((double)input[i]);
+    }
+    double mean = sum / size;
+    for (uint32_t i = 0; i < size; i++) squares += ((double)input[i] - mean) * ((double)input[i] - mean);
+    double deviation = sqrt(squares / size + (double)epsilon);
+    double mean_error = (size + 1) * UNIT * magnitude / size;
+    double relative = (size + 8) * UNIT + mean_error * mean_error / (deviation * deviation);
+    for (uint32_t i = 0; i < size; i++) {
+        double normal = ((double)input[i] - mean) / deviation;
+        double expected = normal * (double)gain[i] + (double)shift[i];
+        double bound = fabs((double)gain[i]) * (mean_error / deviation + fabs(normal) * relative) +
+                       2 * UNIT * (fabs(expected) + fabs((double)shift[i]));
+        assert_within((double)row[i], expected, 1.01 * bound, "layer_norm");
+    }
+}
+
+static void layer_norm_is_within_its_bound(void **state)
+{
+    (void)state;
+    for (uint32_t size = 1; size <= 200; size++) {
+        uint32_t rows = 1 + random_below(5);
+        float epsilon = size % 2 ? 1e-5f : 1e-12f;
+        float *input = random_floats((size_t)rows * size);
+        float *gain = random_floats(size);
+        float *shift = random_floats(size);
+        float *output = malloc((size_t)rows * size * sizeof *output);
+        assert_non_null(output);
+        memcpy(output, input, (size_t)rows * size * sizeof *output);
+        kernels->layer_norm(output, rows, size, gain, shift, epsilon);
+        for (uint32_t row = 0; row < rows && size > 1; row++)
+            check_normalized_row(output + row * size, input + row * size, size, gain, shift, epsilon);
+        for (uint32_t i = 0; i < rows && size == 1; i++) assert_true(output[i] == shift[0]);
+        free(input);
+        free(gain);
+        free(shift);
+        free(output);
+    }
+}
+
+/* d = scale * score - maximum has two roundings, each of a magnitude of at most `size`, which exp turns into a relative
+ * error, besides its own 2 u; a sum of n such terms adds n u. */
+static void check_softmax_row(const float *weights, const float *scores, uint32_t columns, float scale,
+                              const double before[2], const float after[3])
+{
+    double maximum = before[0];
+    double size = isinf(before[0]) ? 0.0 : fabs(before[0]);
+    for (uint32_t i = 0; i < columns; i++) {
+        double score = (double)scores[i] * (double)scale;
+        if (score > maximum) maximum = score;
+        if (fabs(score) > size) size = fabs(score);
+    }
+    assert_within((double)after[0], maximum, UNIT * fabs(maximum), "maximum");
+    double relative = (4.0 * size + 3.0) * UNIT;
+    double factor = exp(before[0] - maximum);
+    double sum = before[1] * factor;
+    for (uint32_t i = 0; i < columns; i++) {
+        double expected = exp((double)scores[i] * (double)scale - maximum);
+        assert_within((double)weights[i], expected, 1.01 * relative * expected + 2e-38, "weight");
+        sum += expected;
+    }
+    assert_within((double)after[2], factor, 1.01 * relative * factor + 2e-38, "factor");
+    assert_within((double)after[1], sum, 1.01 * (relative + (columns + 2) * UNIT) * sum + 2e-36, "sum");
+}
+
+static void softmax_tile_is_within_its_bound(void **state)
+{
+    (void)state;
+    for (uint32_t columns = 1; columns <= 150; columns++) {
+        uint32_t rows = 1 + random_below(5);
+        size_t stride = columns + random_below(4);
+        size_t count = (rows - 1) * stride + columns;
+        float *scores = random_floats(count);
+        float *weights = malloc(count * sizeof *weights);
+        float maxima[5], sums[5], factors[5];
+        double before[5][2];
+        assert_non_null(weights);
+        memcpy(weights, scores, count * sizeof *weights);
+        for (uint32_t row = 0; row < rows; row++) {
+            maxima[row] = columns % 3 ? 3.0f * random_float() : -INFINITY;
+            sums[row] = columns % 3 ? 1.0f + (float)random_below(100) : 0.0f;
+            before[row][0] = (double)maxima[row];
+            before[row][1] = (double)sums[row];
+        }
+        float scale = 0.1f + (float)random_below(20) / 10.0f;
+        kernels->softmax_tile(&(SoftmaxTile){.scores = weights,
+                                             .stride = stride,
+                                             .rows = rows,
+                                             .columns = columns,
+                                             .scale = scale,
+                                             .maxima = maxima,
+                                             .sums = sums,
+                                             .factors = factors});
+        for (uint32_t row = 0; row < rows; row++)
+            check_softmax_row(weights + row * stride, scores + row * stride, columns, scale, before[row],
+                              (const float[]){maxima[row], sums[row], factors[row]});
+        for (uint32_t row = 0; row + 1 < rows; row++)
+            for (size_t i = columns; i < stride; i++)
+                assert_memory_equal(&weights[row * stride + i], &scores[row * stride + i], sizeof *weights);
+        free(scores);
+        free(weights);
+    }
+}
+
+static void softmax_tile_shows_nan_in_its_sum(void **state)
+{
+    (void)state;
+    for (uint32_t place = 0; place < 35; place++) {
+        float scores[35] = {0};
+        float maximum = -INFINITY, sum = 0.0f, factor;
+        scores[place] = NAN;
+        kernels->softmax_tile(&(SoftmaxTile){.scores = scores,
+                                             .stride = 35,
+                                             .rows = 1,
+                                             .columns = 35,
+                                             .scale = 1.0f,
+                                             .maxima = &maximum,
+                                             .sums = &sum,
+                                             .factors = &factor});
+        assert_true(isnan(sum));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(activate_is_within_its_bound_over_all_floats),
+        cmocka_unit_test(activate_lets_nan_and_infinity_through),
+        cmocka_unit_test(rows_scale_multiplies_each_row),
+        cmocka_unit_test(layer_norm_is_within_its_bound),
+        cmocka_unit_test(softmax_tile_is_within_its_bound),
+        cmocka_unit_test(softmax_tile_shows_nan_in_its_sum),
+    };
+    int failed = 0;
+    RUN_FOR_EVERY_VARIANT(tests, failed);
+    return failed;
+}
