@@ -64,7 +64,7 @@ static void read_default_templates(Tokenizer *tokenizer)
 }
 
 /* Truncation and padding are not read: they are what somebody last used, and a request has its own. */
-static Status read_components(Reader *reader, const JsonValue *root)
+Status read_root(Reader *reader, const JsonValue *root)
 {
     TextView version;
     const JsonValue *found = json_member(root, "version");
@@ -91,7 +91,7 @@ Status read_tokenizer_json(Tokenizer *tokenizer, const char *directory, const ch
     if (!status) {
         const JsonValue *settings = config ? json_document_root(config) : NULL;
         Reader reader = {.tokenizer = tokenizer, .path = path, .config = settings, .error = out_error};
-        status = read_components(&reader, json_document_root(document));
+        status = read_root(&reader, json_document_root(document));
     }
     json_document_close(document);
     json_document_close(config);

@@ -17,6 +17,8 @@ typedef struct Reader {
  * RESOURCE_EXHAUSTED, NO_MEMORY; the tokenizer is then half-built. */
 CHECKED Status read_tokenizer_json(Tokenizer *tokenizer, const char *directory, const char *path,
                                    Error *out_error);
+/* Reads what `root`, the value of a tokenizer.json, holds. Once per tokenizer. */
+CHECKED Status read_root(Reader *reader, const JsonValue *root);
 /* Builds a BERT tokenizer from vocab.txt and tokenizer_config.json, as transformers does. Fails as
  * read_tokenizer_json. */
 CHECKED Status read_vocabulary_text(Tokenizer *tokenizer, const char *directory, Error *out_error);
