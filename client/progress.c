@@ -14,13 +14,18 @@ void progress_begin(Progress *progress, bool quiet, uint64_t total_bytes)
     progress->start_ns = clock_now_ns(&clock_monotonic);
 }
 
+void progress_skip(Progress *progress, uint64_t bytes)
+{
+    progress->skipped_bytes += bytes;
+}
+
 static void progress_draw(const Progress *progress, uint64_t now_ns)
 {
     double share = progress->total_bytes ? (double)progress->done_bytes / (double)progress->total_bytes : 0;
     if (share > 1) share = 1;
     int filled = (int)(share * PROGRESS_WIDTH);
     double seconds = (double)(now_ns - progress->start_ns) / (double)NS_PER_S;
-    double rate = seconds > 0 ? (double)(progress->done_bytes - progress->start_bytes) / seconds / 1e6 : 0;
+    double rate = seconds > 0 ? (double)(progress->done_bytes - progress->skipped_bytes) / seconds / 1e6 : 0;
     fprintf(stderr, "\r\033[K[%.*s%*s] %3.0f %%  %.1f of %.1f MB  %.1f MB/s  %s", filled,
             "##############################", PROGRESS_WIDTH - filled, "", share * 100,
             (double)progress->done_bytes / 1e6, (double)progress->total_bytes / 1e6, rate, progress->name);

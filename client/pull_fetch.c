@@ -124,7 +124,9 @@ static Status pull_part_open(PullPart *part, const char *path, Error *out_error)
     status = pull_hash_file(part->descriptor, path, part->hash, &part->offset, out_error);
     if (status != STATUS_OK) return status;
     bool too_long = part->file->size_known && part->offset > part->file->size;
-    return too_long ? pull_part_restart(part, out_error) : STATUS_OK;
+    if (too_long) return pull_part_restart(part, out_error);
+    progress_skip(part->fetch->progress, part->offset);
+    return STATUS_OK;
 }
 
 static void pull_part_close(PullPart *part)
@@ -216,6 +218,7 @@ Status pull_fetch(const PullFetch *fetch, PullFile *file, PullPlace *out_place, 
     if (status == STATUS_OK) status = pull_place(fetch, file, out_place, out_error);
     if (status == STATUS_OK)
         status = pull_is_complete(file, out_place->final_path, &out_place->complete, out_error);
+    if (out_place->complete) progress_skip(fetch->progress, file->size);
     if (status != STATUS_OK || out_place->complete) return status;
     PullPart part = {.fetch = fetch, .file = file, .descriptor = -1};
     status = pull_part_open(&part, out_place->part_path, out_error);
