@@ -25,7 +25,9 @@ static void progress_draw(const Progress *progress, uint64_t now_ns)
     if (share > 1) share = 1;
     int filled = (int)(share * PROGRESS_WIDTH);
     double seconds = (double)(now_ns - progress->start_ns) / (double)NS_PER_S;
-    double rate = seconds > 0 ? (double)(progress->done_bytes - progress->skipped_bytes) / seconds / 1e6 : 0;
+    /* A part that turned out useless is moved after all: then there is less done than was skipped. */
+    bool moved = seconds > 0 && progress->done_bytes > progress->skipped_bytes;
+    double rate = moved ? (double)(progress->done_bytes - progress->skipped_bytes) / seconds / 1e6 : 0;
     fprintf(stderr, "\r\033[K[%.*s%*s] %3.0f %%  %.1f of %.1f MB  %.1f MB/s  %s", filled,
             "##############################", PROGRESS_WIDTH - filled, "", share * 100,
             (double)progress->done_bytes / 1e6, (double)progress->total_bytes / 1e6, rate, progress->name);
