@@ -165,7 +165,7 @@ class OnnxRuntime:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.onnx = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def rate(self, lengths, batch, seconds):
         """Texts a second over `lengths`, sorted so that a batch pads as little as it can."""
@@ -182,7 +182,7 @@ class OnnxRuntime:
         done, started = 0, time.perf_counter()
         while True:
             for feed in inputs:
-                self.session.run(None, feed)
+                self.onnx.run(None, feed)
                 done += len(feed["input_ids"])
             if time.perf_counter() - started >= seconds:
                 return done / (time.perf_counter() - started)
