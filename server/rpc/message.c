@@ -1,3 +1,4 @@
+/* A message of a call: its bytes on the way in, its answer on the way out, and what handlers see of it (call.h). */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "rpc/inflate.h"

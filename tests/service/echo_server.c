@@ -1,4 +1,4 @@
-/* The transport with methods that need no model: what test_transport.py attacks. Arguments: addresses; options
+/* The transport with methods that need no model: what test_transport*.py attack. Arguments: addresses; options
  * before them:
  * --drain-ms N, --message-bytes N, --held-bytes N, --calls N, --body-ms N, --reply-ms N. Prints "port N" for each
  * address. */
