@@ -3,7 +3,7 @@
  * unicode_categories 0.1                Unicode 8.0 decomposition        unicode-normalization-alignments 0.1
  * Unicode 9.0 lower case           Rust's standard library               Unicode 17.0 \w regex-syntax 0.8
  * Unicode 16.0 What a later version changed for a character that existed, and what is newer than Debian 12's ICU,
- * is listed in characters.def. tests/golden/tokenizer_characters holds the library's answers for every code point.
+ * is listed in characters.def. tests/golden/tokenizer/characters.bin holds the library's answers for every code point.
  */
 #pragma once
 

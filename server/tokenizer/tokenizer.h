@@ -45,9 +45,10 @@ typedef struct Encoding {
 CHECKED Status tokenizer_open(const char *directory, Tokenizer **out_tokenizer, Error *out_error);
 void tokenizer_close(Tokenizer *tokenizer); /* NULL is a no-op; accepts a half-open tokenizer */
 
-/* Encodes `text` (and `pair` unless NULL). On success *out_encoding lives in `arena`. Any thread; no blocking;
- * linear in the text's size. Fails with INVALID_ARGUMENT (not UTF-8, longer than TEXT_BYTES_MAX, or no room for
- * one token beside the template), RESOURCE_EXHAUSTED (the arena's budget). */
+/* Encodes `text` (and `pair` unless NULL). On success *out_encoding lives in `arena`, 14 bytes a token. Any thread; no
+ * blocking; linear in the text's size. Beside the arena it takes scratch, up to 64 bytes for each byte of a text
+ * without blanks. Fails with INVALID_ARGUMENT (not UTF-8, longer than TEXT_BYTES_MAX, no room for one token beside the
+ * template, or a strategy that cannot make room), RESOURCE_EXHAUSTED (the arena's budget), NO_MEMORY. */
 CHECKED Status tokenizer_encode(const Tokenizer *tokenizer, TextView text, const TextView *pair,
                                 const EncodeOptions *options, Arena *arena, Encoding *out_encoding,
                                 Error *out_error);

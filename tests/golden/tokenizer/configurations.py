@@ -12,7 +12,8 @@ FLAGS = ["single_word", "lstrip", "rstrip", "normalized", "special"]
 
 def flag_tokens():
     """One added token for each combination of flags; contents that overlap, change when normalized, or are words."""
-    contents = ["Tok", "<É>", "SEP]", "don", "ＡＢ", "[X]", "foo bar", "中", "q-q", "\u0301z", "ab", "abc", "ABCD", "t ", " u", "İ!"]
+    contents = ["Tok", "<É>", "SEP]", "don", "ＡＢ", "[X]", "foo bar", "中", "q-q", "\u0301z", "ab", "abc", "ABCD", "t ",
+                " u", "İ!"]
     tokens = []
     for number, values in enumerate(itertools.product([False, True], repeat=len(FLAGS))):
         content = contents[number % len(contents)] + ("" if number < len(contents) else str(number))
@@ -25,7 +26,8 @@ def blank_tokens():
     return [AddedToken("A", rstrip=True, normalized=False), AddedToken("\n", normalized=False),
             AddedToken("B", lstrip=True, normalized=False), AddedToken("  ", normalized=True),
             AddedToken("the", single_word=True, normalized=True), AddedToken("the", special=True, normalized=False),
-            AddedToken("C", rstrip=True, lstrip=True, normalized=True), AddedToken("[Special Norm]", special=True, normalized=True),
+            AddedToken("C", rstrip=True, lstrip=True, normalized=True),
+            AddedToken("[Special Norm]", special=True, normalized=True),
             AddedToken("##ing", normalized=False), AddedToken("EN", special=False)]
 
 
@@ -38,9 +40,8 @@ def train(normalizer, pre_tokenizer=True, prefix="##", longest=100, size=700):
     corpus = Corpus(5)
     tokenizer.train_from_iterator(bank() * 4 + [corpus.words() for _ in range(600)], trainer)
     # The trainer leaves the model's own prefix alone.
-    vocab = tokenizer.model.__getstate__()
-    tokenizer.model = models.WordPiece(vocab=tokenizer.get_vocab(False), unk_token="[UNK]", max_input_chars_per_word=longest,
-                                       continuing_subword_prefix=prefix) if vocab else None
+    tokenizer.model = models.WordPiece(vocab=tokenizer.get_vocab(False), unk_token="[UNK]",
+                                       max_input_chars_per_word=longest, continuing_subword_prefix=prefix)
     if not pre_tokenizer:
         tokenizer.pre_tokenizer = None
     tokenizer.decoder = decoders.WordPiece(prefix=prefix)

@@ -38,11 +38,13 @@ supercalifragilisticexpialidocious pneumonoultramicroscopicsilicovolcanoconiosis
 """
 
 SPACES = "    \t\n\r\x0b\x0c\x1c\x85\xa0\u1680\u2000\u2009\u2028\u2029\u202f\u205f\u3000\u200b\ufeff\u180e"
-CONTROLS = "\0\x01\x07\x08\x0e\x1b\x1f\x7f\x80\x9f\xad\u200c\u200d\u200e\u202e\u2060\u2066\ufffd\ufffe\U000e0001\U000e0041"
+CONTROLS = ("\0\x01\x07\x08\x0e\x1b\x1f\x7f\x80\x9f\xad\u200c\u200d\u200e\u202e\u2060\u2066\ufffd\ufffe"
+            "\U000e0001\U000e0041")
 MARKS = ("\u0300\u0301\u0308\u030a\u0316\u0323\u0327\u0328\u031b\u0334\u0338\u0344\u0345\u0340\u0343\u035c\u05b0\u05c1"
          "\u064b\u0651\u0655\u0670\u093c\u094d\u09be\u0bbe\u0bca\u0ccb\u0f39\u0f71\u0f73\u0f75\u0f81\u1037\u1734\u1885"
          "\u1dfa\u302a\u302e\u302f\u3099\ua9bd\U0001d165\U0001d16e\U0001d170\U000111c9\U00016ff0\U0001e8d0\u0d3b\u1715")
-SPECIALS = ["[SEP]", "[CLS]", "[MASK]", "[PAD]", "[UNK]", "[sep]", "[ SEP ]", "[[SEP]]", "[SEP][SEP]", "##ing", "@@ed", "##"]
+SPECIALS = ["[SEP]", "[CLS]", "[MASK]", "[PAD]", "[UNK]", "[sep]", "[ SEP ]", "[[SEP]]", "[SEP][SEP]", "##ing", "@@ed",
+            "##"]
 
 
 def bank():
@@ -107,7 +109,8 @@ class Corpus:
         for _ in range(self.random.randint(1, 5)):
             token = self.random.choice(known)
             change = self.random.choice([str, str, str, str.upper, str.lower, self.with_mark])
-            text += change(token) + self.random.choice(["", "", " ", "  ", "\t ", "x", "_", "é", "!", "\u3000", "中", "\u0301"])
+            text += change(token)
+            text += self.random.choice(["", "", " ", "  ", "\t ", "x", "_", "é", "!", "\u3000", "中", "\u0301"])
         return text
 
     def with_mark(self, token):
@@ -120,7 +123,8 @@ class Corpus:
 
 def long_strings():
     """(string, how often) that are repeated to a long text."""
-    return [("a", 5000), ("a ", 3000), ("é", 2500), ("中", 4000), ("\u0301\u0316", 900), ("a\u0301\u0327", 1500), ("!", 3000),
-            ("각", 1500), ("İ", 1200), (" ", 4000), ("\0", 3000), ("[SEP]", 900), ("word \u0323\u0301", 1200), ("unaffable,", 1000),
-            ("\U0001d15e", 700), ("👨‍👩‍👧", 500), (bank()[0] + "\n", 300), (bank()[22] + " ", 300), (bank()[10], 200),
+    return [("a", 5000), ("a ", 3000), ("é", 2500), ("中", 4000), ("\u0301\u0316", 900), ("a\u0301\u0327", 1500),
+            ("!", 3000), ("각", 1500), ("İ", 1200), (" ", 4000), ("\0", 3000), ("[SEP]", 900),
+            ("word \u0323\u0301", 1200), ("unaffable,", 1000), ("\U0001d15e", 700), ("👨‍👩‍👧", 500),
+            (bank()[0] + "\n", 300), (bank()[22] + " ", 300), (bank()[10], 200),
             ("x" * 100 + " " + "y" * 101 + " ", 20), ("ⓐ" * 33 + " ", 90), ("\u0316\u0301\U0001d165", 1000)]

@@ -148,8 +148,8 @@ class Questions:
     """What the library makes of one code point."""
 
     # A mark of each combining class of Unicode 9, by rising class.
-    CLASSES = {1: 0x334, 7: 0x93C, 8: 0x3099, 9: 0x94D, 10: 0x5B0, 11: 0x5B1, 12: 0x5B2, 13: 0x5B3, 14: 0x5B4, 15: 0x5B5,
-               16: 0x5B6, 17: 0x5B7, 18: 0x5B8, 19: 0x5B9, 20: 0x5BB, 21: 0x5BC, 22: 0x5BD, 23: 0x5BF, 24: 0x5C1,
+    CLASSES = {1: 0x334, 7: 0x93C, 8: 0x3099, 9: 0x94D, 10: 0x5B0, 11: 0x5B1, 12: 0x5B2, 13: 0x5B3, 14: 0x5B4,
+               15: 0x5B5, 16: 0x5B6, 17: 0x5B7, 18: 0x5B8, 19: 0x5B9, 20: 0x5BB, 21: 0x5BC, 22: 0x5BD, 23: 0x5BF, 24: 0x5C1,
                25: 0x5C2, 26: 0xFB1E, 27: 0x64B, 28: 0x64C, 29: 0x64D, 30: 0x64E, 31: 0x64F, 32: 0x650, 33: 0x651,
                34: 0x652, 35: 0x670, 36: 0x711, 84: 0xC55, 91: 0xC56, 103: 0xE38, 107: 0xE48, 118: 0xEB8, 122: 0xEC8,
                129: 0xF71, 130: 0xF72, 132: 0xF74, 202: 0x321, 214: 0x1DCE, 216: 0x31B, 218: 0x302A, 220: 0x316,
@@ -181,8 +181,8 @@ class Questions:
         c = chr(point)
         pieces = len(self.words("a" + c + "b"))
         decomposed, lower = self.decompose(c), self.lower(c)
-        flags = [self.clean(c) == "", pieces == 2, self.chinese(c) != c, pieces == 3, self.strip(c) == "" and decomposed == c,
-                 self.beside.encode("QZ" + c).ids[0] == 0]
+        flags = [self.clean(c) == "", pieces == 2, self.chinese(c) != c, pieces == 3,
+                 self.strip(c) == "" and decomposed == c, self.beside.encode("QZ" + c).ids[0] == 0]
         combining_class = self.combining_class(c) if decomposed == c else 0
         packed = struct.pack("<BB", sum(flag << bit for bit, flag in enumerate(flags)), combining_class)
         for result in (decomposed, lower):
