@@ -1,3 +1,4 @@
+/* The names of tensors, a row an architecture. */
 #include "encoder/names.h"
 
 static const EncoderNames names_rows[ARCHITECTURE_COUNT] = {

@@ -1,3 +1,4 @@
+/* Pooling and normalization of a text's rows. */
 #include "encoder/pooling.h"
 
 #include <assert.h>

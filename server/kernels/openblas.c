@@ -1,3 +1,4 @@
+/* Loading OpenBLAS and calling it. */
 #include "kernels/openblas.h"
 
 #include "base/log.h"

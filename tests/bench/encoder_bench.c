@@ -46,6 +46,7 @@ static bool bench_parse(int argument_count, char **arguments, BenchOptions *out_
                                   .length_min = 128,
                                   .length_max = 128,
                                   .batch_tokens = 1024,
+                                  .text_count = 32,
                                   .seconds = 1.0};
     if (argument_count % 2 != 0) return false;
     out_options->model = arguments[1];

@@ -3,9 +3,9 @@
 
     onnxruntime_ratio.py ENCODER_BENCH MODEL [--rounds N] [--cpu NAME] [--onnx-directory DIR]
 
-ONNX Runtime gets the plain export and the one its transformer optimizer fuses, every batch size of BATCHES, texts sorted
-by length so that padding costs it least, and its own best of all that is compared. Needs torch, transformers, onnx and
-onnxruntime; writes the exported models to --onnx-directory (default: a temporary one).
+ONNX Runtime gets the plain export and the one its transformer optimizer fuses, every batch size of BATCHES, texts
+sorted by length so that padding costs it least, and its own best of all that is compared. Needs torch, transformers,
+onnx and onnxruntime; writes the exported models to --onnx-directory (default: a temporary one).
 """
 import argparse
 import pathlib
@@ -85,8 +85,8 @@ def onnxruntime_rate(session, batches, tokens):
 
 
 def our_rate(arguments, bounds):
-    command = [arguments.encoder_bench, arguments.model, "--cpu", arguments.cpu, "--lengths", f"{bounds[0]}-{bounds[1]}",
-               "--texts", str(TEXTS), "--batch", "1024", "--seconds", "1"]
+    command = [arguments.encoder_bench, arguments.model, "--cpu", arguments.cpu,
+               "--lengths", f"{bounds[0]}-{bounds[1]}", "--texts", str(TEXTS), "--batch", "1024", "--seconds", "1"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return float(re.search(r"best pass (\d+)", output)[1])
 

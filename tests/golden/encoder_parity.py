@@ -3,8 +3,9 @@
 
     encoder_parity.py ENCODER_VECTORS MODEL [--texts N] [--cpu NAME ...]
 
-Half of the texts are English (documentation of Python's own modules), half random tokens; lengths run evenly from 1 to 256
-tokens. Fails when a component differs by more than 1e-5 or a cosine is below 0.999999. Needs torch and transformers.
+Half of the texts are English (documentation of Python's own modules), half random tokens; lengths run evenly from 1
+to 256 tokens. Fails when a component differs by more than 1e-5 or a cosine is below 0.999999. Needs torch and
+transformers.
 """
 import argparse
 import pkgutil

@@ -2,8 +2,8 @@
 """Makes tests/golden/encoder: small random BERT checkpoints and the hidden states that transformers computes for them
 (eager attention, fp32, a batch of one). Needs torch and transformers; the tests need only what this wrote.
 
-LayerNorm weights are randomized (their initial 1 and 0 would hide a swap) and query and key weights are scaled (attention
-of a fresh model is nearly uniform, and would hide a wrong scale or mask).
+LayerNorm weights are randomized (their initial 1 and 0 would hide a swap) and query and key weights are scaled
+(attention of a fresh model is nearly uniform, and would hide a wrong scale or mask).
 
 cases.bin, little endian: u32 case count; a case is u32 tokens, u32 rows, u32 ids[tokens], u8 type_ids[tokens] padded to
 whole u32, u32 row indices[rows], f32 hidden[rows][hidden size].
@@ -53,7 +53,8 @@ def make_cases(model, generator):
         ids = torch.randint(0, VOCABULARY, (1, length), generator=generator)
         types = (torch.arange(length) >= length // 2).long()[None]
         with torch.no_grad():
-            hidden = model(input_ids=ids, token_type_ids=types, attention_mask=torch.ones_like(ids)).last_hidden_state[0]
+            mask = torch.ones_like(ids)
+            hidden = model(input_ids=ids, token_type_ids=types, attention_mask=mask).last_hidden_state[0]
         rows = sorted(set(torch.randperm(length, generator=generator)[:ROWS_KEPT].tolist()) | {0, length - 1})
         cases.append(struct.pack("<II", length, len(rows)) + ids[0].numpy().astype("<u4").tobytes()
                      + types[0].numpy().astype("u1").tobytes() + bytes(-length % 4) + np.array(rows, "<u4").tobytes()

@@ -1,5 +1,5 @@
-/* gemm_pack and gemm_tile of every variant against their definitions in double precision. Outputs are surrounded by values
- * that must stay. */
+/* gemm_pack and gemm_tile of every variant against their definitions in double precision. Outputs are surrounded
+ * by values that must stay. */
 #include "kernels/variants.h"
 
 static size_t padded(uint32_t columns)

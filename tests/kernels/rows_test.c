@@ -23,12 +23,12 @@ static double silu(double x)
 
 /* An error of at most units_of_x * u * |x| + units_of_value * u * |value|; TINY * |x| for exp's cut
  * at 88.
- * GELU: erf of a rational function of x / sqrt(2) in t = x^2. The argument is rounded twice (1.5 u, as erf(x) / x falls
- *   slower than 1 / x), t once (u / 2), Horner's positive sums cost at most 6 u above and 6 u below, product and quotient
- *   1 u each, the approximation 0.32 u: 16.4 u of erf <= 1, times |x| / 2; the last fma adds 1 u of the value, the
- *   reference's sum and product 2 u of |x| / 2 more.
- * GELU_TANH: 2 y has 4 roundings, and d sigmoid(2 y) = 2 |y| sigmoid (1 - sigmoid) 4 u <= 0.9 u; exp, sum, quotient 4 u;
- *   the reference's 1 + tanh another 2 u, and its tanh 2 u.
+ * GELU: erf of a rational function of x / sqrt(2) in t = x^2. The argument is rounded twice (1.5 u, as erf(x) / x
+ *   falls slower than 1 / x), t once (u / 2), Horner's positive sums cost at most 6 u above and 6 u below, product
+ *   and quotient 1 u each, the approximation 0.32 u: 16.4 u of erf <= 1, times |x| / 2; the last fma adds 1 u of
+ *   the value, the reference's sum and product 2 u of |x| / 2 more.
+ * GELU_TANH: 2 y has 4 roundings, and d sigmoid(2 y) = 2 |y| sigmoid (1 - sigmoid) 4 u <= 0.9 u; exp, sum, quotient
+ *   4 u; the reference's 1 + tanh another 2 u, and its tanh 2 u.
  * SILU: exp within 2 u, weighed by at most 1; sum, quotient 2 u. */
 static const struct Activation {
     double (*exact)(double x);
@@ -107,9 +107,9 @@ static void rows_scale_multiplies_each_row(void **state)
     }
 }
 
-/* The mean's error is at most n u of the mean magnitude; it and one rounding move each difference; the variance, a mean of
- * squares of such differences, is within (n + 4) u relatively and the square of the mean's error; its root and quotient
- * and the two products add 4 u, gain and shift's fma 1 u of the result. */
+/* The mean's error is at most n u of the mean magnitude; it and one rounding move each difference; the variance, a
+ * mean of squares of such differences, is within (n + 4) u relatively and the square of the mean's error; its root
+ * and quotient and the two products add 4 u, gain and shift's fma 1 u of the result. */
 static void check_normalized_row(const float *row, const float *input, uint32_t size, const float *gain,
                                  const float *shift, float epsilon)
 {

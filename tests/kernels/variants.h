@@ -1,6 +1,7 @@
-/* What the tests of the kernels share: the variant under test, random values, and bounds. u is the unit roundoff of float,
- * 2^-24; a sum of n terms in any order is within (n - 1) u of the sum of their magnitudes, to first order (Higham 2002,
- * section 4.2). Inputs lie in allocations of their exact size, so that AddressSanitizer sees any read beyond. */
+/* What the tests of the kernels share: the variant under test, random values, and bounds. u is the unit roundoff of
+ * float, 2^-24; a sum of n terms in any order is within (n - 1) u of the sum of their magnitudes, to first order
+ * (Higham 2002, section 4.2). Inputs lie in allocations of their exact size, so that AddressSanitizer sees any read
+ * beyond. */
 #pragma once
 
 #include "kernels/kernels.h"

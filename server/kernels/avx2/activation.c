@@ -1,3 +1,4 @@
+/* Activations with AVX2. */
 #include "kernels/avx2/vector.h"
 
 #include "kernels/vector/activation.inc"

@@ -1,3 +1,4 @@
+/* Products with AVX2. */
 #include "kernels/avx2/vector.h"
 
 #include "kernels/vector/gemm.inc"

@@ -1,3 +1,4 @@
+/* Activations with AVX-512. */
 #include "kernels/avx512/vector.h"
 
 #include "kernels/vector/activation.inc"

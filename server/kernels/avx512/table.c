@@ -1,3 +1,4 @@
+/* The table of the AVX-512 variant. */
 #include "kernels/variant.h"
 
 #define KERNEL(name, arguments) .name = kernels_##name##_avx512,

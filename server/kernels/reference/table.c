@@ -1,3 +1,4 @@
+/* The table of the portable variant, whose code defines what the others compute. */
 #include "kernels/variant.h"
 
 #define KERNEL(name, arguments) .name = kernels_##name##_reference,

@@ -55,8 +55,8 @@ static double attend(const AttentionPlan *plan, const AttentionRows *sequence, u
     return largest;
 }
 
-/* A score's error is at most (head_size + 4) u of its size, and moves a weight by as much relatively, up and down; weights
- * and sums add (2 token_count + 8) u; values are at most 1. */
+/* A score's error is at most (head_size + 4) u of its size, and moves a weight by as much relatively, up and down;
+ * weights and sums add (2 token_count + 8) u; values are at most 1. */
 static void check_head(const AttentionPlan *plan, const AttentionRows *before, const float *after, uint32_t head)
 {
     double expected[256];

@@ -1,3 +1,4 @@
+/* Each pooling over rows of known values. */
 #include "encoder/pooling.h"
 
 #include <math.h>

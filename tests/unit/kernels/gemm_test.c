@@ -54,7 +54,8 @@ static void layer_free(Layer *layer)
     free(layer->scratch);
 }
 
-/* Inputs are below 1/2, so a dot product of n terms is within n^2 u / 4 of the exact one; bias and residual add little. */
+/* Inputs are below 1/2, so a dot product of n terms is within n^2 u / 4 of the exact one; bias and residual add
+ * little. */
 static void check_product(const Kernels *kernels, uint32_t rows, uint32_t columns, uint32_t depth, int in_place)
 {
     Layer layer = layer_make(kernels, columns, depth);
