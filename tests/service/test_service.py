@@ -93,7 +93,8 @@ def test_health_serves_once_the_model_does(start_server, make_stub, pb):
     with start_server(wait=False) as server, server.channel() as channel:
         health = health_pb2_grpc.HealthStub(channel)
         seen = []
-        for answer in health.Watch(health_pb2.HealthCheckRequest(service="headlight.v1.Inference"), wait_for_ready=True):
+        request = health_pb2.HealthCheckRequest(service="headlight.v1.Inference")
+        for answer in health.Watch(request, wait_for_ready=True):
             seen.append(answer.status)
             if answer.status == health_pb2.HealthCheckResponse.SERVING:
                 break
