@@ -194,8 +194,8 @@ def headlight_rate(address, lengths, seconds):
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as texts:
         texts.write("\n".join(text_of(length) for length in lengths))
         texts.flush()
-        result = subprocess.run([CLIENT, "bench", "--address", address, "--duration", str(seconds), "--concurrency", "4",
-                                 "--batch", "16", "--file", texts.name, "--format", "json"],
+        result = subprocess.run([CLIENT, "bench", "--address", address, "--duration", str(seconds), "--concurrency",
+                                 "4", "--batch", "16", "--file", texts.name, "--format", "json"],
                                 check=True, capture_output=True, text=True)
     return json.loads(result.stdout)["texts_per_second"]
 
@@ -206,7 +206,8 @@ def throughput(rounds=5, seconds=4):
     cases = [("128 tokens", [128] * 64), (f"mixed, mean {statistics.mean(mixed):.0f} tokens", mixed)]
     path = str(pathlib.Path(tempfile.mkdtemp()) / "model.onnx")
     export_onnx(path)
-    print("| texts | threads | Headlight through gRPC, texts/s | ONNX Runtime in process, texts/s | ratio |\n|---|---|---|---|---|")
+    print("| texts | threads | Headlight through gRPC, texts/s | ONNX Runtime in process, texts/s | ratio |")
+    print("|---|---|---|---|---|")
     for threads in (1, os.cpu_count()):
         runtime = OnnxRuntime(path, threads)
         process, address = start_server("--workers", str(threads))
