@@ -12,7 +12,7 @@
 
 enum {
     DRAIN_QUIET_MS = 50,   /* goes down when no call came for so long, */
-    DRAIN_REFUSE_MS = 200, /* or after it refused calls for so long */
+    DRAIN_REFUSE_MS = 500, /* or after it refused calls for so long */
     DRAIN_POLL_MS = 10,
     DRAIN_CLOSE_WAIT_S = 10,
 };

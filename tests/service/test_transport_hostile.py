@@ -230,6 +230,14 @@ def test_frames_out_of_order_leave_others_served(server):
     assert server.answers()
 
 
+def test_oversized_metadata_fails_its_own_connection_only(server):
+    for size in (20_000, 1_000_000):
+        error = error_of(server.unary("Unary"), b"", metadata=[("x-large", "x" * size)])
+        assert error.code() in (Code.RESOURCE_EXHAUSTED, Code.UNAVAILABLE)
+    assert server.unary("Unary")(b"", metadata=[("x-large", "x" * 8000)]) == b""
+    assert server.answers()
+
+
 def test_calls_that_are_reset_at_once_free_everything(server):
     with server.raw() as raw:
         for i in range(2000):

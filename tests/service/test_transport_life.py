@@ -79,24 +79,30 @@ def test_a_stream_in_work_ends_well_and_an_idle_one_is_ended():
         server.drained()
 
 
+def accepted(server):
+    """A call that the server has, and would take a minute for."""
+    call = server.stream("SlowStream")(iter([b"0", b"60000"]))
+    assert next(call) == b"0"
+    time.sleep(0.2)  # for the second message
+    return call
+
+
 def test_what_outlasts_the_drain_is_cancelled():
     with Server("--drain-ms", 300) as server:
-        call = server.unary("Slow").future(b"60000")
-        time.sleep(0.3)
+        call = accepted(server)
         server.terminate()
         start = time.monotonic()
         server.drained(cancelled=1)
-        assert time.monotonic() - start < 5 and call.code() in (Code.CANCELLED, Code.UNAVAILABLE)
+        assert time.monotonic() - start < 5 and error_of(next, call).code() in (Code.CANCELLED, Code.UNAVAILABLE)
 
 
 def test_a_second_signal_ends_at_once(server):
-    call = server.unary("Slow").future(b"60000")
-    time.sleep(0.3)
+    call = accepted(server)
     server.terminate()
     time.sleep(0.2)
     assert server.process.poll() is None
     server.terminate()
-    assert server.process.wait(timeout=2) == 130 and call.code() == Code.UNAVAILABLE
+    assert server.process.wait(timeout=2) == 130 and error_of(next, call).code() == Code.UNAVAILABLE
 
 
 # ---- Addresses ----
