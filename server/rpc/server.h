@@ -51,11 +51,12 @@ int rpc_server_port(const RpcServer *server, size_t index);
  * draining. */
 void rpc_server_set_serving(RpcServer *server, const char *service, bool serving);
 
-/* Turns health to NOT_SERVING, ends Watch streams, refuses new calls as UNAVAILABLE until none comes for 50 ms (at most
- * 500 ms), then stops listening and tells the clients to go; a call that crosses that message is CANCELLED by gRPC. Every
- * accepted call may finish; streams that are idle for a second are ended as UNAVAILABLE. After `drain_ns`, counted from
- * now, what is left is cancelled. `done` is called once on the loop, when no call is left: with `cancelled`, how many calls
- * were. Handlers and workers must still answer each message they hold. Loop thread, once. */
+/* Turns health to NOT_SERVING, ends Watch streams, refuses new calls as UNAVAILABLE until none comes for 50 ms (at
+ * most 500 ms), then stops listening and tells the clients to go; a call that crosses that message is CANCELLED by
+ * gRPC. Every accepted call may finish; streams that are idle for a second are ended as UNAVAILABLE. After
+ * `drain_ns`, counted from now, what is left is cancelled. `done` is called once on the loop, when no call is left:
+ * with `cancelled`, how many calls were. Handlers and workers must still answer each message they hold. Loop thread,
+ * once. */
 void rpc_server_shutdown(RpcServer *server, uint64_t drain_ns, void (*done)(void *context, uint64_t cancelled),
                          void *context);
 
