@@ -19,10 +19,9 @@
 
 enum {
     ALIGNMENT = 16, /* floats: a cache line */
-    /* Sequences are taken together up to this many tokens: enough rows for the products to reach their full rate,
-     * few enough for their projections to stay in the second-level cache. One longer sequence is a group by
-     * itself. */
-    GROUP_TOKENS = 144,
+    /* Sequences are taken together until they have this many tokens: enough rows for the products to reach their full
+     * rate, few enough for their projections to stay near. */
+    GROUP_TOKENS = 128,
     BLOCK_ROWS = 72, /* rows whose intermediate stays there */
 };
 
@@ -48,8 +47,7 @@ static size_t encoder_round_up(size_t count)
 static WorkspaceSizes encoder_workspace_sizes(const Encoder *encoder, uint32_t token_capacity)
 {
     size_t hidden = encoder->config.hidden_size;
-    uint32_t positions = encoder->config.position_count;
-    uint32_t group = positions > GROUP_TOKENS ? positions : GROUP_TOKENS;
+    uint64_t group = GROUP_TOKENS - 1 + (uint64_t)encoder->config.position_count;
     if (group > token_capacity) group = token_capacity;
     return (WorkspaceSizes){
         .hidden = encoder_round_up(token_capacity * hidden),
@@ -170,8 +168,7 @@ static void encoder_layer(const Encoder *encoder, const EncoderLayer *layer, Enc
     while (first < count) {
         uint32_t end = first + 1;
         uint32_t tokens = sequences[first].token_count;
-        while (end < count && tokens + (uint64_t)sequences[end].token_count <= GROUP_TOKENS)
-            tokens += sequences[end++].token_count;
+        while (end < count && tokens < GROUP_TOKENS) tokens += sequences[end++].token_count;
         encoder_layer_group(encoder, layer, workspace, sequences + first, end - first, tokens, hidden);
         hidden += (size_t)tokens * encoder->config.hidden_size;
         first = end;

@@ -80,6 +80,5 @@ CHECKED Status kernels_parse(const char *name, uint32_t *out_mask, Error *out_er
 /* The user's choice: `cpu` as kernels_parse, `gemm` "packed" or "openblas" (loads the library, so before threads
  * start). Fails as kernels_parse, and with NOT_FOUND when OpenBLAS is not installed. *out_kernels is static. */
 CHECKED Status kernels_open(const char *cpu, const char *gemm, const Kernels **out_kernels, Error *out_error);
-/* The choice as one line for the log and ListModels, such as "avx512, packed" or "avx2, openblas SkylakeX".
- * Static. */
+/* The choice as one line for the log and ListModels, such as "avx512, packed". Static. */
 const char *kernels_describe(const Kernels *kernels);
