@@ -20,6 +20,7 @@ import onnxruntime
 
 BATCHES = (1, 2, 4, 8, 16, 32)
 TEXTS = 32
+IDS_DRAWN_FIRST = 512  # TEXT_TOKENS_MAX of encoder_bench.c
 LOADS = {"128 tokens": (128, 128), "mixed, 1-256": (1, 256), "short, 4-32": (4, 32)}
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -64,7 +65,14 @@ def open_session(path):
 
 
 def make_lengths(bounds):
-    return np.sort(np.random.default_rng(1).integers(bounds[0], bounds[1] + 1, TEXTS))
+    """The lengths that encoder_bench draws, in order of size."""
+    state = 12345
+    lengths = []
+    for step in range(IDS_DRAWN_FIRST + TEXTS):
+        state = (state * 1664525 + 1013904223) % 2**32
+        if step >= IDS_DRAWN_FIRST:
+            lengths.append(bounds[0] + (state >> 8) % (bounds[1] - bounds[0] + 1))
+    return np.sort(np.array(lengths))
 
 
 def make_batches(lengths, batch):
