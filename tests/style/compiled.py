@@ -40,7 +40,8 @@ def header_alone(tree):
     def compile_one(path):
         sets = next((flags for name, flags in INSTRUCTION_SETS.items() if f"/{name}/" in path), [])
         command = [compiler, "-std=c17", "-D_GNU_SOURCE", "-DHEADLIGHT_X86=1", "-DTESTS_DATA=\"\"",
-                   "-Wall", "-Wextra", "-Werror", "-fsyntax-only", *sets, *includes, "-include", str(tree.root / path), "-x", "c", "/dev/null"]
+                   "-Wall", "-Wextra", "-Werror", "-fsyntax-only", *sets, *includes,
+                   "-include", str(tree.root / path), "-x", "c", "/dev/null"]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         first = next((line for line in run.stderr.split("\n") if "error" in line), run.stderr[:200])
         return f"{path} does not compile alone: {first}" if run.returncode else None
