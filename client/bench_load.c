@@ -80,18 +80,19 @@ static void bench_load_start(BenchLoad *load, uint64_t due_ns)
     load->in_flight_count++;
 }
 
-static void bench_load_count_texts(BenchLoad *load, const ChannelReply *reply)
+static void bench_load_count(BenchLoad *load, const ChannelReply *reply)
 {
+    load->result->window_request_count++;
     Arena arena;
     ProtobufCMessage *message;
     Error error;
     if (codec_unpack(&arena, &headlight__v1__embed_response__descriptor, reply->bytes, reply->size, &message,
                      &error) == STATUS_OK) {
         const Headlight__V1__EmbedResponse *response = (const Headlight__V1__EmbedResponse *)message;
-        load->result->text_count += response->n_embeddings;
+        load->result->window_text_count += response->n_embeddings;
         for (size_t index = 0; index < response->n_embeddings; index++) {
             const Headlight__V1__Usage *usage = response->embeddings[index]->usage;
-            if (usage) load->result->token_count += usage->token_count;
+            if (usage) load->result->window_token_count += usage->token_count;
         }
     }
     arena_free(&arena);
@@ -118,7 +119,6 @@ static void bench_load_record(BenchLoad *load, const BenchSlot *slot, const Chan
     }
     result->answered_count++;
     histogram_record(&result->latency, now_ns - slot->due_ns);
-    bench_load_count_texts(load, reply);
 }
 
 static void bench_load_done(void *context, const ChannelReply *reply)
@@ -130,6 +130,8 @@ static void bench_load_done(void *context, const ChannelReply *reply)
     slot->next_free = load->free_slots;
     load->free_slots = slot;
     if (slot->measured) bench_load_record(load, slot, reply, now_ns);
+    if (reply->code == 0 && now_ns >= load->measure_from_ns && now_ns < load->end_ns)
+        bench_load_count(load, reply);
     if (reply->code != 0) {
         bench_load_fail(load, reply);
     } else {
@@ -207,6 +209,9 @@ Status bench_load_run(Channel *channel, const BenchPlan *plan, BenchResult *out_
         load.free_slots = &load.slots[index];
     }
     bench_load_loop(&load);
+    uint64_t window_end_ns = clock_now_ns(&clock_monotonic);
+    if (window_end_ns > load.end_ns) window_end_ns = load.end_ns;
+    if (window_end_ns > load.measure_from_ns) out_result->window_ns = window_end_ns - load.measure_from_ns;
     channel_abandon(channel);
     free(load.slots);
     return load.status;

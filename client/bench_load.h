@@ -29,17 +29,21 @@ typedef struct BenchPlan {
     void *context;
 } BenchPlan;
 
-/* Of the measured requests. A value. */
+/* Of the measured requests, but for the throughput. A value. */
 struct BenchResult {
     Histogram latency;  /* of the answered ones */
     Histogram lateness; /* open loop: how long after its moment a request was sent: our own share of the latency */
     uint64_t answered_count;
     uint64_t failed_count;
     uint64_t code_counts[BENCH_CODE_COUNT]; /* by gRPC code */
-    uint64_t text_count;
-    uint64_t token_count; /* as the server counts them */
-    uint64_t elapsed_ns;  /* from the first measured request to the last answer */
-    Error last_error;     /* of a failed request */
+    uint64_t elapsed_ns;                    /* from the first measured request to the last answer */
+    /* Throughput: answers that came in the window, whenever they were asked for. With a duration the window ends when
+     * it is over, so that requests under way at both ends weigh the same; else with the last answer. */
+    uint64_t window_ns;
+    uint64_t window_request_count;
+    uint64_t window_text_count;
+    uint64_t window_token_count; /* as the server counts them */
+    Error last_error;            /* of a failed request */
 };
 
 /* Runs the plan; ends early after a signal, with what is there. Fails with NO_MEMORY, INTERNAL, and UNAVAILABLE

@@ -24,7 +24,7 @@ static double bench_report_ms(uint64_t ns)
 
 static double bench_report_rate(const BenchResult *result, uint64_t count)
 {
-    return result->elapsed_ns ? (double)count * (double)NS_PER_S / (double)result->elapsed_ns : 0;
+    return result->window_ns ? (double)count * (double)NS_PER_S / (double)result->window_ns : 0;
 }
 
 static void bench_report_latency_text(const char *title, const Histogram *histogram)
@@ -52,8 +52,9 @@ static void bench_report_text(const BenchReport *report)
     printf("requests     %" PRIu64 " answered, %" PRIu64 " failed in %.2f s\n", result->answered_count,
            result->failed_count, (double)result->elapsed_ns / (double)NS_PER_S);
     printf("throughput   %.1f requests/s, %.1f texts/s, %.0f tokens/s\n",
-           bench_report_rate(result, result->answered_count), bench_report_rate(result, result->text_count),
-           bench_report_rate(result, result->token_count));
+           bench_report_rate(result, result->window_request_count),
+           bench_report_rate(result, result->window_text_count),
+           bench_report_rate(result, result->window_token_count));
     bench_report_latency_text("latency", &result->latency);
     if (plan->rate > 0) bench_report_latency_text("sent late by", &result->lateness);
     for (int code = 1; code < BENCH_CODE_COUNT; code++) {
@@ -88,8 +89,9 @@ static void bench_report_json(const BenchReport *report)
     printf(",\"requests\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"seconds\":%.6f", result->answered_count,
            result->failed_count, (double)result->elapsed_ns / (double)NS_PER_S);
     printf(",\"requests_per_second\":%.3f,\"texts_per_second\":%.3f,\"tokens_per_second\":%.3f",
-           bench_report_rate(result, result->answered_count), bench_report_rate(result, result->text_count),
-           bench_report_rate(result, result->token_count));
+           bench_report_rate(result, result->window_request_count),
+           bench_report_rate(result, result->window_text_count),
+           bench_report_rate(result, result->window_token_count));
     bench_report_latency_json("latency_ms", &result->latency);
     if (plan->rate > 0) bench_report_latency_json("sent_late_ms", &result->lateness);
     fputs(",\"errors\":{", stdout);

@@ -127,34 +127,6 @@ def memory(requests=100000):
     stop_server(process)
 
 
-def export_onnx(path):
-    """Writes the model as ONNX Runtime users do: exported, then fused by its own transformer optimizer."""
-    import torch
-    from onnxruntime.transformers import optimizer
-    from transformers import AutoModel
-
-    model = AutoModel.from_pretrained(MODEL, attn_implementation="eager", dtype=torch.float32).eval()
-    names = ["input_ids", "attention_mask", "token_type_ids"]
-    example = torch.ones(2, 8, dtype=torch.int64)
-    axes = {name: {0: "batch", 1: "length"} for name in [*names, "last_hidden_state"]}
-    plain = f"{path}.plain"
-
-    class Hidden(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.model = model
-
-        def forward(self, input_ids, attention_mask, token_type_ids):
-            return self.model(input_ids, attention_mask, token_type_ids).last_hidden_state
-
-    torch.onnx.export(Hidden(), (example, example, example), plain, input_names=names,
-                      output_names=["last_hidden_state"], dynamic_axes=axes, dynamo=False, opset_version=17)
-    fused = optimizer.optimize_model(plain, model_type="bert", num_heads=model.config.num_attention_heads,
-                                     hidden_size=model.config.hidden_size, opt_level=1)
-    print("fused by ONNX Runtime:", {key: n for key, n in fused.get_fused_operator_statistics().items() if n})
-    fused.save_model_to_file(path)
-
-
 class OnnxRuntime:
     """Runs batches of token ids in process: no tokenization, no transport, mean pooling left out."""
 
@@ -195,17 +167,18 @@ def headlight_rate(address, lengths, seconds):
         texts.write("\n".join(text_of(length) for length in lengths))
         texts.flush()
         result = subprocess.run([CLIENT, "bench", "--address", address, "--duration", str(seconds), "--concurrency",
-                                 "4", "--batch", "16", "--file", texts.name, "--format", "json"],
+                                 "16", "--batch", "2", "--file", texts.name, "--format", "json"],
                                 check=True, capture_output=True, text=True)
     return json.loads(result.stdout)["texts_per_second"]
 
 
 def throughput(rounds=5, seconds=4):
+    from onnxruntime_ratio import export
+
     rng = random.Random(7)
     mixed = [max(3, min(256, int(rng.lognormvariate(3.6, 0.9)))) for _ in range(256)]
     cases = [("128 tokens", [128] * 64), (f"mixed, mean {statistics.mean(mixed):.0f} tokens", mixed)]
-    path = str(pathlib.Path(tempfile.mkdtemp()) / "model.onnx")
-    export_onnx(path)
+    path = str(export(MODEL, pathlib.Path(tempfile.mkdtemp()))[1])
     print("| texts | threads | Headlight through gRPC, texts/s | ONNX Runtime in process, texts/s | ratio |")
     print("|---|---|---|---|---|")
     for threads in (1, os.cpu_count()):
