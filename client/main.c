@@ -1,9 +1,13 @@
 /* `headlight`: finds the command and runs it. */
+#include "base/file.h"
 #include "command.h"
 #include "interrupt.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* Ahead of main and of the libraries' own initializers: one of gRPC's opens a descriptor. */
+static void (*const main_preinit)(void) __attribute__((section(".preinit_array"), used)) = file_hold_standard;
 
 static int main_unknown(const char *name)
 {

@@ -1,4 +1,5 @@
 /* headlightd: options in, exit code out. */
+#include "base/file.h"
 #include "base/log.h"
 #include "options.h"
 #include "service.h"
@@ -7,6 +8,9 @@
 #include <stdlib.h>
 
 enum { EXIT_USAGE = 2 };
+
+/* Ahead of main and of the libraries' own initializers: one of gRPC's opens a descriptor. */
+static void (*const main_preinit)(void) __attribute__((section(".preinit_array"), used)) = file_hold_standard;
 
 /* Memory that a request freed goes back, or is used by the next: few arenas, and large blocks that are mapped.
  * Both are set because glibc otherwise raises its thresholds with every large block freed, and the resident set

@@ -24,6 +24,15 @@ bool file_exists(const char *path)
     return stat(path, &information) == 0;
 }
 
+void file_hold_standard(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
+        if (fcntl(i, F_GETFD) >= 0) continue;
+        if (open("/dev/null", modes[i]) != i) return; /* without /dev, nothing can be held */
+    }
+}
+
 static Status file_fail(const char *path, const char *action, Error *out_error)
 {
     int cause = errno;

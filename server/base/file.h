@@ -14,6 +14,11 @@ bool file_exists(const char *path);
  * the byte after the last is 0. Blocks. Fails with NOT_FOUND, IO, RESOURCE_EXHAUSTED (too large), NO_MEMORY. */
 CHECKED Status file_read(const char *path, size_t size_max, char **out_bytes, size_t *out_size, Error *out_error);
 
+/* Gives each of the descriptors 0, 1 and 2 that is closed to /dev/null, so that no file or connection opened later
+ * becomes the standard input, output or error of code that does not know. They still fail as closed ones do: reading
+ * 0, writing 1 or 2. Before anything is opened. */
+void file_hold_standard(void);
+
 /* A read-only private mapping. A file that another process truncates meanwhile raises SIGBUS: checkpoints are
  * replaced by rename, never rewritten in place. */
 typedef struct FileMapping {

@@ -311,6 +311,20 @@ def test_a_full_disk_is_a_failure(server):
     assert done.returncode == 1 and b"No space left" in done.stderr
 
 
+@pytest.mark.parametrize("closed, arguments, code, words", [
+    ("<&-", ("embed",), 1, "standard input: Bad file descriptor"),
+    (">&-", ("embed", "a"), 1, "cannot write the output: Bad file descriptor"),
+    ("2>&-", ("embed", "a"), 0, ""),
+    ("<&- >&- 2>&-", ("embed", "a"), 1, ""),
+])
+def test_a_closed_standard_stream_is_not_taken_by_a_connection(server, closed, arguments, code, words):
+    """Without care the next descriptor opened, a socket perhaps, would be read as input or get the output."""
+    done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", CLIENT, *arguments], capture_output=True,
+                          stdin=subprocess.DEVNULL, timeout=30, check=False,
+                          env=environment(HEADLIGHT_ADDRESS=server.address))
+    assert done.returncode == code and words in done.stderr.decode()
+
+
 @pytest.mark.parametrize("arguments", [("embed", "a"), ("embed",), ("tokenize", "a"), ("bench",),
                                        ("health", "--wait", "60")])
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
