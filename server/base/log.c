@@ -4,6 +4,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,10 +15,13 @@
 enum {
     LOG_DETAILS_BYTES = 1024, /* longer details are cut: twice an Error's message */
     LOG_TIME_BYTES = 32,
+    LOG_WAIT_MS = 10,
     LOG_LINE_BYTES = 4096, /* escaping JSON triples a byte at most: an invalid one becomes U+FFFD */
 };
 
 static const char *const log_level_names[] = {"debug", "info", "warning", "error"};
+
+static_assert(LOG_LINE_BYTES <= PIPE_BUF, "a pipe with room takes a whole line");
 
 /* Written before threads start, read by all. */
 static LogLevel log_minimum = LOG_INFO;
@@ -84,9 +89,18 @@ static size_t log_line_json(char line[LOG_LINE_BYTES], LogLevel level, const cha
     return written && size > 0 ? (size_t)size : 0;
 }
 
+/* Who does not read our log must not stop us: a line that finds no room soon is dropped. A pipe that takes any takes
+ * PIPE_BUF bytes at once, which is a line. */
+static bool log_has_room(void)
+{
+    struct pollfd wanted = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&wanted, 1, LOG_WAIT_MS) != 0; /* what else is wrong, write says */
+}
+
 static void log_write(const char *line, size_t size)
 {
     for (size_t done = 0; done < size;) {
+        if (!log_has_room()) return;
         ssize_t written = write(STDERR_FILENO, line + done, size - done);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return; /* nobody reads our log: serving goes on */
