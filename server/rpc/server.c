@@ -18,6 +18,7 @@
 enum {
     SERVER_SWEEP_MS = 250, /* timeouts are seconds */
     SERVER_SWEEP_BATCH = 64,
+    SERVER_THREADS_MIN = 16, /* gRPC starts 5 to 8 and more under load; then our own */
 };
 /* Beyond it nothing is gained, and some kernels allow a billion. */
 #define SERVER_FILES_MAX ((rlim_t)1 << 20)
@@ -47,7 +48,7 @@ static Status server_check(const RpcServerOptions *options, Error *out_error)
     } else if (options->reply_bytes_max == 0 || options->reply_bytes_max > INT32_MAX) {
         wrong = "reply_bytes_max";
     } else if (options->held_bytes_max < options->message_bytes_max || options->held_bytes_max > INT64_MAX / 4) {
-        wrong = "held_bytes_max";
+        wrong = "held_bytes_max (--held-limit), at least message_bytes_max (--payload-limit),";
     } else if (options->calls_max == 0 || options->connection_calls_max == 0 || options->stream_window == 0) {
         wrong = "calls_max, connection_calls_max or stream_window";
     } else if (options->body_timeout_ns == 0 || options->reply_timeout_ns == 0 ||
@@ -68,6 +69,35 @@ static void server_raise_files(void)
     files.rlim_cur = wanted;
     if (setrlimit(RLIMIT_NOFILE, &files))
         log_event(LOG_WARNING, "open_files", "the limit of open files stays low");
+}
+
+static void *server_wait(void *lock)
+{
+    pthread_mutex_lock(lock);
+    pthread_mutex_unlock(lock);
+    return NULL;
+}
+
+/* gRPC does not notice that it cannot start a thread, and at its end waits for that thread for ever. So room for its
+ * threads and ours is proved before it starts. */
+static Status server_prove_threads(Error *out_error)
+{
+    pthread_t threads[SERVER_THREADS_MIN];
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    int failed = 0;
+    size_t count = 0;
+    pthread_mutex_lock(&lock);
+    while (!failed && count < SERVER_THREADS_MIN) {
+        failed = pthread_create(&threads[count], NULL, server_wait, &lock);
+        if (!failed) count++;
+    }
+    pthread_mutex_unlock(&lock);
+    for (size_t i = 0; i < count; i++) pthread_join(threads[i], NULL);
+    if (!failed) return STATUS_OK;
+    return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
+                     "only %zu of the %d threads that are needed can be made: %s; raise the limit of memory or of "
+                     "processes",
+                     count, SERVER_THREADS_MIN, strerror(failed));
 }
 
 /* ---- Methods ---- */
@@ -214,6 +244,7 @@ static Status server_build(RpcServer *server, const RpcServerOptions *options, E
 {
     Status status = server_open_loop(server, out_error);
     if (status == STATUS_OK) status = server_add_services(server, options, out_error);
+    if (status == STATUS_OK) status = server_prove_threads(out_error);
     if (status != STATUS_OK) return status;
     core_log_install();
     grpc_init();
