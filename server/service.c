@@ -7,6 +7,7 @@
 #include "cores.h"
 #include "rpc/inference.h"
 #include "rpc/server.h"
+#include "unicode/utf8.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -169,11 +170,16 @@ static Status service_name_model(Service *service, Error *out_error)
     if (name.size == 0 && named) name = (TextView){options->model, (size_t)(equals - options->model)};
     char *real = name.size == 0 ? realpath(service->directory, NULL) : NULL;
     if (real) name = text_view(strrchr(real, '/') + 1);
+    size_t position;
     if (name.size == 0 || name.size > MODEL_NAME_BYTES_MAX) {
         status = error_set(out_error, STATUS_INVALID_ARGUMENT,
                            "the model's name must have 1 to %u bytes: give another "
                            "with --served-model-name",
                            (unsigned)MODEL_NAME_BYTES_MAX);
+    } else if (!utf8_valid(name, &position)) {
+        status = error_set(out_error, STATUS_INVALID_ARGUMENT,
+                           "the model's name is not UTF-8 from byte %zu on: give another with --served-model-name",
+                           position);
     } else {
         memcpy(service->model_name, name.bytes, name.size);
     }

@@ -1,6 +1,8 @@
 """headlightd as a process: starting, failing to start, draining, ending at once."""
 
+import contextlib
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -87,6 +89,13 @@ def test_the_model_is_called_by_its_flag_its_name_or_its_directory(start_server,
         with start_server(*arguments, model=model) as server, server.channel() as channel:
             (info,) = make_stub(channel).ListModels(pb.ListModelsRequest()).models
             assert info.name == name
+
+
+def test_a_name_that_is_not_utf8_is_refused():
+    """A reply that names the model so would be one that no client can read."""
+    done = subprocess.run([PROGRAM, "--model", SMALL_MODEL, "--served-model-name", b"\xff", "--listen", "127.0.0.1:0"],
+                          capture_output=True, timeout=30, check=False)
+    assert done.returncode == 1 and b"--served-model-name" in done.stderr and b"UTF-8" in done.stderr
 
 
 def test_health_serves_once_the_model_does(start_server, make_stub, pb):
@@ -184,3 +193,61 @@ def test_the_resident_set_stays_flat(server, make_stub, pb):
     for thread in threads:
         thread.join()
     assert SANITIZED or server.resident_bytes() - before < 16 << 20
+
+
+def test_closed_standard_streams_do_no_harm(tmp_path, make_stub, pb):
+    """Without care, a socket or an epoll descriptor takes the place of standard error, and the log goes into it."""
+    address = f"unix:{tmp_path / 'socket'}"
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", PROGRAM, "--model", SMALL_MODEL, "--listen", address]
+    process = subprocess.Popen(command)
+    try:
+        with grpc.insecure_channel(address) as channel:
+            reply = make_stub(channel).Embed(pb.EmbedRequest(inputs=[pb.Text(text="a")]), timeout=30,
+                                             wait_for_ready=True)
+        assert len(reply.embeddings) == 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers reserve terabytes of addresses")
+def test_a_start_that_memory_does_not_allow_ends(tmp_path):
+    """gRPC waits for ever for threads that could not be made; our process must end all the same."""
+    for mib in range(50, 250, 10):
+        with open(tmp_path / "log", "wb") as log:
+            process = subprocess.Popen(
+                [PROGRAM, "--model", SMALL_MODEL, "--listen", f"unix:{tmp_path / 'socket'}"], stderr=log,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20)))
+        try:
+            deadline = time.monotonic() + 30
+            while process.poll() is None and b" ready " not in (tmp_path / "log").read_bytes():
+                assert time.monotonic() < deadline, f"{mib} MiB: neither serves nor ends"
+                time.sleep(0.01)
+            process.terminate()
+            assert process.wait(30) in (0, 1, 127), mib  # 127: the loader found no room for a library
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_a_log_that_nobody_reads_does_not_stop_the_server(tmp_path, make_stub, pb):
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    address = f"unix:{tmp_path / 'socket'}"
+    process = subprocess.Popen([PROGRAM, "--model", SMALL_MODEL, "--listen", address], stderr=writer)
+    try:
+        with grpc.insecure_channel(address) as channel:
+            make_stub(channel).Embed(pb.EmbedRequest(inputs=[pb.Text(text="a")]), timeout=30, wait_for_ready=True)
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
+        os.close(writer)
