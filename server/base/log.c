@@ -4,7 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
+#include <linux/limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
