@@ -48,6 +48,7 @@ typedef struct Service {
     pthread_t loader;
     bool loader_started;
     atomic_int loader_step;
+    atomic_bool hash_stop;
     Error load_error;
     Pipeline *pipeline;
     Scheduler *scheduler;
@@ -131,6 +132,7 @@ static void service_on_drained(void *context, uint64_t cancelled)
 static void service_stop(Service *service)
 {
     service->stopping = true;
+    atomic_store(&service->hash_stop, true); /* on a busy machine it would take longer than a drain may */
     if (service->loader_started) pthread_join(service->loader, NULL);
     service->loader_started = false;
     scheduler_close(service->scheduler);
@@ -252,8 +254,10 @@ static void *loader_main(void *context)
     loader_announce(service, LOADER_LOADED);
     setpriority(PRIO_PROCESS, (id_t)gettid(), 19); /* of this thread alone: requests come first */
     Error error;
-    if (checkpoint_hash(pipeline_checkpoint(service->pipeline), service->weights_sha256, &error)) {
-        log_event(LOG_WARNING, "hash_failed", "%s", error.message);
+    if (checkpoint_hash(pipeline_checkpoint(service->pipeline), &service->hash_stop, service->weights_sha256,
+                        &error)) {
+        LogLevel level = error.status == STATUS_CANCELLED ? LOG_DEBUG : LOG_WARNING;
+        log_event(level, "hash_failed", "%s", error.message);
         return NULL;
     }
     loader_announce(service, LOADER_HASHED);

@@ -189,25 +189,31 @@ void checkpoint_release(const Checkpoint *checkpoint, const Tensor *tensor)
     }
 }
 
-static void checkpoint_hash_file(const FileMapping *mapping, Sha256 *hash)
+/* False: stopped. */
+static bool checkpoint_hash_file(const FileMapping *mapping, const atomic_bool *stop, Sha256 *hash)
 {
     for (size_t offset = 0; offset < mapping->size; offset += HASH_STEP_BYTES) {
+        if (atomic_load_explicit(stop, memory_order_relaxed)) return false;
         size_t left = mapping->size - offset;
         size_t size = left < HASH_STEP_BYTES ? left : HASH_STEP_BYTES;
         sha256_update(hash, mapping->bytes + offset, size);
         file_release(mapping, offset, size);
     }
+    return true;
 }
 
-Status checkpoint_hash(const Checkpoint *checkpoint, char out_hex[SHA256_HEX_BYTES], Error *out_error)
+Status checkpoint_hash(const Checkpoint *checkpoint, const atomic_bool *stop, char out_hex[SHA256_HEX_BYTES],
+                       Error *out_error)
 {
     Sha256 *hash = NULL;
     Status status = sha256_open(&hash, out_error);
     if (status != STATUS_OK) return status;
-    for (size_t i = 0; i < checkpoint->weights.file_count; i++) {
-        checkpoint_hash_file(&checkpoint->weights.files[i].mapping, hash);
+    bool whole = true;
+    for (size_t i = 0; whole && i < checkpoint->weights.file_count; i++) {
+        whole = checkpoint_hash_file(&checkpoint->weights.files[i].mapping, stop, hash);
     }
-    sha256_finish(hash, out_hex);
+    if (whole) sha256_finish(hash, out_hex);
     sha256_close(hash);
-    return STATUS_OK;
+    if (whole) return STATUS_OK;
+    return error_set(out_error, STATUS_CANCELLED, "%s: hashing its weights was stopped", checkpoint->directory);
 }

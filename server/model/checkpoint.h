@@ -5,6 +5,8 @@
 #include "model/config.h"
 #include "model/tensor.h"
 
+#include <stdatomic.h>
+
 typedef struct Checkpoint Checkpoint; /* immutable once open: any thread may read it */
 
 /* Opens `directory`: config.json, sentence-transformers' files, model.safetensors or the shards of
@@ -29,5 +31,7 @@ CHECKED Status checkpoint_tensor(const Checkpoint *checkpoint, const char *name,
 void checkpoint_release(const Checkpoint *checkpoint, const Tensor *tensor);
 
 /* SHA-256 over the safetensors files in the order of their names, in hexadecimal. Reads all weights: seconds for a
- * large model, so call it away from the loop. Fails with NO_MEMORY, INTERNAL. */
-CHECKED Status checkpoint_hash(const Checkpoint *checkpoint, char out_hex[SHA256_HEX_BYTES], Error *out_error);
+ * large model, so call it away from the loop; ends soon after *stop became true. Fails with NO_MEMORY, INTERNAL,
+ * CANCELLED. */
+CHECKED Status checkpoint_hash(const Checkpoint *checkpoint, const atomic_bool *stop,
+                               char out_hex[SHA256_HEX_BYTES], Error *out_error);

@@ -16,6 +16,7 @@ static Status open_and_use(void *context, Error *out_error)
     static const uint64_t shape[] = {4};
     const Scratch *scratch = context;
     char hex[SHA256_HEX_BYTES];
+    const atomic_bool never = false;
     Checkpoint *checkpoint = NULL;
     Tensor tensor;
     float values[4];
@@ -28,7 +29,7 @@ static Status open_and_use(void *context, Error *out_error)
     if (status == STATUS_OK) {
         tensor_read(&tensor, 0, 4, values);
         checkpoint_release(checkpoint, &tensor);
-        status = checkpoint_hash(checkpoint, hex, out_error);
+        status = checkpoint_hash(checkpoint, &never, hex, out_error);
     }
     checkpoint_close(checkpoint);
     return status;

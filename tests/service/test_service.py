@@ -1,6 +1,7 @@
 """headlightd as a process: starting, failing to start, draining, ending at once."""
 
 import contextlib
+import json
 import os
 import resource
 import shutil
@@ -172,6 +173,24 @@ def test_a_signal_while_loading_ends_well(start_server, real_model):
             server.wait_for(" listening ")
             time.sleep(delay)
             assert server.stop() == 0
+
+
+def test_a_signal_while_the_weights_are_hashed_ends_soon(tmp_path, start_server):
+    """Hashing has the lowest priority: on a busy machine it would outlast the drain."""
+    model = tmp_path / "model"
+    shutil.copytree(SMALL_MODEL, model)
+    weights = (model / "model.safetensors").read_bytes()
+    begin = 8 + int.from_bytes(weights[:8], "little")
+    header, size = json.loads(weights[8:begin]), len(weights) - begin
+    header["unused"] = {"dtype": "U8", "shape": [16 << 30], "data_offsets": [size, size + (16 << 30)]}
+    text = json.dumps(header).encode()
+    with open(model / "model.safetensors", "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text + weights[begin:])
+        file.truncate(8 + len(text) + size + (16 << 30))  # a hole: it takes no room
+    with start_server(model=model) as server:
+        started = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - started < 5 and "weights_hashed" not in server.log
 
 
 def test_the_resident_set_stays_flat(server, make_stub, pb):
