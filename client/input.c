@@ -141,7 +141,8 @@ static bool input_make_room(Input *input, Error *out_error)
 static InputState input_fill(Input *input, Error *out_error)
 {
     struct pollfd wanted = {.fd = input->descriptor, .events = POLLIN};
-    if (poll(&wanted, 1, 0) == 0) return INPUT_WAIT;
+    /* A signal may interrupt even a poll that does not wait; a read now would miss it. */
+    if (poll(&wanted, 1, 0) <= 0) return INPUT_WAIT;
     if (!input_make_room(input, out_error)) return INPUT_FAILED;
     ssize_t count = read(input->descriptor, input->buffer + input->end, input->capacity - input->end);
     if (count < 0 && (errno == EINTR || errno == EAGAIN)) return INPUT_WAIT;
