@@ -116,7 +116,8 @@ def memory(requests=100000):
     for step in (0, 1000, requests // 4, requests // 2, requests):
         if step > done:
             with tempfile.NamedTemporaryFile("w", suffix=".txt") as texts:
-                texts.write("\n".join(text_of(random.choice([4, 8, 16, 16, 32, 64, 256])) for _ in range(200)))
+                texts.write("\n".join(text_of(random.choice([4, 8, 8, 16, 16, 32, 64])) for _ in range(199)))
+                texts.write("\n" + text_of(256))
                 texts.flush()
                 subprocess.run([CLIENT, "bench", "--address", address, "--requests", str(step - done),
                                 "--concurrency", "32", "--file", texts.name], check=True, stdout=subprocess.DEVNULL)
