@@ -1,5 +1,8 @@
 #include "rpc/inference_state.h"
 
+#include "base/limits.h"
+#include "unicode/utf8.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,6 +162,22 @@ Status inference_check_model(const Inference *inference, TextView model, CodecFa
         &out_fault->error, STATUS_NOT_FOUND,
         "no model is called '%.*s': the server has '%s', which is also the default when model is empty",
         (int)model.size, model.bytes, inference->model_name);
+}
+
+static bool text_is_well_formed(TextView text)
+{
+    size_t position;
+    return text.size <= TEXT_BYTES_MAX && utf8_valid(text, &position);
+}
+
+/* What concerns both, such as their length in tokens, is said of the text. */
+Status inference_input_fault(uint32_t index, const CodecText *input, CodecFault *fault)
+{
+    bool unwanted = fault->error.status == STATUS_UNSUPPORTED; /* the model takes no pairs */
+    bool of_pair =
+        input->has_pair && (unwanted || (text_is_well_formed(input->text) && !text_is_well_formed(input->pair)));
+    snprintf(fault->field, sizeof fault->field, "inputs[%u].%s", index, of_pair ? "pair" : "text");
+    return error_prefix(&fault->error, "inputs[%u]", index);
 }
 
 void inference_refuse(RpcMessage *message, const CodecFault *fault)

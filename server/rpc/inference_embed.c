@@ -121,10 +121,7 @@ static Status call_prepare(InferenceEmbedCall *call, CodecFault *out_fault)
         Status status =
             pipeline_prepare(call->inference->pipeline, input->text, input->has_pair ? &input->pair : NULL,
                              &request->prepare, call->arena, &call->jobs[i].prepared, &out_fault->error);
-        if (status) {
-            snprintf(out_fault->field, sizeof out_fault->field, "inputs[%u].text", i);
-            return error_prefix(&out_fault->error, "inputs[%u]", i);
-        }
+        if (status) return inference_input_fault(i, input, out_fault);
     }
     return STATUS_OK;
 }

@@ -54,6 +54,8 @@ typedef struct InferenceEmbedJob {
  * message is gone. */
 CHECKED bool inference_admit(Inference *inference, RpcMessage *message);
 CHECKED Status inference_check_model(const Inference *inference, TextView model, CodecFault *out_fault);
+/* Says in `fault` that it is of inputs[index], `input`, and whether of its text or its pair; returns its status. */
+CHECKED Status inference_input_fault(uint32_t index, const CodecText *input, CodecFault *fault);
 /* Ends `message` with `fault`. Any thread. */
 void inference_refuse(RpcMessage *message, const CodecFault *fault);
 /* Ends `message` because its job was dropped. Any thread. */

@@ -145,10 +145,7 @@ static Status tokenize_answer(TokensCall *call, CodecReply *out_reply, CodecFaul
         Status status =
             pipeline_encode(call->inference->pipeline, input->text, input->has_pair ? &input->pair : NULL,
                             &options, call->arena, &encodings[i], &out_fault->error);
-        if (status) {
-            snprintf(out_fault->field, sizeof out_fault->field, "inputs[%u].text", i);
-            return error_prefix(&out_fault->error, "inputs[%u]", i);
-        }
+        if (status) return inference_input_fault(i, input, out_fault);
         token_count += encodings[i].count;
     }
     Status status = tokenize_admit(call, token_count, out_fault);

@@ -208,6 +208,23 @@ def test_bytes_that_are_no_message_are_refused(server, pb, details):
                 assert details(error)[0] == ["inputs[0].text"]
 
 
+def test_a_fault_of_the_pair_names_the_pair(server, start_server, make_stub, pb, details, small_model):
+    def message(text, pair):
+        fields = bytes([0x0A, len(text)]) + text + bytes([0x12, len(pair)]) + pair
+        return bytes([0x12, len(fields)]) + fields
+
+    with server.channel() as channel:
+        for method in ("Embed", "Tokenize"):
+            for text, pair, field in ((b"a", b"\xff", "pair"), (b"\xff", b"a", "text"), (b"\xff", b"\xff", "text")):
+                error = raw(channel, method, message(text, pair))
+                assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+                assert f"the {field} is not UTF-8" in error.details()
+                assert details(error)[0] == [f"inputs[0].{field}"]
+    with start_server(model=small_model.parent / "passages") as server, server.channel() as channel:
+        error = refused(lambda: make_stub(channel).Embed(pb.EmbedRequest(inputs=[pb.Text(text="a", pair="b")])))
+        assert "one text, not a pair" in error.details() and details(error)[0] == ["inputs[0].pair"]
+
+
 def test_a_name_that_is_not_utf8_is_not_echoed(server):
     with server.channel() as channel:
         error = raw(channel, "Embed", b"\x0a\x01\xff\x12\x03\x0a\x01a")
