@@ -18,7 +18,7 @@ static size_t utf8_ascii_prefix(const char *bytes, size_t size)
 bool utf8_valid(TextView text, size_t *out_position)
 {
     size_t at = 0;
-    for (;;) {
+    while (at < text.size) { /* an empty text may have no address, to which not even 0 may be added */
         at += utf8_ascii_prefix(text.bytes + at, text.size - at);
         if (at == text.size) return true;
         uint32_t code_point;
@@ -29,6 +29,7 @@ bool utf8_valid(TextView text, size_t *out_position)
         }
         at += size;
     }
+    return true;
 }
 
 size_t utf8_read(const char *bytes, size_t left, uint32_t *out_code_point)
