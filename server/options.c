@@ -25,6 +25,8 @@ static const OptionRow rows[] = {
     {#name, TYPE_##type, offsetof(Options, name), fallback, minimum, maximum, unit, text},
 #include "options.def"
 #undef OPTION
+    {"help", TYPE_SWITCH, offsetof(Options, help), "", 0, 0, "", "Print this and exit"},
+    {"version", TYPE_SWITCH, offsetof(Options, version), "", 0, 0, "", "Print the version and exit"},
 };
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0], NAME_BYTES = 64 };
@@ -88,7 +90,8 @@ static void row_print_help(FILE *stream, const OptionRow *row)
     fprintf(stream, "\n        %s", row->text);
     if (row->type == TYPE_NUMBER) fprintf(stream, " [%" PRIu64 " to %" PRIu64 "]", row->minimum, row->maximum);
     if (row->fallback[0]) fprintf(stream, " [default: %s]", row->fallback);
-    fprintf(stream, " [%s]\n", row_variable(row, variable));
+    if (row->type != TYPE_SWITCH) fprintf(stream, " [%s]", row_variable(row, variable));
+    fputc('\n', stream);
 }
 
 void options_print_help(FILE *stream, const char *program)

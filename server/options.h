@@ -16,18 +16,18 @@ typedef struct OptionList {
 typedef char *OptionText;
 typedef char *OptionChoice;
 typedef uint64_t OptionNumber;
-typedef bool OptionSwitch;
 
-/* One member for each row of options.def. Texts are owned (options_close). */
+/* One member for each row of options.def, and the flags that have no variable. Texts are owned (options_close). */
 typedef struct Options {
 #define OPTION_TYPE_TEXT OptionText
 #define OPTION_TYPE_LIST OptionList
 #define OPTION_TYPE_NUMBER OptionNumber
 #define OPTION_TYPE_CHOICE OptionChoice
-#define OPTION_TYPE_SWITCH OptionSwitch
 #define OPTION(name, type, fallback, minimum, maximum, unit, text) OPTION_TYPE_##type name;
 #include "options.def"
 #undef OPTION
+    bool help;
+    bool version;
 } Options;
 
 /* Reads `arguments` ([count], without the program's name) over `environment` over the defaults. `environment`

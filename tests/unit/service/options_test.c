@@ -156,6 +156,10 @@ static void options_help_names_every_flag_and_variable(void **state)
         assert_non_null(strstr(text, flag));
         assert_non_null(strstr(text, variable));
     }
+    assert_non_null(strstr(text, "--help\n"));
+    assert_non_null(strstr(text, "--version\n"));
+    assert_null(strstr(text, "HEADLIGHT_HELP"));
+    assert_null(strstr(text, "HEADLIGHT_VERSION"));
     free(text);
 }
 
