@@ -52,7 +52,8 @@ static const Option bench_options[] = {
     {"batch", "COUNT", NULL, OPTION_COUNT, offsetof(BenchSettings, batch), "1", 1, BATCH_TEXTS_MAX, NULL,
      "Texts in one request."},
     {"file", "FILE", NULL, OPTION_TEXT, offsetof(BenchSettings, file), NULL, 0, 0, NULL,
-     "Texts from FILE, one a line, over and over; without it they are made of frequent English words."},
+     "Texts from FILE, one a line (LF or CRLF), over and over; without it they are made of frequent English "
+     "words."},
     {"tokens", "COUNT", NULL, OPTION_COUNT, offsetof(BenchSettings, tokens), "32", 1, BENCH_TOKENS_MAX, NULL,
      "Length of a made text, about."},
     {"lengths", "KIND", NULL, OPTION_CHOICE, offsetof(BenchSettings, lengths), "fixed", 0, 0, bench_lengths_names,

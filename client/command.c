@@ -77,7 +77,7 @@ int command_run(const Command *command, char **arguments, size_t argument_count)
                 command->name);
     } else if (parse.help_wanted) {
         command_print_help(command);
-        code = EXIT_DONE;
+        code = output_end();
     } else if (!*command->arguments && parse.argument_count > 0) {
         fprintf(stderr, "headlight %s: takes options only, not '%s'; 'headlight help %s' lists them\n",
                 command->name, parse.arguments[0], command->name);

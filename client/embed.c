@@ -30,9 +30,9 @@ typedef struct EmbedSettings {
 
 static const Option embed_options[] = {
     {"file", "FILE", NULL, OPTION_TEXT, offsetof(EmbedSettings, file), NULL, 0, 0, NULL,
-     "Texts from FILE, one a line; - is standard input."},
+     "Texts from FILE, one a line, which ends in LF or CRLF; - is standard input."},
     {"null", NULL, NULL, OPTION_FLAG, offsetof(EmbedSettings, null_separated), NULL, 0, 0, NULL,
-     "A NUL byte ends a text, not a line feed, so that texts may span lines."},
+     "A NUL byte ends a text, not a line feed, so that texts may span lines; CR is kept."},
     {"similarity", NULL, NULL, OPTION_FLAG, offsetof(EmbedSettings, similarity), NULL, 0, 0, NULL,
      "Print the cosine of each pair of texts instead of vectors; of two texts, the one number."},
     {"echo", NULL, NULL, OPTION_FLAG, offsetof(EmbedSettings, echo), NULL, 0, 0, NULL,

@@ -125,7 +125,7 @@ static bool input_make_room(Input *input, Error *out_error)
         input->begin = 0;
         if (input->end < input->capacity) return true;
     }
-    if (input->end > TEXT_BYTES_MAX) return true; /* input_next refuses it */
+    if (input->end > TEXT_BYTES_MAX + 1) return true; /* input_next refuses it */
     size_t capacity = input->capacity * 2 < TEXT_BYTES_MAX + 2 ? input->capacity * 2 : TEXT_BYTES_MAX + 2;
     char *grown = realloc(input->buffer, capacity);
     if (!grown) {
@@ -163,8 +163,10 @@ static InputState input_next_line(Input *input, TextView *out_text, Error *out_e
         char *found = memchr(from, separator, input->end - input->searched);
         size_t stop = found ? (size_t)(found - input->buffer) : input->end;
         TextView text = {input->buffer + input->begin, stop - input->begin};
-        if (found || text.size > TEXT_BYTES_MAX || (input->ended && text.size > 0)) {
+        /* One byte more than a text: it may be the carriage return before the line feed. */
+        if (found || text.size > TEXT_BYTES_MAX + 1 || (input->ended && text.size > 0)) {
             input->begin = input->searched = found ? stop + 1 : stop;
+            if (found && separator == '\n' && text.size > 0 && text.bytes[text.size - 1] == '\r') text.size--;
             return input_give(input, text, out_text, out_error);
         }
         if (input->ended) return INPUT_END;

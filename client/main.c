@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "command.h"
 #include "interrupt.h"
+#include "output.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,12 +20,12 @@ static int main_help(const char *name)
 {
     if (!name) {
         command_print_all();
-        return EXIT_DONE;
+        return output_end();
     }
     const Command *command = command_find(name);
     if (!command) return main_unknown(name);
     command_print_help(command);
-    return EXIT_DONE;
+    return output_end();
 }
 
 int main(int argument_count, char **arguments)
@@ -40,7 +41,7 @@ int main(int argument_count, char **arguments)
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return main_help(NULL);
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
         puts("headlight " HEADLIGHT_VERSION);
-        return EXIT_DONE;
+        return output_end();
     }
     const Command *command = command_find(name);
     if (!command) return main_unknown(name);

@@ -65,6 +65,12 @@ Status output_flush(FILE *stream, Error *out_error)
     return error_set(out_error, STATUS_IO, "cannot write the output: %s", strerror(errno));
 }
 
+int output_end(void)
+{
+    Error error;
+    return output_flush(stdout, &error) == STATUS_OK ? EXIT_DONE : output_fail(&error);
+}
+
 int output_fail(const Error *error)
 {
     int signal = interrupt_signal();

@@ -22,6 +22,9 @@ CHECKED Status output_flush(FILE *stream, Error *out_error);
 /* Whether writing has failed for good, so that going on is pointless. */
 bool output_broken(FILE *stream);
 
+/* Ends what only prints: flushes stdout; returns EXIT_DONE, or output_fail's code. */
+int output_end(void);
+
 /* "headlight: <message>" on stderr; returns the exit code, so that a command ends in one line: EXIT_USAGE for
  * INVALID_ARGUMENT, which the client alone uses for what the user typed; a signal's code after a signal; else
  * EXIT_FAILED. */

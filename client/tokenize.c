@@ -22,9 +22,9 @@ typedef struct TokenizeSettings {
 
 static const Option tokenize_options[] = {
     {"file", "FILE", NULL, OPTION_TEXT, offsetof(TokenizeSettings, file), NULL, 0, 0, NULL,
-     "Texts from FILE, one a line; - is standard input."},
+     "Texts from FILE, one a line, which ends in LF or CRLF; - is standard input."},
     {"null", NULL, NULL, OPTION_FLAG, offsetof(TokenizeSettings, null_separated), NULL, 0, 0, NULL,
-     "A NUL byte ends a text, not a line feed, so that texts may span lines."},
+     "A NUL byte ends a text, not a line feed, so that texts may span lines; CR is kept."},
     {"without-special-tokens", NULL, NULL, OPTION_FLAG, offsetof(TokenizeSettings, without_special_tokens), NULL,
      0, 0, NULL, "Leave out what the model adds around a text, such as [CLS] and [SEP]."},
     {"decode", NULL, NULL, OPTION_FLAG, offsetof(TokenizeSettings, decode), NULL, 0, 0, NULL,

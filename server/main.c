@@ -4,8 +4,10 @@
 #include "options.h"
 #include "service.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -20,6 +22,18 @@ static void main_bound_heap(void)
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_MMAP_THRESHOLD, 256 * 1024);
     mallopt(M_TRIM_THRESHOLD, 4 * 1024 * 1024);
+}
+
+static int main_print(const Options *options)
+{
+    if (options->help) {
+        options_print_help(stdout, "headlightd");
+    } else {
+        puts("headlightd " HEADLIGHT_VERSION);
+    }
+    if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_SUCCESS;
+    fprintf(stderr, "headlightd: cannot write the output: %s\n", strerror(errno));
+    return EXIT_FAILURE;
 }
 
 static int main_run(const Options *options)
@@ -39,14 +53,7 @@ int main(int argument_count, char **arguments)
         fprintf(stderr, "headlightd: %s\n", error.message);
         return EXIT_USAGE;
     }
-    int exit_code = EXIT_SUCCESS;
-    if (options.help) {
-        options_print_help(stdout, "headlightd");
-    } else if (options.version) {
-        puts("headlightd " HEADLIGHT_VERSION);
-    } else {
-        exit_code = main_run(&options);
-    }
+    int exit_code = options.help || options.version ? main_print(&options) : main_run(&options);
     options_close(&options);
     return exit_code;
 }

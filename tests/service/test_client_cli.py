@@ -306,9 +306,10 @@ def test_a_reader_that_goes_away_is_no_failure(server):
 
 def test_a_full_disk_is_a_failure(server):
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([CLIENT, "embed", "a"], stdout=full, stderr=subprocess.PIPE, timeout=30, check=False,
-                              env=environment(HEADLIGHT_ADDRESS=server.address))
-    assert done.returncode == 1 and b"No space left" in done.stderr
+        for arguments in (("embed", "a"), ("help",), ("help", "embed"), ("embed", "--help"), ("--version",)):
+            done = subprocess.run([CLIENT, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=30, check=False,
+                                  env=environment(HEADLIGHT_ADDRESS=server.address))
+            assert done.returncode == 1 and b"No space left" in done.stderr
 
 
 @pytest.mark.parametrize("closed, arguments, code, words", [

@@ -56,8 +56,16 @@ static void input_counts_every_line(void **state)
     expect_texts("\n", 1, false, (const char *const[]){"", NULL});
     expect_texts("a", 1, false, (const char *const[]){"a", NULL});
     expect_texts("a\n", 2, false, (const char *const[]){"a", NULL});
-    expect_texts("a\n\nb\r\n", 6, false, (const char *const[]){"a", "", "b\r", NULL});
+    expect_texts("a\n\nb", 4, false, (const char *const[]){"a", "", "b", NULL});
     expect_texts("a\nb\0c\0", 6, true, (const char *const[]){"a\nb", "c", NULL});
+}
+
+static void input_lines_may_end_in_crlf(void **state)
+{
+    (void)state;
+    expect_texts("a\r\n\r\nb\r\r\n", 9, false, (const char *const[]){"a", "", "b\r", NULL});
+    expect_texts("a\rb\nc\r", 6, false, (const char *const[]){"a\rb", "c\r", NULL});
+    expect_texts("a\r\0b\r\n", 6, true, (const char *const[]){"a\r", "b\r\n", NULL});
 }
 
 static void input_gives_the_arguments(void **state)
@@ -129,9 +137,12 @@ static void input_refuses_a_text_beyond_the_limit(void **state)
     char *bytes = malloc(size);
     assert_non_null(bytes);
     memset(bytes, 'x', size);
-    for (int over = 0; over < 2; over++) {
+    static const char *const ends[] = {"", "\n", "\r\n", "xxx", "x", "x\n", "x\r\n"};
+    for (int end = 0; end < 7; end++) {
+        bool over = ends[end][0] == 'x';
         char path[32];
-        write_file(path, bytes, TEXT_BYTES_MAX + (over ? 3 : 0));
+        memcpy(bytes + TEXT_BYTES_MAX, ends[end], strlen(ends[end]));
+        write_file(path, bytes, TEXT_BYTES_MAX + strlen(ends[end]));
         Input *input = open_file(path, false);
         TextView text;
         Error error;
@@ -175,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(input_counts_every_line),
+        cmocka_unit_test(input_lines_may_end_in_crlf),
         cmocka_unit_test(input_gives_the_arguments),
         cmocka_unit_test(input_keeps_lines_whole_across_reads),
         cmocka_unit_test(input_refuses_a_text_beyond_the_limit),
