@@ -25,6 +25,8 @@
 /* How far the loader is; each step is announced to the loop. */
 typedef enum LoaderStep { LOADER_BUSY, LOADER_FAILED, LOADER_LOADED, LOADER_HASHED } LoaderStep;
 
+/* Idle on one address, 17 are open; then further addresses and connections. */
+enum { SERVICE_FILES_MIN = 64 };
 enum { SIGNAL_COUNT = 2 };
 static const int service_signals[SIGNAL_COUNT] = {SIGTERM, SIGINT};
 
@@ -38,6 +40,7 @@ typedef struct Service {
     uv_loop_t loop;
     uv_async_t loader_news;
     uv_signal_t signals[SIGNAL_COUNT];
+    int signal_count; /* that are open */
     RpcServer *server;
     Inference *inference;
     bool serving;
@@ -55,6 +58,7 @@ typedef struct Service {
     char weights_sha256[SHA256_HEX_BYTES];
 } Service;
 
+static Status service_prove_files(Error *out_error);
 static Status service_name_model(Service *service, Error *out_error);
 static Status service_open_loop(Service *service, Error *out_error);
 static Status service_open_server(Service *service, Error *out_error);
@@ -71,7 +75,9 @@ static uint64_t process_age_ms(void);
  * before the model is there: probes see NOT_SERVING, callers UNAVAILABLE and when to come back. */
 static Status service_start(Service *service, Error *out_error)
 {
-    Status status = service_name_model(service, out_error);
+    Status status = service_prove_files(out_error);
+    if (status) return status;
+    status = service_name_model(service, out_error);
     if (status) return status;
     status = kernels_open(service->options->cpu, service->options->gemm, &service->kernels, out_error);
     if (status) return status;
@@ -140,7 +146,7 @@ static void service_stop(Service *service)
     rpc_server_close(service->server);
     service->server = NULL;
     if (!service->loop.data) return;
-    for (int i = 0; i < SIGNAL_COUNT; i++) uv_close((uv_handle_t *)&service->signals[i], NULL);
+    for (int i = 0; i < service->signal_count; i++) uv_close((uv_handle_t *)&service->signals[i], NULL);
     uv_close((uv_handle_t *)&service->loader_news, NULL);
 }
 
@@ -151,6 +157,20 @@ static void service_close(Service *service)
     if (!service->loop.data) return;
     int left = uv_loop_close(&service->loop);
     assert(left == 0);
+}
+
+/* gRPC aborts when it has no descriptor for what it needs itself. Opening the server raises the limit as far as it
+ * may; here it only must be enough to get there. */
+static Status service_prove_files(Error *out_error)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= SERVICE_FILES_MIN) return STATUS_OK;
+    unsigned long long allowed = files.rlim_max;
+    files.rlim_cur = SERVICE_FILES_MIN;
+    if (allowed >= SERVICE_FILES_MIN && setrlimit(RLIMIT_NOFILE, &files) == 0) return STATUS_OK;
+    return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
+                     "too few open files: %llu are allowed, at least %d are needed: raise ulimit -n", allowed,
+                     SERVICE_FILES_MIN);
 }
 
 /* "NAME=DIR" or "DIR"; a directory is called by its last part. */
@@ -198,8 +218,10 @@ static Status service_open_loop(Service *service, Error *out_error)
     assert(result == 0); /* the loop made its wake-up descriptor with the first of them */
     service->loader_news.data = service;
     for (int i = 0; i < SIGNAL_COUNT; i++) {
-        uv_signal_init(&service->loop, &service->signals[i]);
+        result = uv_signal_init(&service->loop, &service->signals[i]);
+        if (result) return error_set(out_error, STATUS_INTERNAL, "signals: %s", uv_strerror(result));
         service->signals[i].data = service;
+        service->signal_count++;
         result = uv_signal_start(&service->signals[i], service_on_signal, service_signals[i]);
         assert(result == 0);
     }
@@ -327,6 +349,13 @@ static uint32_t at_least(uint64_t value, uint64_t minimum)
     return (uint32_t)(value > minimum ? value : minimum);
 }
 
+/* A batch full of the longest texts; no less than one of them. What does not fit is no limit. */
+static uint64_t batch_work_max(uint64_t text_work, uint32_t text_tokens, uint32_t batch_tokens)
+{
+    uint64_t token_work = text_work / text_tokens + (text_work % text_tokens != 0);
+    return token_work > UINT64_MAX / batch_tokens ? UINT64_MAX : token_work * batch_tokens;
+}
+
 /* The pipeline, then what computes with it. On the loader's thread; what fails is closed by service_close. */
 static Status loader_load(Service *service, Error *out_error)
 {
@@ -361,8 +390,8 @@ static Status loader_load(Service *service, Error *out_error)
         .queue_tokens_max = at_least(options->queue_tokens, batch_tokens),
         .batch_tokens_max = batch_tokens,
         .batch_jobs_max = batch_jobs,
-        .batch_work_max =
-            encoder_work(pipeline_encoder(service->pipeline), token_count_max) * batch_tokens / token_count_max,
+        .batch_work_max = batch_work_max(encoder_work(pipeline_encoder(service->pipeline), token_count_max),
+                                         token_count_max, batch_tokens),
         .wait_max_ns = options->batch_wait_us * NS_PER_US,
         .clock = &clock_monotonic,
     };

@@ -39,6 +39,13 @@ def test_help_and_version_go_to_standard_output():
     assert done.returncode == 0 and done.stdout.startswith("headlightd 0.")
 
 
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_help_that_cannot_be_written_is_a_failure(flag):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([PROGRAM, flag], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 1 and b"cannot write the output" in done.stderr
+
+
 def test_wrong_flags_are_usage_errors():
     done = run("--modle", "x")
     assert done.returncode == 2 and "did you mean --model?" in done.stderr
@@ -52,6 +59,14 @@ def test_a_missing_model_says_how_to_get_one(tmp_path):
     done = run("--model", str(tmp_path / "none"))
     assert done.returncode == 1
     assert "headlight pull" in done.stderr and str(tmp_path / "none") in done.stderr
+
+
+@pytest.mark.parametrize("files", [9, 63])
+def test_too_few_open_files_are_an_error(tmp_path, files):
+    done = subprocess.run([PROGRAM, "--model", SMALL_MODEL, "--listen", f"unix:{tmp_path}/socket"], timeout=60,
+                          capture_output=True, text=True, check=False,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files)))
+    assert done.returncode == 1 and "too few open files" in done.stderr and "ulimit -n" in done.stderr
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors"])
