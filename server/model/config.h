@@ -40,9 +40,12 @@ typedef struct SentenceConfig {
     bool lower_case;          /* do_lower_case of sentence_bert_config.json */
     uint32_t token_count_max; /* max_seq_length, else the tokenizer's model_max_length; at most position_count */
     uint32_t prompt_count;
-    const Prompt *prompts;        /* owned by the checkpoint; names are unique */
-    const Prompt *default_prompt; /* NULL: none */
+    const Prompt *prompts;        /* those of the files, owned by the checkpoint; names are unique */
+    const Prompt *default_prompt; /* NULL: none, or an implied one */
 } SentenceConfig;
+
+/* Whether a prompt of that name exists in sentence-transformers also where the files have none: it is empty then. */
+bool model_prompt_is_implied(TextView name);
 
 /* Reads config.json, already parsed into `root`; `path` is for messages. Fails with CORRUPT (a field is absent or
  * of another type), UNSUPPORTED (model_type, position_embedding_type, hidden_act or a size that is not served);

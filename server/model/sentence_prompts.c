@@ -60,7 +60,11 @@ static Status sentence_read_prompt_list(const char *path, const JsonValue *objec
     return STATUS_OK;
 }
 
-/* "query" and "document" always exist in sentence-transformers: when the file has none, they are empty. */
+bool model_prompt_is_implied(TextView name)
+{
+    return text_equal(name, text_view("query")) || text_equal(name, text_view("document"));
+}
+
 static Status sentence_find_default_prompt(const char *path, TextView name, SentenceConfig *config,
                                            Error *out_error)
 {
@@ -69,7 +73,7 @@ static Status sentence_find_default_prompt(const char *path, TextView name, Sent
         config->default_prompt = &config->prompts[i];
         return STATUS_OK;
     }
-    if (text_equal(name, text_view("query")) || text_equal(name, text_view("document"))) return STATUS_OK;
+    if (model_prompt_is_implied(name)) return STATUS_OK;
     return error_set(out_error, STATUS_CORRUPT, "%s: default_prompt_name \"%.64s\" is none of its %u prompts",
                      path, name.bytes, config->prompt_count);
 }

@@ -47,8 +47,8 @@ typedef struct Prepared {
     uint64_t work;               /* floating-point operations */
 } Prepared;
 
-/* Fails with INVALID_ARGUMENT when the checkpoint has no prompt of that name (the message lists the ones it has).
- */
+/* Fails with INVALID_ARGUMENT when the checkpoint has no prompt of that name (the message lists the ones it has);
+ * "query" and "document" are empty where it has none, as in sentence-transformers. */
 CHECKED Status pipeline_check_prompt(const Pipeline *pipeline, TextView prompt_name, Error *out_error);
 
 /* Puts the prompt in front, tokenizes and applies the length policy. Any thread; linear in the text. Fails with

@@ -64,6 +64,7 @@ static const char *prompt_names(const SentenceConfig *sentence, char *buffer, si
     return buffer;
 }
 
+/* *out_prompt is NULL where nothing goes in front. */
 static Status prompt_find(const Pipeline *pipeline, TextView name, const Prompt **out_prompt, Error *out_error)
 {
     const SentenceConfig *sentence = checkpoint_sentence_config(pipeline->checkpoint);
@@ -74,6 +75,10 @@ static Status prompt_find(const Pipeline *pipeline, TextView name, const Prompt 
     for (uint32_t i = 0; i < sentence->prompt_count; i++) {
         if (!text_equal(sentence->prompts[i].name, name)) continue;
         *out_prompt = &sentence->prompts[i];
+        return STATUS_OK;
+    }
+    if (model_prompt_is_implied(name)) {
+        *out_prompt = NULL;
         return STATUS_OK;
     }
     if (sentence->prompt_count == 0) {

@@ -110,6 +110,33 @@ static void pipeline_refuses_texts_with_a_reason(void **state)
     assert_refused("passages", 0, text, &pair, "", STATUS_UNSUPPORTED, "one text, not a pair");
 }
 
+/* "passages" has the default prompt passage, and no prompt document. */
+static void pipeline_prompts_query_and_document_always_exist(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"none", "document", ""};
+    Pipeline *pipeline = golden_pipeline("passages", 0);
+    Arena arena;
+    arena_init(&arena, MIB);
+    Prepared prepared[3] = {0};
+    Error error;
+    for (int i = 0; i < 3; i++) {
+        const PrepareOptions options = {.prompt_name = text_view(names[i])};
+        assert_int_equal(pipeline_check_prompt(pipeline, options.prompt_name, &error), STATUS_OK);
+        assert_int_equal(
+            pipeline_prepare(pipeline, text_view("a cat"), NULL, &options, &arena, &prepared[i], &error),
+            STATUS_OK);
+    }
+    uint32_t count = prepared[0].encoding.count;
+    assert_int_equal(prepared[1].encoding.count, count);
+    assert_memory_equal(prepared[1].encoding.ids, prepared[0].encoding.ids,
+                        count * sizeof *prepared[0].encoding.ids);
+    assert_int_equal(prepared[1].prompt_token_count, 0);
+    assert_true(prepared[2].encoding.count > count);
+    arena_free(&arena);
+    pipeline_close(pipeline);
+}
+
 static void pipeline_limit_is_the_checkpoints_until_raised(void **state)
 {
     (void)state;
@@ -195,6 +222,7 @@ int main(void)
         cmocka_unit_test(pipeline_vectors_are_the_same_bits_in_any_batch),
         cmocka_unit_test(pipeline_returns_one_row_for_each_token),
         cmocka_unit_test(pipeline_refuses_texts_with_a_reason),
+        cmocka_unit_test(pipeline_prompts_query_and_document_always_exist),
         cmocka_unit_test(pipeline_limit_is_the_checkpoints_until_raised),
         cmocka_unit_test(pipeline_lower_cased_offsets_are_of_the_original_text),
         cmocka_unit_test(pipeline_refuses_more_dimensions_than_the_vector_has),
