@@ -65,6 +65,7 @@ static Status service_open_server(Service *service, Error *out_error);
 static Status service_start_loader(Service *service, Error *out_error);
 static void service_on_news(uv_async_t *async);
 static void service_on_signal(uv_signal_t *handle, int number);
+static void service_on_listener_lost(void *context);
 static void service_on_drained(void *context, uint64_t cancelled);
 static void service_stop(Service *service);
 static void service_close(Service *service);
@@ -110,16 +111,31 @@ int service_run(const Options *options)
     return service.exit_code;
 }
 
-/* Drain: no new calls, every accepted one is answered. From here on a second signal has its default effect. */
-static void service_on_signal(uv_signal_t *handle, int number)
+/* Drain: no new calls, every accepted one is answered. From here on a signal has its default effect. */
+static void service_drain(Service *service, const char *reason)
 {
-    Service *service = handle->data;
     for (int i = 0; i < SIGNAL_COUNT; i++) uv_signal_stop(&service->signals[i]);
     if (service->stopping) return;
     service->stopping = true;
-    log_event(LOG_INFO, "draining", "signal %d; accepted calls have %llu s to finish", number,
+    log_event(LOG_INFO, "draining", "%s; accepted calls have %llu s to finish", reason,
               (unsigned long long)service->options->drain_timeout);
     rpc_server_shutdown(service->server, service->options->drain_timeout * NS_PER_S, service_on_drained, service);
+}
+
+static void service_on_signal(uv_signal_t *handle, int number)
+{
+    service_drain(handle->data, number == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+/* Who is connected is still served, but nobody else can come, and health could not even be asked. */
+static void service_on_listener_lost(void *context)
+{
+    Service *service = context;
+    log_event(LOG_ERROR, "listener_lost",
+              "accepting a connection failed, and gRPC listens no more: restart the process, and raise ulimit -n "
+              "if it was too low");
+    service->exit_code = EXIT_FAILURE;
+    service_drain(service, "no listener");
 }
 
 static void service_on_drained(void *context, uint64_t cancelled)
@@ -251,6 +267,8 @@ static Status service_open_server(Service *service, Error *out_error)
         options->reply_limit + 1 * MIB; /* what is not a float is counted by us as well */
     server_options.held_bytes_max = options->held_limit;
     server_options.calls_max = (uint32_t)options->max_concurrent_requests;
+    server_options.listener_lost = service_on_listener_lost;
+    server_options.listener_lost_context = service;
     status = rpc_server_open(&server_options, &service->loop, &service->server, out_error);
     if (status) return status;
     for (size_t i = 0; i < options->listen.count; i++) {

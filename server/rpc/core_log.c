@@ -11,6 +11,7 @@ enum { CORE_LOG_LINES_A_SECOND = 5 };
 
 /* The second that is counted, and its lines: both in one word, so that any thread may log without a lock. */
 static atomic_uint_fast64_t core_log_window;
+static atomic_bool core_log_accept_failed;
 
 /* How many lines to skip were skipped until now is not worth knowing; that some were is. */
 static bool core_log_admit(bool *out_last)
@@ -30,11 +31,19 @@ static bool core_log_admit(bool *out_last)
 static void core_log_write(gpr_log_func_args *line)
 {
     bool last = false;
+    if (strncmp(line->message, "Failed accept4:", strlen("Failed accept4:")) == 0) {
+        atomic_store(&core_log_accept_failed, true);
+    }
     if (!core_log_admit(&last)) return;
     const char *slash = strrchr(line->file, '/');
     LogLevel level = line->severity == GPR_LOG_SEVERITY_ERROR ? LOG_WARNING : LOG_DEBUG;
     log_event(level, "grpc", "%s:%d: %s%s", slash ? slash + 1 : line->file, line->line, line->message,
               last ? " (more in this second are not shown)" : "");
+}
+
+bool core_log_listener_lost(void)
+{
+    return atomic_load(&core_log_accept_failed);
 }
 
 void core_log_install(void)

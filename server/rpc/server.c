@@ -187,6 +187,15 @@ static size_t server_collect_expired(RpcServer *server, uint64_t now_ns, RpcCall
     return count;
 }
 
+/* The callback may drain, but not close. */
+static void server_check_listeners(RpcServer *server)
+{
+    if (!server->options.listener_lost || server->draining || !core_log_listener_lost()) return;
+    void (*listener_lost)(void *) = server->options.listener_lost;
+    server->options.listener_lost = NULL;
+    listener_lost(server->options.listener_lost_context);
+}
+
 /* At most a batch a turn: ending it takes it off the list, the next turn is soon. */
 static void server_swept(uv_timer_t *timer)
 {
@@ -198,6 +207,7 @@ static void server_swept(uv_timer_t *timer)
         call_expire(expired[i], now_ns, server->draining);
         call_release(expired[i]);
     }
+    server_check_listeners(server);
 }
 
 static void server_finished(void *owner)

@@ -13,7 +13,7 @@
 
 typedef struct RpcServer RpcServer;
 
-/* Start from rpc_server_options_default(); everything that is pointed to is copied, except the methods' contexts.
+/* Start from rpc_server_options_default(); everything that is pointed to is copied, except contexts.
  */
 typedef struct RpcServerOptions {
     const char *const *addresses; /* [address_count] "127.0.0.1:50051", "[::1]:0", "unix:/run/headlight.sock" */
@@ -31,6 +31,8 @@ typedef struct RpcServerOptions {
     uint64_t reply_timeout_ns;     /* for a client to take in a unary reply */
     uint64_t handshake_timeout_ns; /* from accept to HTTP/2's SETTINGS */
     uint64_t idle_timeout_ns;      /* a connection without calls is closed after it */
+    void (*listener_lost)(void *context); /* NULL, or called once on the loop: clients cannot connect any more */
+    void *listener_lost_context;
 } RpcServerOptions;
 
 RpcServerOptions rpc_server_options_default(void);

@@ -69,6 +69,21 @@ def test_too_few_open_files_are_an_error(tmp_path, files):
     assert done.returncode == 1 and "too few open files" in done.stderr and "ulimit -n" in done.stderr
 
 
+def test_a_listener_that_is_lost_ends_the_process_for_a_restart(start_server, make_stub, pb):
+    """gRPC 1.51 never listens again after it once ran out of open files."""
+    with contextlib.ExitStack() as stack, start_server(exit_code=1) as server, server.channel() as channel:
+        stub = make_stub(channel)
+        embed(stub, pb, "a")
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (64, 64))
+        for _ in range(64):
+            connection = stack.enter_context(socket.socket(socket.AF_UNIX))
+            connection.connect(str(server.socket))
+        server.wait_for(" listener_lost ")
+        stack.pop_all().close()  # or the drain waits for their handshakes' timeout
+        assert server.process.wait(60) == 1
+        assert server.log.count(" listener_lost ") == 1 and "restart the process" in server.log
+
+
 @pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors"])
 def test_a_damaged_model_ends_the_start_with_its_name(tmp_path, file):
     model = tmp_path / "model"
