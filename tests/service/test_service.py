@@ -159,13 +159,18 @@ def test_calls_while_the_model_loads_are_told_to_come_back(start_server, make_st
         assert " ready " in server.log
 
 
+def wait_until_accepted(stub, pb):
+    """Until the server has the calls begun before on the same connection, which it takes in order."""
+    stub.ListModels(pb.ListModelsRequest(), timeout=60)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_drain_answers_every_accepted_call(start_server, make_stub, pb, real_model, number):
     with start_server("--workers", "1", model=real_model) as server, server.channel() as channel:
         stub = make_stub(channel)
         text = "the cat is in the document " * 30
         calls = [stub.Embed.future(pb.EmbedRequest(inputs=[pb.Text(text=text)] * 4)) for _ in range(8)]
-        time.sleep(0.05)  # they are accepted; far from answered
+        wait_until_accepted(stub, pb)
         waiting = sum(not call.done() for call in calls)
         assert server.stop(number) == 0
         for call in calls:
@@ -177,8 +182,9 @@ def test_a_second_signal_ends_at_once(start_server, make_stub, pb, real_model):
     with start_server("--workers", "1", model=real_model, exit_code=-signal.SIGINT) as server:
         with server.channel() as channel:
             text = "the cat is in the document " * 30
-            call = make_stub(channel).Embed.future(pb.EmbedRequest(inputs=[pb.Text(text=text)] * 500))
-            time.sleep(0.1)
+            stub = make_stub(channel)
+            call = stub.Embed.future(pb.EmbedRequest(inputs=[pb.Text(text=text)] * 500))
+            wait_until_accepted(stub, pb)
             server.process.send_signal(signal.SIGTERM)
             server.wait_for(" draining ")
             assert server.stop(signal.SIGINT) == -signal.SIGINT
@@ -189,8 +195,9 @@ def test_the_drain_timeout_cancels_what_is_left(start_server, make_stub, pb, rea
     with start_server("--workers", "1", "--drain-timeout", "0", model=real_model) as server:
         with server.channel() as channel:
             text = "the cat is in the document " * 30
-            call = make_stub(channel).Embed.future(pb.EmbedRequest(inputs=[pb.Text(text=text)] * 200))
-            time.sleep(0.1)
+            stub = make_stub(channel)
+            call = stub.Embed.future(pb.EmbedRequest(inputs=[pb.Text(text=text)] * 200))
+            wait_until_accepted(stub, pb)
             started = time.monotonic()
             assert server.stop() == 0
             assert SANITIZED or time.monotonic() - started < 10
