@@ -183,31 +183,10 @@ InputState input_next(Input *input, TextView *out_text, Error *out_error)
     return input_give(input, text_view(input->source.arguments[input->text_count]), out_text, out_error);
 }
 
-/* The bytes of the sequence at `bytes`, or 0. RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
- */
-static size_t input_sequence(const unsigned char *bytes, size_t size)
-{
-    unsigned char first = bytes[0];
-    size_t length = first < 0x80   ? 1
-                    : first < 0xC2 ? 0
-                    : first < 0xE0 ? 2
-                    : first < 0xF0 ? 3
-                    : first < 0xF5 ? 4
-                                   : 0;
-    if (length == 0 || length > size) return 0;
-    for (size_t index = 1; index < length; index++) {
-        if ((bytes[index] & 0xC0) != 0x80) return 0;
-    }
-    if ((first == 0xE0 && bytes[1] < 0xA0) || (first == 0xED && bytes[1] > 0x9F)) return 0;
-    if ((first == 0xF0 && bytes[1] < 0x90) || (first == 0xF4 && bytes[1] > 0x8F)) return 0;
-    return length;
-}
-
 size_t input_find_invalid(TextView text)
 {
-    const unsigned char *bytes = (const unsigned char *)text.bytes;
     for (size_t position = 0; position < text.size;) {
-        size_t length = bytes[position] < 0x80 ? 1 : input_sequence(bytes + position, text.size - position);
+        size_t length = text_utf8_size(text.bytes + position, text.size - position);
         if (length == 0) return position;
         position += length;
     }

@@ -41,22 +41,6 @@ static void json_install_hooks(void)
     cJSON_InitHooks(&(cJSON_Hooks){json_allocate, json_release});
 }
 
-/* The bytes of the UTF-8 sequence at `bytes`, of which `left` follow; 0: not valid (Unicode 15, table 3-7). */
-static size_t json_utf8_size(const unsigned char *bytes, size_t left)
-{
-    unsigned char lead = bytes[0];
-    if (lead < 0x80) return 1;
-    size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    if (lead < 0xC2 || lead > 0xF4 || size > left) return 0;
-    unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    if (bytes[1] < low || bytes[1] > high) return 0;
-    for (size_t i = 2; i < size; i++) {
-        if ((bytes[i] & 0xC0) != 0x80) return 0;
-    }
-    return size;
-}
-
 /* A walk over the text's tokens. The text is terminated: reading the byte at `size` is allowed and gives 0. */
 typedef struct JsonScan {
     TextView text;
@@ -100,7 +84,7 @@ static bool json_scan_string(JsonScan *scan)
     const unsigned char *end = bytes + scan->text.size;
     for (scan->position++; scan->position < scan->text.size;) {
         const unsigned char *byte = json_skip_plain(bytes + scan->position, end);
-        size_t size = byte < end ? json_utf8_size(byte, (size_t)(end - byte)) : 0;
+        size_t size = byte < end ? text_utf8_size((const char *)byte, (size_t)(end - byte)) : 0;
         scan->position = (size_t)(byte - bytes);
         if (byte == end) break;
         if (size == 0) return json_scan_fail(scan, STATUS_CORRUPT, "invalid UTF-8");
@@ -392,7 +376,7 @@ bool json_write_string(void *stream_file, TextView text)
     FILE *stream = stream_file;
     fputc('"', stream);
     for (size_t i = 0; i < text.size;) {
-        size_t size = json_utf8_size((const unsigned char *)text.bytes + i, text.size - i);
+        size_t size = text_utf8_size(text.bytes + i, text.size - i);
         json_write_character(stream, text.bytes + i, size);
         i += size ? size : 1;
     }

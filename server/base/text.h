@@ -22,6 +22,24 @@ static inline TextView text_view(const char *terminated)
     return (TextView){terminated, strlen(terminated)};
 }
 
+/* The size of the UTF-8 sequence at `bytes`, of which `left` (at least 1) follow; 0: not valid. Strict (Unicode 15,
+ * table 3-7): no overlong forms, no surrogates, nothing above U+10FFFF. */
+static inline size_t text_utf8_size(const char *bytes, size_t left)
+{
+    const unsigned char *at = (const unsigned char *)bytes;
+    unsigned char lead = at[0];
+    if (lead < 0x80) return 1;
+    size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    if (lead < 0xC2 || lead > 0xF4 || size > left) return 0;
+    unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    if (at[1] < low || at[1] > high) return 0;
+    for (size_t i = 2; i < size; i++) {
+        if ((at[i] & 0xC0) != 0x80) return 0;
+    }
+    return size;
+}
+
 static inline int text_equal(TextView a, TextView b)
 {
     return a.size == b.size && (a.size == 0 || memcmp(a.bytes, b.bytes, a.size) == 0);

@@ -1,31 +1,18 @@
 #include "rpc/verdict.h"
 
+#include "base/text.h"
 #include "rpc/codec_details.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* How many bytes the UTF-8 sequence at `byte` takes; 0 when it is none. The messages are ours, nearly always
- * ASCII, but may quote a file's or a model's name. */
-static size_t rpc_verdict_sequence(const unsigned char *byte)
-{
-    if (byte[0] < 0x80) return 1;
-    size_t size = byte[0] >= 0xF0 ? 4 : byte[0] >= 0xE0 ? 3 : 2;
-    if (byte[0] < 0xC2 || byte[0] > 0xF4) return 0;
-    for (size_t i = 1; i < size; i++) {
-        if ((byte[i] & 0xC0) != 0x80) return 0; /* the terminator too */
-    }
-    bool overlong = (byte[0] == 0xE0 && byte[1] < 0xA0) || (byte[0] == 0xF0 && byte[1] < 0x90);
-    bool surrogate = byte[0] == 0xED && byte[1] >= 0xA0;
-    bool beyond = byte[0] == 0xF4 && byte[1] >= 0x90;
-    return overlong || surrogate || beyond ? 0 : size;
-}
-
+/* The messages are ours, nearly always ASCII, but may quote a file's or a model's name. */
 static void rpc_verdict_clean(char *text)
 {
-    for (unsigned char *byte = (unsigned char *)text; *byte;) {
-        size_t size = rpc_verdict_sequence(byte);
-        if (size == 0 || *byte < 0x20 || *byte == 0x7F) *byte = '?';
+    const char *end = text + strlen(text);
+    for (char *byte = text; byte < end;) {
+        size_t size = text_utf8_size(byte, (size_t)(end - byte));
+        if (size == 0 || (unsigned char)*byte < 0x20 || *byte == 0x7F) *byte = '?';
         byte += size ? size : 1;
     }
 }

@@ -21,8 +21,7 @@ bool utf8_valid(TextView text, size_t *out_position)
     while (at < text.size) { /* an empty text may have no address, to which not even 0 may be added */
         at += utf8_ascii_prefix(text.bytes + at, text.size - at);
         if (at == text.size) return true;
-        uint32_t code_point;
-        size_t size = utf8_read(text.bytes + at, text.size - at, &code_point);
+        size_t size = text_utf8_size(text.bytes + at, text.size - at);
         if (size == 0) {
             *out_position = at;
             return false;
@@ -35,21 +34,7 @@ bool utf8_valid(TextView text, size_t *out_position)
 size_t utf8_read(const char *bytes, size_t left, uint32_t *out_code_point)
 {
     assert(left > 0);
-    const unsigned char *at = (const unsigned char *)bytes;
-    unsigned char lead = at[0];
-    if (lead < 0x80) {
-        *out_code_point = lead;
-        return 1;
-    }
-    size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    if (lead < 0xC2 || lead > 0xF4 || size > left) return 0;
-    unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    if (at[1] < low || at[1] > high) return 0;
-    for (size_t i = 2; i < size; i++) {
-        if ((at[i] & 0xC0) != 0x80) return 0;
-    }
-    return utf8_decode(bytes, out_code_point);
+    return text_utf8_size(bytes, left) ? utf8_decode(bytes, out_code_point) : 0;
 }
 
 size_t utf8_write(uint32_t code_point, char out_bytes[UTF8_BYTES_MAX])
