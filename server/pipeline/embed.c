@@ -14,7 +14,7 @@ struct PipelineWorkspace {
     uint32_t item_capacity;
 };
 
-static void item_finish(const Pipeline *pipeline, float *pooled, const float *rows, EmbedItem *item);
+static void item_finish(const Pipeline *pipeline, float *pooled, const float *rows, PipelineItem *item);
 
 Status pipeline_check_embed(const Pipeline *pipeline, const EmbedOptions *options, Error *out_error)
 {
@@ -63,8 +63,8 @@ uint64_t pipeline_workspace_bytes(const Pipeline *pipeline, uint32_t token_capac
            pipeline_vector_size(pipeline) * (uint64_t)sizeof(float);
 }
 
-void pipeline_embed(const Pipeline *pipeline, PipelineWorkspace *workspace, EmbedItem *const *items,
-                    uint32_t count)
+void pipeline_run(const Pipeline *pipeline, PipelineWorkspace *workspace, PipelineItem *const *items,
+                  uint32_t count)
 {
     assert(count >= 1 && count <= workspace->item_capacity);
     uint32_t token_count = 0;
@@ -92,10 +92,10 @@ static bool values_finite(const float *values, size_t count)
 }
 
 /* `rows` [token count][vector size] are the item's. A value that is not finite is an error, never a vector. */
-static void item_finish(const Pipeline *pipeline, float *pooled, const float *rows, EmbedItem *item)
+static void item_finish(const Pipeline *pipeline, float *pooled, const float *rows, PipelineItem *item)
 {
     const SentenceConfig *sentence = checkpoint_sentence_config(pipeline->checkpoint);
-    const EmbedOptions *options = item->options;
+    const EmbedOptions *options = item->embed;
     uint32_t size = pipeline_vector_size(pipeline);
     uint32_t row_count = item->prepared->encoding.count;
     uint32_t dimensions = options->dimensions ? options->dimensions : size;
@@ -103,7 +103,7 @@ static void item_finish(const Pipeline *pipeline, float *pooled, const float *ro
     bool normalize = options->normalize == NORMALIZE_YES ||
                      (options->normalize == NORMALIZE_AS_CHECKPOINT && sentence->normalize);
     if (normalize) pooling_normalize(pooled, dimensions);
-    memcpy(item->vector, pooled, dimensions * sizeof *pooled);
+    memcpy(item->output, pooled, dimensions * sizeof *pooled);
     bool finite = values_finite(pooled, dimensions);
     if (options->return_tokens) {
         memcpy(item->tokens, rows, (size_t)row_count * size * sizeof *rows);

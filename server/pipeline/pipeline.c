@@ -71,6 +71,11 @@ uint32_t pipeline_vector_size(const Pipeline *pipeline)
     return checkpoint_config(pipeline->checkpoint)->hidden_size;
 }
 
+uint32_t pipeline_row_size(const Pipeline *pipeline)
+{
+    return checkpoint_config(pipeline->checkpoint)->hidden_size;
+}
+
 /* sentence-transformers stops at max_seq_length, which may be below the model's positions: all-MiniLM-L6-v2 says
  * 256 of 512. The default equals it; the user may pass it up to the positions. */
 static Status pipeline_set_limit(Pipeline *pipeline, uint32_t wanted, Error *out_error)

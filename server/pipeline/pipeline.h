@@ -4,9 +4,10 @@
 
 #include "base/arena.h"
 #include "encoder/encoder.h"
+#include "pipeline/task.h"
 #include "tokenizer/tokenizer.h"
 
-typedef struct Pipeline Pipeline; /* immutable once open: any thread */
+/* A Pipeline is immutable once open: any thread. */
 
 typedef struct PipelineOptions {
     const char *directory;
@@ -25,6 +26,8 @@ const Encoder *pipeline_encoder(const Pipeline *pipeline);
 const Checkpoint *pipeline_checkpoint(const Pipeline *pipeline);
 uint32_t pipeline_token_count_max(const Pipeline *pipeline);
 uint32_t pipeline_vector_size(const Pipeline *pipeline);
+/* Floats of one token's row, which the modules behind the encoder may make another vector size of. */
+uint32_t pipeline_row_size(const Pipeline *pipeline);
 
 /* The tokens of a text alone: no prompt, no policy. As tokenizer_encode, and lower-cased where the checkpoint says
  * so. */
@@ -35,17 +38,19 @@ CHECKED Status pipeline_encode(const Pipeline *pipeline, TextView text, const Te
 /* What becomes of a text beyond the limit. */
 typedef enum LengthPolicy { LENGTH_REFUSE, LENGTH_TRUNCATE_RIGHT, LENGTH_TRUNCATE_LEFT } LengthPolicy;
 
-typedef struct PrepareOptions {
+struct PrepareOptions {
+    Task task; /* FILL: the mask token in the text is the mask */
     LengthPolicy length_policy;
-    TextView prompt_name; /* empty: the checkpoint's default prompt, if it has one */
-} PrepareOptions;
+    TextView prompt_name; /* EMBED. Empty: the checkpoint's default prompt, if it has one */
+};
 
 /* A text ready for a batch; its arrays live in the arena of its request. */
-typedef struct Prepared {
+struct Prepared {
     Encoding encoding;
+    uint32_t mask_count;         /* FILL: mask tokens among them, at least one */
     uint32_t prompt_token_count; /* leading tokens that pooling leaves out, fewer than encoding.count; usually 0 */
     uint64_t work;               /* floating-point operations */
-} Prepared;
+};
 
 /* Fails with INVALID_ARGUMENT when the checkpoint has no prompt of that name (the message lists the ones it has);
  * "query" and "document" are empty where it has none, as in sentence-transformers. */
@@ -70,13 +75,16 @@ typedef struct EmbedOptions {
 CHECKED Status pipeline_check_embed(const Pipeline *pipeline, const EmbedOptions *options, Error *out_error);
 
 /* One member of a batch, its output buffers owned by the caller. */
-typedef struct EmbedItem {
-    const Prepared *prepared;
-    const EmbedOptions *options;
-    float *vector; /* [dimensions, or vector size] */
-    float *tokens; /* [token count][vector size]; NULL unless return_tokens */
-    Status status; /* set by the run: OK, or INTERNAL when a value was not finite */
-} EmbedItem;
+typedef struct PipelineItem {
+    const Prepared *prepared;  /* prepared for `task` */
+    Task task;                 /* one that the checkpoint has */
+    const EmbedOptions *embed; /* EMBED */
+    uint32_t fill_count;       /* FILL: candidates of each mask, 1 .. the vocabulary's size */
+    float *output;             /* pipeline_output_size floats; EMBED: the vector */
+    float *tokens;             /* EMBED: [token count][row size]; NULL unless return_tokens */
+    FillScore *fills;          /* FILL: [mask count][fill_count], each by descending score */
+    Status status;             /* set by the run: OK, or INTERNAL when a value was not finite */
+} PipelineItem;
 
 typedef struct PipelineWorkspace PipelineWorkspace; /* one worker's activations; one thread at a time */
 
@@ -89,7 +97,7 @@ void pipeline_workspace_close(PipelineWorkspace *workspace); /* NULL is a no-op 
 /* What pipeline_workspace_open allocates, for the memory budget. */
 uint64_t pipeline_workspace_bytes(const Pipeline *pipeline, uint32_t token_capacity, uint32_t item_capacity);
 
-/* Runs `count` >= 1 items, which together fit `workspace`. A worker's thread. An item's vector is the same bits
- * whatever the other items are. */
-void pipeline_embed(const Pipeline *pipeline, PipelineWorkspace *workspace, EmbedItem *const *items,
-                    uint32_t count);
+/* Runs `count` >= 1 items of any tasks, which together fit `workspace`. A worker's thread. An item's results are the
+ * same bits whatever the other items are. */
+void pipeline_run(const Pipeline *pipeline, PipelineWorkspace *workspace, PipelineItem *const *items,
+                  uint32_t count);

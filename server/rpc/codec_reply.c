@@ -8,7 +8,7 @@ typedef struct EmbedReply {
     Headlight__V1__Timing timing;
 } EmbedReply;
 
-static bool embedding_build(Arena *arena, const EmbedItem *item, uint32_t value_count, uint32_t row_size,
+static bool embedding_build(Arena *arena, const PipelineItem *item, uint32_t value_count, uint32_t row_size,
                             Headlight__V1__Embedding *out_embedding);
 
 /* Each allocation of the arena is rounded up to 16 bytes, and its chunks may be left half empty. */
@@ -48,8 +48,8 @@ uint64_t codec_reply_embed_bytes(uint32_t count, uint64_t row_count)
     return CHUNK_FACTOR * (sizeof(EmbedReply) + count * (each + 4 * ROUNDING_BYTES) + row_count * row);
 }
 
-bool codec_reply_embed(Arena *arena, TextView model, const EmbedItem *const *items, uint32_t count,
-                       uint32_t row_size, CodecReply *out_reply)
+bool codec_reply_embed(Arena *arena, TextView model, const PipelineItem *const *items, uint32_t count,
+                       uint32_t vector_size, uint32_t row_size, CodecReply *out_reply)
 {
     EmbedReply *reply = arena_allocate(arena, sizeof *reply);
     char *storage = NULL;
@@ -62,14 +62,14 @@ bool codec_reply_embed(Arena *arena, TextView model, const EmbedItem *const *ite
     reply->response.n_embeddings = count;
     reply->response.embeddings = (Headlight__V1__Embedding **)list;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t value_count = items[i]->options->dimensions ? items[i]->options->dimensions : row_size;
+        uint32_t value_count = items[i]->embed->dimensions ? items[i]->embed->dimensions : vector_size;
         if (!embedding_build(arena, items[i], value_count, row_size, reply->response.embeddings[i])) return false;
     }
     out_reply->message = reply;
     return true;
 }
 
-static bool tokens_build(Arena *arena, const EmbedItem *item, uint32_t row_size,
+static bool tokens_build(Arena *arena, const PipelineItem *item, uint32_t row_size,
                          Headlight__V1__Embedding *out_embedding)
 {
     uint32_t count = item->prepared->encoding.count;
@@ -87,7 +87,7 @@ static bool tokens_build(Arena *arena, const EmbedItem *item, uint32_t row_size,
     return true;
 }
 
-static bool embedding_build(Arena *arena, const EmbedItem *item, uint32_t value_count, uint32_t row_size,
+static bool embedding_build(Arena *arena, const PipelineItem *item, uint32_t value_count, uint32_t row_size,
                             Headlight__V1__Embedding *out_embedding)
 {
     Headlight__V1__Usage *usage = arena_allocate(arena, sizeof *usage);
@@ -100,9 +100,9 @@ static bool embedding_build(Arena *arena, const EmbedItem *item, uint32_t value_
     usage->attention = data_of(text_view("dense"));
     headlight__v1__embedding__init(out_embedding);
     out_embedding->n_values = value_count;
-    out_embedding->values = item->vector;
+    out_embedding->values = item->output;
     out_embedding->usage = usage;
-    return !item->options->return_tokens || tokens_build(arena, item, row_size, out_embedding);
+    return !item->embed->return_tokens || tokens_build(arena, item, row_size, out_embedding);
 }
 
 void codec_reply_embed_timing(CodecReply reply, const CodecTiming *timing)

@@ -27,9 +27,10 @@ typedef struct CodecTiming {
 uint64_t codec_reply_embed_bytes(uint32_t count, uint64_t row_count);
 /* Builds the EmbedResponse of `count` items ahead of the computation, so that nothing can fail after it: the
  * items' buffers are pointed at, not copied, and read when the reply is packed. `items` need `prepared` and
- * buffers only. `row_size` is the size of a token's row. False when the arena is out. */
-CHECKED bool codec_reply_embed(Arena *arena, TextView model, const EmbedItem *const *items, uint32_t count,
-                               uint32_t row_size, CodecReply *out_reply);
+ * buffers only. `vector_size` is the size of a whole vector, `row_size` of a token's row. False when the arena is
+ * out. */
+CHECKED bool codec_reply_embed(Arena *arena, TextView model, const PipelineItem *const *items, uint32_t count,
+                               uint32_t vector_size, uint32_t row_size, CodecReply *out_reply);
 /* Fills in the timing of a reply made by codec_reply_embed. */
 void codec_reply_embed_timing(CodecReply reply, const CodecTiming *timing);
 

@@ -114,17 +114,17 @@ static Status worker_warm(const Inference *inference, InferenceWorker *worker, E
     const PrepareOptions prepare = {.length_policy = LENGTH_TRUNCATE_RIGHT};
     const EmbedOptions options = {.normalize = NORMALIZE_AS_CHECKPOINT};
     Prepared prepared = {0};
-    EmbedItem item = {.prepared = &prepared, .options = &options};
+    PipelineItem item = {.prepared = &prepared, .embed = &options};
     Status status = pipeline_prepare(inference->pipeline, text_view("The first text is ours."), NULL, &prepare,
                                      &arena, &prepared, out_error);
     if (status) goto done;
-    item.vector = arena_allocate_zeroed(&arena, pipeline_vector_size(inference->pipeline), sizeof *item.vector);
-    if (!item.vector) {
+    item.output = arena_allocate_zeroed(&arena, pipeline_vector_size(inference->pipeline), sizeof *item.output);
+    if (!item.output) {
         status = error_set(out_error, STATUS_NO_MEMORY, "warm-up: out of memory");
         goto done;
     }
     worker->items[0] = &item;
-    pipeline_embed(inference->pipeline, worker->workspace, worker->items, 1);
+    pipeline_run(inference->pipeline, worker->workspace, worker->items, 1);
     if (item.status) {
         status = error_set(out_error, STATUS_INTERNAL,
                            "the model's answer to a plain sentence is not finite: its weights are damaged");

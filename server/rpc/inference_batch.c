@@ -20,7 +20,7 @@ void inference_batch_run(void *context, uint32_t worker, SchedulerJob *const *jo
         token_count += jobs[i]->token_count;
     }
     uint64_t started_ns = clock_now_ns(&clock_monotonic);
-    pipeline_embed(inference->pipeline, own->workspace, own->items, count);
+    pipeline_run(inference->pipeline, own->workspace, own->items, count);
     uint64_t finished_ns = clock_now_ns(&clock_monotonic);
     for (uint32_t i = 0; i < count; i++) {
         InferenceEmbedJob *job = (InferenceEmbedJob *)jobs[i];

@@ -142,8 +142,8 @@ static Status call_results_allocate(InferenceEmbedCall *call, CodecFault *out_fa
     Inference *inference = call->inference;
     const EmbedOptions *options = &call->request.embed;
     uint32_t count = call->request.input_count;
-    uint64_t row_size = pipeline_vector_size(inference->pipeline);
-    uint64_t vector_size = options->dimensions ? options->dimensions : row_size;
+    uint64_t row_size = pipeline_row_size(inference->pipeline);
+    uint64_t vector_size = options->dimensions ? options->dimensions : pipeline_vector_size(inference->pipeline);
     uint64_t row_count = 0;
     for (uint32_t i = 0; options->return_tokens && i < count; i++)
         row_count += call->jobs[i].prepared.encoding.count;
@@ -162,8 +162,8 @@ static Status call_results_allocate(InferenceEmbedCall *call, CodecFault *out_fa
     float *values = arena_allocate(call->arena, float_bytes);
     if (!values) return error_set(&out_fault->error, STATUS_NO_MEMORY, "no memory for the request's results");
     for (uint32_t i = 0; i < count; i++) {
-        EmbedItem *item = &call->jobs[i].item;
-        *item = (EmbedItem){.prepared = &call->jobs[i].prepared, .options = options, .vector = values};
+        PipelineItem *item = &call->jobs[i].item;
+        *item = (PipelineItem){.prepared = &call->jobs[i].prepared, .embed = options, .output = values};
         values += vector_size;
         if (!options->return_tokens) continue;
         item->tokens = values;
@@ -175,11 +175,12 @@ static Status call_results_allocate(InferenceEmbedCall *call, CodecFault *out_fa
 static Status call_reply_build(InferenceEmbedCall *call, CodecFault *out_fault)
 {
     uint32_t count = call->request.input_count;
-    const EmbedItem **items = arena_allocate(call->arena, count * sizeof *items);
+    const PipelineItem **items = arena_allocate(call->arena, count * sizeof *items);
     if (!items) return error_set(&out_fault->error, STATUS_NO_MEMORY, "no memory for the reply");
     for (uint32_t i = 0; i < count; i++) items[i] = &call->jobs[i].item;
     if (codec_reply_embed(call->arena, text_view(call->inference->model_name), items, count,
-                          pipeline_vector_size(call->inference->pipeline), &call->reply)) {
+                          pipeline_vector_size(call->inference->pipeline),
+                          pipeline_row_size(call->inference->pipeline), &call->reply)) {
         return STATUS_OK;
     }
     return error_set(&out_fault->error, STATUS_NO_MEMORY, "no memory for the reply");

@@ -15,7 +15,7 @@ enum {
 
 typedef struct InferenceWorker {
     PipelineWorkspace *workspace;
-    EmbedItem **items; /* [item_capacity] */
+    PipelineItem **items; /* [item_capacity] */
 } InferenceWorker;
 
 struct Inference {
@@ -43,7 +43,7 @@ typedef struct InferenceEmbedJob {
     SchedulerJob job; /* first; batch_key is the pipeline */
     struct InferenceEmbedCall *call;
     Prepared prepared;
-    EmbedItem item; /* item.status is the job's, also when it was dropped */
+    PipelineItem item; /* item.status is the job's, also when it was dropped */
     uint64_t started_ns;
     uint64_t finished_ns;
     uint32_t batch_sequences;

@@ -23,9 +23,9 @@ static Status embed(const Pipeline *pipeline, PipelineWorkspace *workspace, Erro
     Status status =
         pipeline_prepare(pipeline, text_view("a text"), NULL, &prepare_options, &arena, &prepared, out_error);
     if (status == STATUS_OK) {
-        EmbedItem item = {.prepared = &prepared, .options = &embed_options, .vector = vector};
-        EmbedItem *const items[] = {&item};
-        pipeline_embed(pipeline, workspace, items, 1);
+        PipelineItem item = {.prepared = &prepared, .embed = &embed_options, .output = vector};
+        PipelineItem *const items[] = {&item};
+        pipeline_run(pipeline, workspace, items, 1);
         assert_int_equal(item.status, STATUS_OK);
     }
     arena_free(&arena);

@@ -10,8 +10,8 @@ static PipelineWorkspace *embed_workspace(void)
     return workspace;
 }
 
-static Status embed_item(const CodecEmbedRequest *request, const CodecText *input, Arena *arena, EmbedItem *item,
-                         CodecFault *fault)
+static Status embed_item(const CodecEmbedRequest *request, const CodecText *input, Arena *arena,
+                         PipelineItem *item, CodecFault *fault)
 {
     const Pipeline *pipeline = request_pipeline();
     Prepared *prepared = arena_allocate_zeroed(arena, 1, sizeof *prepared);
@@ -20,12 +20,12 @@ static Status embed_item(const CodecEmbedRequest *request, const CodecText *inpu
                                      &request->prepare, arena, prepared, &fault->error);
     if (status) return status;
     assert(prepared->encoding.count <= pipeline_token_count_max(pipeline));
-    size_t row_size = pipeline_vector_size(pipeline);
-    *item = (EmbedItem){.prepared = prepared, .options = &request->embed};
-    item->vector = arena_allocate(arena, row_size * sizeof *item->vector);
+    size_t row_size = pipeline_row_size(pipeline);
+    *item = (PipelineItem){.prepared = prepared, .embed = &request->embed};
+    item->output = arena_allocate(arena, pipeline_vector_size(pipeline) * sizeof *item->output);
     item->tokens = arena_allocate(arena, prepared->encoding.count * row_size * sizeof *item->tokens);
-    assert(item->vector && item->tokens);
-    pipeline_embed(pipeline, embed_workspace(), &item, 1);
+    assert(item->output && item->tokens);
+    pipeline_run(pipeline, embed_workspace(), &item, 1);
     assert(item->status == STATUS_OK);
     return STATUS_OK;
 }
@@ -33,8 +33,8 @@ static Status embed_item(const CodecEmbedRequest *request, const CodecText *inpu
 static Status embed_request(const CodecEmbedRequest *request, Arena *arena, CodecFault *fault)
 {
     const Pipeline *pipeline = request_pipeline();
-    const EmbedItem *items[REQUEST_INPUT_COUNT_MAX];
-    EmbedItem storage[REQUEST_INPUT_COUNT_MAX];
+    const PipelineItem *items[REQUEST_INPUT_COUNT_MAX];
+    PipelineItem storage[REQUEST_INPUT_COUNT_MAX];
     Status status = pipeline_check_prompt(pipeline, request->prepare.prompt_name, &fault->error);
     if (!status) status = pipeline_check_embed(pipeline, &request->embed, &fault->error);
     for (uint32_t i = 0; i < request->input_count && !status; i++) {
@@ -46,7 +46,7 @@ static Status embed_request(const CodecEmbedRequest *request, Arena *arena, Code
     CodecReply reply;
     arena->budget_bytes += MIB * request->input_count;
     bool built = codec_reply_embed(arena, request->model, items, request->input_count,
-                                   pipeline_vector_size(pipeline), &reply);
+                                   pipeline_vector_size(pipeline), pipeline_row_size(pipeline), &reply);
     assert(built);
     const CodecTiming timing = {.total_ns = 1};
     codec_reply_embed_timing(reply, &timing);

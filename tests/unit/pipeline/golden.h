@@ -118,16 +118,16 @@ static inline void golden_close(Golden *golden)
 }
 
 /* A prepared item with room for its results, in the arena. */
-static inline EmbedItem *golden_item(Golden *golden, const GoldenCase *one)
+static inline PipelineItem *golden_item(Golden *golden, const GoldenCase *one)
 {
     Prepared *prepared = arena_allocate_zeroed(&golden->arena, 1, sizeof *prepared);
-    EmbedItem *item = arena_allocate_zeroed(&golden->arena, 1, sizeof *item);
+    PipelineItem *item = arena_allocate_zeroed(&golden->arena, 1, sizeof *item);
     Error error;
     if (pipeline_prepare(golden->pipeline, one->text, one->has_pair ? &one->pair : NULL, &one->prepare,
                          &golden->arena, prepared, &error)) {
         fail_msg("'%.*s': %s", (int)one->text.size, one->text.bytes, error.message);
     }
     float *vector = arena_allocate_zeroed(&golden->arena, one->vector_size, sizeof *vector);
-    *item = (EmbedItem){.prepared = prepared, .options = &one->embed, .vector = vector};
+    *item = (PipelineItem){.prepared = prepared, .embed = &one->embed, .output = vector};
     return item;
 }

@@ -15,15 +15,15 @@ static void pipeline_vectors_equal_sentence_transformers(void **state)
         golden_open(&golden, golden_names[g]);
         for (uint32_t i = 0; i < golden.case_count; i++) {
             const GoldenCase *one = &golden.cases[i];
-            EmbedItem *item = golden_item(&golden, one);
-            pipeline_embed(golden.pipeline, golden.workspace, &item, 1);
+            PipelineItem *item = golden_item(&golden, one);
+            pipeline_run(golden.pipeline, golden.workspace, &item, 1);
             assert_int_equal(item->status, STATUS_OK);
             for (uint32_t j = 0; j < one->vector_size; j++) {
-                double difference = fabs((double)item->vector[j] - (double)one->vector[j]);
+                double difference = fabs((double)item->output[j] - (double)one->vector[j]);
                 if (difference < 1e-5) continue;
                 fail_msg("%s, case %u '%.*s' (prompt '%.*s'): value %u is %g, expected %g", golden_names[g], i,
                          (int)one->text.size, one->text.bytes, (int)one->prepare.prompt_name.size,
-                         one->prepare.prompt_name.bytes, j, (double)item->vector[j], (double)one->vector[j]);
+                         one->prepare.prompt_name.bytes, j, (double)item->output[j], (double)one->vector[j]);
             }
         }
         golden_close(&golden);
@@ -38,17 +38,17 @@ static void pipeline_vectors_are_the_same_bits_in_any_batch(void **state)
     Golden golden;
     golden_open(&golden, "queries");
     for (uint32_t i = 0; i < golden.case_count; i++) {
-        EmbedItem *items[6];
+        PipelineItem *items[6];
         uint32_t count = 1 + (uint32_t)rand_r(&seed) % 6;
         uint32_t place = (uint32_t)rand_r(&seed) % count;
-        EmbedItem *alone = golden_item(&golden, &golden.cases[i]);
-        pipeline_embed(golden.pipeline, golden.workspace, &alone, 1);
+        PipelineItem *alone = golden_item(&golden, &golden.cases[i]);
+        pipeline_run(golden.pipeline, golden.workspace, &alone, 1);
         for (uint32_t j = 0; j < count; j++) {
             uint32_t other = (uint32_t)rand_r(&seed) % golden.case_count;
             items[j] = golden_item(&golden, &golden.cases[j == place ? i : other]);
         }
-        pipeline_embed(golden.pipeline, golden.workspace, items, count);
-        assert_memory_equal(items[place]->vector, alone->vector, golden.cases[i].vector_size * sizeof(float));
+        pipeline_run(golden.pipeline, golden.workspace, items, count);
+        assert_memory_equal(items[place]->output, alone->output, golden.cases[i].vector_size * sizeof(float));
     }
     golden_close(&golden);
 }
@@ -60,11 +60,11 @@ static void pipeline_returns_one_row_for_each_token(void **state)
     golden_open(&golden, "queries");
     GoldenCase one = golden.cases[2];
     one.embed.return_tokens = true;
-    EmbedItem *item = golden_item(&golden, &one);
+    PipelineItem *item = golden_item(&golden, &one);
     uint32_t size = pipeline_vector_size(golden.pipeline);
     uint32_t count = item->prepared->encoding.count;
     item->tokens = arena_allocate_zeroed(&golden.arena, (size_t)count * size, sizeof *item->tokens);
-    pipeline_embed(golden.pipeline, golden.workspace, &item, 1);
+    pipeline_run(golden.pipeline, golden.workspace, &item, 1);
     for (uint32_t j = 0; j < size; j++) {
         double mean = 0;
         for (uint32_t i = 0; i < count; i++) mean += (double)item->tokens[i * size + j] / count;
@@ -74,7 +74,7 @@ static void pipeline_returns_one_row_for_each_token(void **state)
             for (uint32_t i = 0; i < count; i++) sum += (double)item->tokens[i * size + k] / count;
             norm += sum * sum;
         }
-        assert_true(fabs(mean / sqrt(norm) - (double)item->vector[j]) < 1e-5);
+        assert_true(fabs(mean / sqrt(norm) - (double)item->output[j]) < 1e-5);
     }
     golden_close(&golden);
 }
