@@ -95,7 +95,7 @@ void encoder_workspace_close(EncoderWorkspace *workspace)
 
 static void encoder_normalize(const Encoder *encoder, const EncoderNorm *norm, float *rows, uint32_t row_count)
 {
-    encoder->kernels->layer_norm(rows, row_count, encoder->config.hidden_size, norm->gain, norm->shift,
+    encoder->kernels->layer_norm(rows, rows, row_count, encoder->config.hidden_size, norm->gain, norm->shift,
                                  encoder->config.layer_norm_epsilon);
 }
 

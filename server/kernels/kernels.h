@@ -26,6 +26,7 @@ typedef enum GemmActivation {
     GEMM_GELU_TANH, /* x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2 */
     GEMM_RELU,
     GEMM_SILU, /* x / (1 + exp(-x)) */
+    GEMM_TANH,
 } GemmActivation;
 
 /* A product of any number of rows with one packed panel. Strides count floats. */
@@ -58,6 +59,19 @@ typedef struct SoftmaxTile {
     float *sums;      /* [rows] */
     float *factors;   /* [rows], written */
 } SoftmaxTile;
+
+/* Rows of a gated layer: products = activation(gates) * values, element by element. One product makes gates and values
+ * side by side, in the order of the model. */
+typedef struct GatedRows {
+    const float *gates;  /* [rows][size] */
+    const float *values; /* [rows][size] */
+    size_t stride;       /* of both */
+    float *products;     /* [rows][size]; may be gates or values, with their stride */
+    size_t products_stride;
+    uint32_t rows;
+    uint32_t size;
+    GemmActivation activation;
+} GatedRows;
 
 typedef struct Kernels {
     const char *name;       /* "avx512", "avx2", "reference" */

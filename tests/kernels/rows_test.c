@@ -1,4 +1,5 @@
-/* activate, softmax_tile, rows_scale and layer_norm of every variant against their definitions in double precision. */
+/* activate, gate_rows, softmax_tile, rows_scale, layer_norm and rms_norm of every variant against their definitions in
+ * double precision. */
 #include "kernels/variants.h"
 
 static double gelu(double x)
@@ -29,16 +30,18 @@ static double silu(double x)
  *   the value, the reference's sum and product 2 u of |x| / 2 more.
  * GELU_TANH: 2 y has 4 roundings, and d sigmoid(2 y) = 2 |y| sigmoid (1 - sigmoid) 4 u <= 0.9 u; exp, sum, quotient
  *   4 u; the reference's 1 + tanh another 2 u, and its tanh 2 u.
- * SILU: exp within 2 u, weighed by at most 1; sum, quotient 2 u. */
+ * SILU: exp within 2 u, weighed by at most 1; sum, quotient 2 u.
+ * TANH: t = exp(2 x) - 1 of (exp(r) - 1) / r within 2 u (its polynomial's last sum 1 u, what is before it half of that
+ *   and less, the approximation 0.6 u of exp(r) - 1 where that matters), times r 1 u, which r's own half u joins;
+ *   2^n - 1 is exact for |n| < 24 and at most twice as large as t; the fma 1 u, the sum 1 u, the quotient 1 u. Of
+ *   t's error, t / (t + 2) keeps 2 / (t + 2) <= 2: 14 u. tanhf is within 2 u. */
 static const struct Activation {
     double (*exact)(double x);
     double units_of_x;
     double units_of_value;
 } activations[] = {
-    [GEMM_GELU] = {gelu, 9.5, 2.0},
-    [GEMM_GELU_TANH] = {gelu_tanh, 6.0, 4.0},
-    [GEMM_RELU] = {relu, 0.0, 0.0},
-    [GEMM_SILU] = {silu, 0.0, 5.0},
+    [GEMM_GELU] = {gelu, 9.5, 2.0}, [GEMM_GELU_TANH] = {gelu_tanh, 6.0, 4.0}, [GEMM_RELU] = {relu, 0.0, 0.0},
+    [GEMM_SILU] = {silu, 0.0, 5.0}, [GEMM_TANH] = {tanh, 0.0, 14.0},
 };
 static const double TINY = 1e-38; /* more than exp(-88) */
 
@@ -49,7 +52,7 @@ static void activate_is_within_its_bound_over_all_floats(void **state)
     enum { BATCH = 1021 };
     float x[BATCH];
     float y[BATCH];
-    for (int activation = GEMM_GELU; activation <= GEMM_SILU; activation++) {
+    for (int activation = GEMM_GELU; activation <= GEMM_TANH; activation++) {
         const struct Activation *bound = &activations[activation];
         double worst = 0.0;
         for (uint64_t bits = 0; bits <= UINT32_MAX;) {
@@ -78,11 +81,12 @@ static void activate_is_within_its_bound_over_all_floats(void **state)
 static void activate_lets_nan_and_infinity_through(void **state)
 {
     (void)state;
-    for (int activation = GEMM_NONE; activation <= GEMM_SILU; activation++) {
+    for (int activation = GEMM_NONE; activation <= GEMM_TANH; activation++) {
         float values[19];
         for (int i = 0; i < 19; i++) values[i] = i % 2 ? NAN : INFINITY;
         kernels->activate((GemmActivation)activation, values, 19);
-        for (int i = 0; i < 19; i++) assert_true(i % 2 ? isnan(values[i]) : values[i] == INFINITY);
+        float limit = activation == GEMM_TANH ? 1.0f : INFINITY;
+        for (int i = 0; i < 19; i++) assert_true(i % 2 ? isnan(values[i]) : values[i] == limit);
     }
 }
 
@@ -107,16 +111,64 @@ static void rows_scale_multiplies_each_row(void **state)
     }
 }
 
+/* The activation's bits are activate's, and one product is rounded once: to the bit. */
+static void check_gated_rows(const GatedRows *gated, const float *gates, const float *values)
+{
+    float *expected = malloc(gated->size * sizeof *expected);
+    assert_non_null(expected);
+    for (uint32_t row = 0; row < gated->rows; row++) {
+        memcpy(expected, gates + row * gated->stride, gated->size * sizeof *expected);
+        kernels->activate(gated->activation, expected, gated->size);
+        for (uint32_t i = 0; i < gated->size; i++) expected[i] *= values[row * gated->stride + i];
+        assert_memory_equal(gated->products + row * gated->products_stride, expected,
+                            gated->size * sizeof *expected);
+    }
+    free(expected);
+}
+
+/* Gates and values side by side, in both orders; in place of either, and apart. */
+static void gate_rows_multiplies_activations_with_values(void **state)
+{
+    (void)state;
+    for (uint32_t size = 1; size <= 130; size++) {
+        uint32_t rows = 1 + random_below(4);
+        size_t stride = 2 * size + random_below(3);
+        size_t count = (rows - 1) * stride + 2 * size;
+        float *input = random_floats(count);
+        float *work = malloc(count * sizeof *work);
+        float *apart = untouched_floats((size_t)rows * (size + 1));
+        assert_non_null(work);
+        memcpy(work, input, count * sizeof *work);
+        size_t gates = size % 2 ? 0 : size;
+        GatedRows gated = {.gates = work + gates,
+                           .values = work + size - gates,
+                           .stride = stride,
+                           .products = size % 3 ? work + (size % 3 - 1) * size : apart,
+                           .products_stride = size % 3 ? stride : size + 1,
+                           .rows = rows,
+                           .size = size,
+                           .activation = (GemmActivation)random_below(GEMM_TANH + 1)};
+        kernels->gate_rows(&gated);
+        check_gated_rows(&gated, input + gates, input + size - gates);
+        for (size_t i = 0; i < count; i++)
+            if (i % stride >= 2 * size) assert_memory_equal(&work[i], &input[i], sizeof *work);
+        for (uint32_t row = 0; row < rows; row++) assert_true(apart[row * (size + 1) + size] == UNTOUCHED);
+        free(input);
+        free(work);
+        free(apart);
+    }
+}
+
 /* The mean's error is at most n u of the mean magnitude; it and one rounding move each difference; the variance, a
  * mean of squares of such differences, is within (n + 4) u relatively and the square of the mean's error; its root
- * and quotient and the two products add 4 u, gain and shift's fma 1 u of the result. */
+ * and quotient and the two products add 4 u, gain and shift's fma 1 u of the result. Without a mean, its error is 0. */
 static void check_normalized_row(const float *row, const float *input, uint32_t size, const float *gain,
-                                 const float *shift, float epsilon)
+                                 const float *shift, float epsilon, bool centered)
 {
     double sum = 0.0;
     double magnitude = 0.0;
     double squares = 0.0;
-    for (uint32_t i = 0; i < size; i++) {
+    for (uint32_t i = 0; i < size && centered; i++) {
         sum += (double)input[i];
         magnitude += fabs((double)input[i]);
     }
@@ -127,34 +179,49 @@ static void check_normalized_row(const float *row, const float *input, uint32_t 
     double relative = (size + 8) * UNIT + mean_error * mean_error / (deviation * deviation);
     for (uint32_t i = 0; i < size; i++) {
         double normal = ((double)input[i] - mean) / deviation;
-        double expected = normal * (double)gain[i] + (double)shift[i];
+        double added = shift ? (double)shift[i] : 0.0;
+        double expected = normal * (double)gain[i] + added;
         double bound = fabs((double)gain[i]) * (mean_error / deviation + fabs(normal) * relative) +
-                       2 * UNIT * (fabs(expected) + fabs((double)shift[i]));
-        assert_within((double)row[i], expected, 1.01 * bound, "layer_norm");
+                       2 * UNIT * (fabs(expected) + fabs(added));
+        assert_within((double)row[i], expected, 1.01 * bound, centered ? "layer_norm" : "rms_norm");
     }
+}
+
+/* layer_norm with and without a shift, and rms_norm; in place and apart. */
+static void check_normalization(uint32_t size, bool centered)
+{
+    uint32_t rows = 1 + random_below(5);
+    float epsilon = size % 2 ? 1e-5f : 1e-12f;
+    float *input = random_floats((size_t)rows * size);
+    float *gain = random_floats(size);
+    float *shift = centered && random_below(2) ? random_floats(size) : NULL;
+    float *output = malloc((size_t)rows * size * sizeof *output);
+    assert_non_null(output);
+    bool in_place = random_below(2);
+    memcpy(output, input, (size_t)rows * size * sizeof *output);
+    if (centered)
+        kernels->layer_norm(in_place ? output : input, output, rows, size, gain, shift, epsilon);
+    else
+        kernels->rms_norm(in_place ? output : input, output, rows, size, gain, epsilon);
+    for (uint32_t row = 0; row < rows && (size > 1 || !centered); row++)
+        check_normalized_row(output + row * size, input + row * size, size, gain, shift, epsilon, centered);
+    for (uint32_t i = 0; i < rows && size == 1 && centered; i++) assert_true(output[i] == (shift ? shift[0] : 0));
+    free(input);
+    free(gain);
+    free(shift);
+    free(output);
 }
 
 static void layer_norm_is_within_its_bound(void **state)
 {
     (void)state;
-    for (uint32_t size = 1; size <= 200; size++) {
-        uint32_t rows = 1 + random_below(5);
-        float epsilon = size % 2 ? 1e-5f : 1e-12f;
-        float *input = random_floats((size_t)rows * size);
-        float *gain = random_floats(size);
-        float *shift = random_floats(size);
-        float *output = malloc((size_t)rows * size * sizeof *output);
-        assert_non_null(output);
-        memcpy(output, input, (size_t)rows * size * sizeof *output);
-        kernels->layer_norm(output, rows, size, gain, shift, epsilon);
-        for (uint32_t row = 0; row < rows && size > 1; row++)
-            check_normalized_row(output + row * size, input + row * size, size, gain, shift, epsilon);
-        for (uint32_t i = 0; i < rows && size == 1; i++) assert_true(output[i] == shift[0]);
-        free(input);
-        free(gain);
-        free(shift);
-        free(output);
-    }
+    for (uint32_t size = 1; size <= 200; size++) check_normalization(size, true);
+}
+
+static void rms_norm_is_within_its_bound(void **state)
+{
+    (void)state;
+    for (uint32_t size = 1; size <= 200; size++) check_normalization(size, false);
 }
 
 /* d = scale * score - maximum has two roundings, each of a magnitude of at most `size`, which exp turns into a relative
@@ -246,7 +313,9 @@ int main(void)
         cmocka_unit_test(activate_is_within_its_bound_over_all_floats),
         cmocka_unit_test(activate_lets_nan_and_infinity_through),
         cmocka_unit_test(rows_scale_multiplies_each_row),
+        cmocka_unit_test(gate_rows_multiplies_activations_with_values),
         cmocka_unit_test(layer_norm_is_within_its_bound),
+        cmocka_unit_test(rms_norm_is_within_its_bound),
         cmocka_unit_test(softmax_tile_is_within_its_bound),
         cmocka_unit_test(softmax_tile_shows_nan_in_its_sum),
     };

@@ -1,4 +1,4 @@
-/* Scaling and layer normalization with AVX2. */
+/* Scaling and normalization of rows with AVX2. */
 #include "kernels/avx2/vector.h"
 
 #include "kernels/vector/rows.inc"

@@ -1,4 +1,4 @@
-/* Scaling and layer normalization with AVX-512. */
+/* Scaling and normalization of rows with AVX-512. */
 #include "kernels/avx512/vector.h"
 
 #include "kernels/vector/rows.inc"

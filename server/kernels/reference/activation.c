@@ -26,6 +26,19 @@ void kernels_activate_reference(GemmActivation activation, float *values, size_t
         case GEMM_SILU:
             values[i] = x / (1.0f + expf(-x));
             break;
+        case GEMM_TANH:
+            values[i] = tanhf(x);
+            break;
         }
     }
+}
+
+void kernels_gate_rows_reference(const GatedRows *gated)
+{
+    for (uint32_t row = 0; row < gated->rows; row++)
+        for (uint32_t i = 0; i < gated->size; i++) {
+            float gate = gated->gates[row * gated->stride + i];
+            kernels_activate_reference(gated->activation, &gate, 1);
+            gated->products[row * gated->products_stride + i] = gate * gated->values[row * gated->stride + i];
+        }
 }

@@ -1,4 +1,5 @@
-/* Work on whole rows: scaling and layer normalization (Ba, Kiros and Hinton 2016, equation 3). */
+/* Work on whole rows: scaling, layer normalization (Ba, Kiros and Hinton 2016, equation 3) and its form without a mean
+ * (Zhang and Sennrich 2019, equation 4). */
 #include "kernels/variant.h"
 
 #include <math.h>
@@ -21,14 +22,23 @@ static float rows_sum(const float *values, uint32_t size, float mean, int square
     return ((parts[0] + parts[4]) + (parts[2] + parts[6])) + ((parts[1] + parts[5]) + (parts[3] + parts[7]));
 }
 
-void kernels_layer_norm_reference(float *rows, uint32_t row_count, uint32_t size, const float *gain,
-                                  const float *shift, float epsilon)
+void kernels_layer_norm_reference(const float *rows, float *out, uint32_t row_count, uint32_t size,
+                                  const float *gain, const float *shift, float epsilon)
 {
-    for (uint32_t row = 0; row < row_count; row++) {
-        float *values = rows + (size_t)row * size;
-        float mean = rows_sum(values, size, 0.0f, 0) / (float)size;
-        float variance = rows_sum(values, size, mean, 1) / (float)size;
+    for (uint32_t row = 0; row < row_count; row++, rows += size, out += size) {
+        float mean = rows_sum(rows, size, 0.0f, 0) / (float)size;
+        float variance = rows_sum(rows, size, mean, 1) / (float)size;
         float inverse = 1.0f / sqrtf(variance + epsilon);
-        for (uint32_t i = 0; i < size; i++) values[i] = (values[i] - mean) * inverse * gain[i] + shift[i];
+        for (uint32_t i = 0; i < size; i++)
+            out[i] = (rows[i] - mean) * inverse * gain[i] + (shift ? shift[i] : 0.0f);
+    }
+}
+
+void kernels_rms_norm_reference(const float *rows, float *out, uint32_t row_count, uint32_t size,
+                                const float *gain, float epsilon)
+{
+    for (uint32_t row = 0; row < row_count; row++, rows += size, out += size) {
+        float inverse = 1.0f / sqrtf(rows_sum(rows, size, 0.0f, 1) / (float)size + epsilon);
+        for (uint32_t i = 0; i < size; i++) out[i] = rows[i] * inverse * gain[i];
     }
 }
