@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include "output.h"
+#include "texts.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -39,12 +40,32 @@ static const Option command_model_options[] = {
      "The model's name, as 'headlight models' lists it; without it the server's default."},
 };
 
-enum { COMMAND_TABLES_MAX = 5 };
+static const Option command_texts_options[] = {
+    {"file", "FILE", NULL, OPTION_TEXT, offsetof(TextsSettings, file), NULL, 0, 0, NULL,
+     "Texts from FILE, one a line, which ends in LF or CRLF; - is standard input."},
+    {"null", NULL, NULL, OPTION_FLAG, offsetof(TextsSettings, null_separated), NULL, 0, 0, NULL,
+     "A NUL byte ends a text, not a line feed, so that texts may span lines; CR is kept."},
+};
+
+static const Option command_truncate_options[] = {
+    {"truncate", "SIDE", NULL, OPTION_CHOICE, offsetof(TextsSettings, truncate), "no", 0, 0, texts_truncate_names,
+     "Cut a text that is too long for the model: no, right or left; no leaves it to the server, which refuses."},
+};
+
+static const Option command_batch_options[] = {
+    {"batch", "COUNT", NULL, OPTION_COUNT, offsetof(TextsSettings, batch), "32", 1, BATCH_TEXTS_MAX, NULL,
+     "Texts in one request."},
+};
+
+enum { COMMAND_TABLES_MAX = 8 };
 
 static size_t command_tables(const Command *command, OptionTable tables[static COMMAND_TABLES_MAX])
 {
     size_t count = 0;
     tables[count++] = (OptionTable){command->options, command->option_count};
+    if (command->shared & COMMAND_TEXTS) tables[count++] = (OptionTable){command_texts_options, 2};
+    if (command->shared & COMMAND_TRUNCATE) tables[count++] = (OptionTable){command_truncate_options, 1};
+    if (command->shared & COMMAND_BATCH) tables[count++] = (OptionTable){command_batch_options, 1};
     if (command->shared & COMMAND_MODEL) tables[count++] = (OptionTable){command_model_options, 1};
     if (command->shared & COMMAND_SERVER) tables[count++] = (OptionTable){command_server_options, 2};
     if (command->shared & COMMAND_RETRIES) tables[count++] = (OptionTable){command_retries_options, 1};

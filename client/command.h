@@ -19,6 +19,9 @@ enum {
     COMMAND_SERVER = 2, /* --address --deadline */
     COMMAND_RETRIES = 4,
     COMMAND_MODEL = 8,
+    COMMAND_TEXTS = 16,    /* --file --null: the settings begin with TextsSettings, as for the next two */
+    COMMAND_TRUNCATE = 32, /* --truncate */
+    COMMAND_BATCH = 64,    /* --batch */
 };
 
 /* The shared options' values; the first member of every command's own settings. */

@@ -1,27 +1,27 @@
 #include "embed_print.h"
 
-#include "codec.h"
+#include "output.h"
+#include "results.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
 struct EmbedPrint {
-    OutputFormat format;
+    Results results;
     bool similarity;
-    uint64_t count;
-    uint64_t truncated_count;
     size_t dimension_count;
+    uint64_t count; /* of vectors kept */
     float *vectors; /* [count][dimension_count], of unit length; with similarity */
     size_t vector_capacity;
     char *model; /* with similarity */
 };
 
-Status embed_print_open(OutputFormat format, bool similarity, EmbedPrint **out_print, Error *out_error)
+Status embed_print_open(const Settings *settings, bool similarity, EmbedPrint **out_print, Error *out_error)
 {
     EmbedPrint *print = calloc(1, sizeof *print);
     if (!print) return error_set(out_error, STATUS_NO_MEMORY, "out of memory");
-    print->format = format;
+    print->results = (Results){.settings = settings, .list = "embeddings"};
     print->similarity = similarity;
     *out_print = print;
     return STATUS_OK;
@@ -35,59 +35,24 @@ void embed_print_close(EmbedPrint *print)
     free(print);
 }
 
-uint64_t embed_print_truncated_count(const EmbedPrint *print)
-{
-    return print->truncated_count;
-}
-
-static void embed_print_usage(const Headlight__V1__Usage *usage)
-{
-    printf(",\"usage\":{\"token_count\":%" PRIu32 ",\"text_token_count\":%" PRIu32
-           ",\"truncated\":%s,\"chunk_count\":%" PRIu32 ",\"attention\":",
-           usage->token_count, usage->text_token_count, usage->truncated ? "true" : "false", usage->chunk_count);
-    output_json_text(stdout, codec_view(usage->attention));
-    putchar('}');
-}
-
-static void embed_print_json(const EmbedPrint *print, TextView model, const Headlight__V1__Embedding *embedding,
-                             TextView text)
-{
-    if (print->format == OUTPUT_JSON && print->count == 0) {
-        fputs("{\"model\":", stdout);
-        output_json_text(stdout, model);
-        fputs(",\"embeddings\":[", stdout);
-    } else if (print->format == OUTPUT_JSON) {
-        fputs(",\n", stdout);
-    }
-    printf("{\"index\":%" PRIu64, print->count);
-    if (print->format == OUTPUT_JSONL) {
-        fputs(",\"model\":", stdout);
-        output_json_text(stdout, model);
-    }
-    if (text.bytes) {
-        fputs(",\"text\":", stdout);
-        output_json_text(stdout, text);
-    }
-    fputs(",\"values\":[", stdout);
-    output_floats(stdout, embedding->values, embedding->n_values, ",");
-    putchar(']');
-    if (embedding->usage) embed_print_usage(embedding->usage);
-    fputs(print->format == OUTPUT_JSONL ? "}\n" : "}", stdout);
-}
-
-static void embed_print_vector(const EmbedPrint *print, TextView model, const Headlight__V1__Embedding *embedding,
+static void embed_print_vector(EmbedPrint *print, TextView model, const Headlight__V1__Embedding *embedding,
                                TextView text)
 {
-    if (print->format != OUTPUT_TEXT) {
-        embed_print_json(print, model, embedding, text);
-        return;
+    results_begin(&print->results, model);
+    if (results_json(&print->results)) {
+        if (text.bytes) results_text("text", text);
+        fputs(",\"values\":[", stdout);
+        output_floats(stdout, embedding->values, embedding->n_values, ",");
+        putchar(']');
+    } else {
+        if (text.bytes) {
+            output_plain_text(stdout, text);
+            putchar('\t');
+        }
+        output_floats(stdout, embedding->values, embedding->n_values, " ");
+        putchar('\n');
     }
-    if (text.bytes) {
-        output_plain_text(stdout, text);
-        putchar('\t');
-    }
-    output_floats(stdout, embedding->values, embedding->n_values, " ");
-    putchar('\n');
+    results_end(&print->results, embedding->usage);
 }
 
 /* Keeps the vector, scaled to length 1, so that a product is a cosine. */
@@ -119,6 +84,7 @@ static Status embed_print_keep(EmbedPrint *print, TextView model, const Headligh
     double scale = square > 0 ? 1 / sqrt(square) : 0;
     float *vector = print->vectors + print->count * print->dimension_count;
     for (size_t d = 0; d < embedding->n_values; d++) vector[d] = (float)(scale * (double)embedding->values[d]);
+    print->count++;
     return STATUS_OK;
 }
 
@@ -126,15 +92,12 @@ Status embed_print_add(EmbedPrint *print, TextView model, const Headlight__V1__E
                        Error *out_error)
 {
     if (embedding->n_values == 0) return error_set(out_error, STATUS_CORRUPT, "the server sent an empty vector");
-    Status status = STATUS_OK;
-    if (print->similarity) {
-        status = embed_print_keep(print, model, embedding, out_error);
-    } else {
+    if (!print->similarity) {
         embed_print_vector(print, model, embedding, text);
+        return STATUS_OK;
     }
-    print->count++;
-    if (embedding->usage && embedding->usage->truncated) print->truncated_count++;
-    return status;
+    if (embedding->usage && embedding->usage->truncated) print->results.truncated_count++;
+    return embed_print_keep(print, model, embedding, out_error);
 }
 
 /* ---- Similarities ---- */
@@ -192,20 +155,15 @@ static void embed_print_similarity_jsonl(const EmbedPrint *print)
     }
 }
 
-void embed_print_finish(EmbedPrint *print, TextView model)
+void embed_print_finish(EmbedPrint *print)
 {
-    if (print->similarity && print->format == OUTPUT_TEXT) {
-        embed_print_similarity_text(print);
-    } else if (print->similarity && print->format == OUTPUT_JSON) {
-        embed_print_similarity_json(print, print->model ? text_view(print->model) : model);
-    } else if (print->similarity) {
-        embed_print_similarity_jsonl(print);
-    } else if (print->format == OUTPUT_JSON) {
-        if (print->count == 0) {
-            fputs("{\"model\":", stdout);
-            output_json_text(stdout, model);
-            fputs(",\"embeddings\":[", stdout);
-        }
-        puts("]}");
-    }
+    TextView model = text_view(print->model ? print->model : print->results.settings->model);
+    if (print->similarity && print->results.settings->format == OUTPUT_TEXT) embed_print_similarity_text(print);
+    if (print->similarity && print->results.settings->format == OUTPUT_JSON)
+        embed_print_similarity_json(print, model);
+    if (print->similarity && print->results.settings->format == OUTPUT_JSONL) embed_print_similarity_jsonl(print);
+    if (print->similarity)
+        results_note_truncated(&print->results);
+    else
+        results_finish(&print->results, model);
 }

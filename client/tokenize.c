@@ -1,30 +1,23 @@
 /* `headlight tokenize`: texts to tokens with their byte ranges, and back. */
-#include "batch.h"
-#include "call.h"
 #include "output.h"
+#include "results.h"
+#include "texts.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-static const char tokenize_method[] = "/headlight.v1.Inference/Tokenize";
 static const char tokenize_decode_method[] = "/headlight.v1.Inference/Detokenize";
 
-enum { TOKENIZE_BATCH_TEXTS = 32 };
-
 typedef struct TokenizeSettings {
-    Settings common;
-    const char *file;
-    bool null_separated;
+    TextsSettings texts;
+    bool pairs;
     bool decode;
     bool without_special_tokens;
     bool keep_special_tokens;
 } TokenizeSettings;
 
 static const Option tokenize_options[] = {
-    {"file", "FILE", NULL, OPTION_TEXT, offsetof(TokenizeSettings, file), NULL, 0, 0, NULL,
-     "Texts from FILE, one a line, which ends in LF or CRLF; - is standard input."},
-    {"null", NULL, NULL, OPTION_FLAG, offsetof(TokenizeSettings, null_separated), NULL, 0, 0, NULL,
-     "A NUL byte ends a text, not a line feed, so that texts may span lines; CR is kept."},
+    {"pairs", NULL, NULL, OPTION_FLAG, offsetof(TokenizeSettings, pairs), NULL, 0, 0, NULL, TEXTS_PAIRS_HELP},
     {"without-special-tokens", NULL, NULL, OPTION_FLAG, offsetof(TokenizeSettings, without_special_tokens), NULL,
      0, 0, NULL, "Leave out what the model adds around a text, such as [CLS] and [SEP]."},
     {"decode", NULL, NULL, OPTION_FLAG, offsetof(TokenizeSettings, decode), NULL, 0, 0, NULL,
@@ -32,13 +25,6 @@ static const Option tokenize_options[] = {
     {"keep-special-tokens", NULL, NULL, OPTION_FLAG, offsetof(TokenizeSettings, keep_special_tokens), NULL, 0, 0,
      NULL, "With --decode: special tokens are printed too."},
 };
-
-typedef struct TokenizeRun {
-    const TokenizeSettings *settings;
-    Channel *channel;
-    const Input *input;
-    uint64_t printed_count;
-} TokenizeRun;
 
 static void tokenize_print_token_json(const Headlight__V1__ExplainedToken *token)
 {
@@ -48,22 +34,20 @@ static void tokenize_print_token_json(const Headlight__V1__ExplainedToken *token
            token->byte_end, token->special ? "true" : "false");
 }
 
-static void tokenize_print_json(TokenizeRun *run, const Headlight__V1__Tokenization *tokenization)
+static void tokenize_print_json(const Headlight__V1__Tokenization *tokenization)
 {
-    bool one_document = run->settings->common.format == OUTPUT_JSON;
-    if (one_document && run->printed_count) putchar(',');
-    printf("{\"index\":%" PRIu64 ",\"tokens\":[", run->printed_count);
+    fputs(",\"tokens\":[", stdout);
     for (size_t index = 0; index < tokenization->n_tokens; index++) {
         if (index) putchar(',');
         tokenize_print_token_json(tokenization->tokens[index]);
     }
-    fputs(one_document ? "]}" : "]}\n", stdout);
+    putchar(']');
 }
 
 /* A line a token: id, byte range, text; an empty line between texts. */
-static void tokenize_print_text(const TokenizeRun *run, const Headlight__V1__Tokenization *tokenization)
+static void tokenize_print_text(const Headlight__V1__Tokenization *tokenization, bool first)
 {
-    if (run->printed_count) putchar('\n');
+    if (!first) putchar('\n');
     for (size_t index = 0; index < tokenization->n_tokens; index++) {
         const Headlight__V1__ExplainedToken *token = tokenization->tokens[index];
         printf("%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t", token->id, token->byte_begin, token->byte_end);
@@ -72,75 +56,33 @@ static void tokenize_print_text(const TokenizeRun *run, const Headlight__V1__Tok
     }
 }
 
-static void tokenize_print(TokenizeRun *run, const Headlight__V1__TokenizeResponse *reply)
+static size_t tokenize_count(const ProtobufCMessage *reply)
 {
-    for (size_t index = 0; index < reply->n_tokenizations; index++) {
-        if (run->settings->common.format == OUTPUT_TEXT) {
-            tokenize_print_text(run, reply->tokenizations[index]);
-        } else {
-            tokenize_print_json(run, reply->tokenizations[index]);
-        }
-        run->printed_count++;
-    }
+    return ((const Headlight__V1__TokenizeResponse *)reply)->n_tokenizations;
 }
 
-static Status tokenize_explain(const TokenizeRun *run, const Batch *batch, const Failure *failure,
-                               Error *out_error)
+static Status tokenize_pack(void *context, Batch *batch, const Input *input, uint8_t **out_bytes, size_t *out_size,
+                            Error *out_error)
 {
-    char location[INPUT_LOCATION_BYTES];
-    uint64_t first, last;
-    bool blamed = failure_blame(failure, batch_first_index(batch), batch_count(batch), &first, &last);
-    input_locate(run->input, first, last, location);
-    return failure_explain(failure, channel_address(run->channel), blamed ? location : NULL, out_error);
-}
-
-static Status tokenize_take(void *context, Batch *batch, Error *out_error)
-{
-    TokenizeRun *run = context;
+    const TokenizeSettings *settings = context;
     Headlight__V1__TokenizeRequest message = HEADLIGHT__V1__TOKENIZE_REQUEST__INIT;
-    message.model = codec_text(text_view(run->settings->common.model));
-    message.inputs = batch_inputs(batch, &message.n_inputs);
-    message.without_special_tokens = run->settings->without_special_tokens;
-    uint8_t *bytes;
-    CallRequest request = {.method = tokenize_method};
-    Status status = codec_pack(&message.base, &bytes, &request.size, out_error);
-    if (status != STATUS_OK) return status;
-    request.bytes = bytes;
-    Arena arena;
-    ProtobufCMessage *unpacked;
-    Failure failure;
-    status = call_bytes(run->channel, &run->settings->common, &request,
-                        &headlight__v1__tokenize_response__descriptor, &arena, &unpacked, &failure, out_error);
-    if (status != STATUS_OK && failure.code != 0) status = tokenize_explain(run, batch, &failure, out_error);
-    if (status == STATUS_OK) {
-        const Headlight__V1__TokenizeResponse *reply = (const Headlight__V1__TokenizeResponse *)unpacked;
-        if (reply->n_tokenizations == batch_count(batch)) {
-            tokenize_print(run, reply);
-        } else {
-            status = error_set(out_error, STATUS_CORRUPT, "the server answered %zu of %zu texts",
-                               reply->n_tokenizations, batch_count(batch));
-        }
-    }
-    arena_free(&arena);
-    free(bytes);
-    return status;
+    message.model = codec_text(text_view(settings->texts.common.model));
+    message.without_special_tokens = settings->without_special_tokens;
+    Status status = texts_inputs(batch, input, settings->pairs, &message.inputs, &message.n_inputs, out_error);
+    return status ? status : codec_pack(&message.base, out_bytes, out_size, out_error);
 }
 
-static Status tokenize_texts(TokenizeRun *run, Input *input, Error *out_error)
+static void tokenize_print(Results *results, const ProtobufCMessage *message, size_t index)
 {
-    Batch *batch;
-    Status status = batch_open(TOKENIZE_BATCH_TEXTS, &batch, out_error);
-    if (status != STATUS_OK) return status;
-    bool one_document = run->settings->common.format == OUTPUT_JSON;
-    if (one_document) fputs("{\"tokenizations\":[", stdout);
-    BatchSink sink = {.take = tokenize_take, .context = run};
-    status = batch_pump(batch, input, &sink, out_error);
-    if (one_document && status == STATUS_OK) puts("]}");
-    batch_close(batch);
-    return status;
+    const Headlight__V1__TokenizeResponse *reply = (const Headlight__V1__TokenizeResponse *)message;
+    results_begin(results, text_view(""));
+    if (results_json(results))
+        tokenize_print_json(reply->tokenizations[index]);
+    else
+        tokenize_print_text(reply->tokenizations[index], results->count == 1);
+    results_end(results, NULL);
 }
 
-/* On success the caller frees *out_ids with free(). */
 static Status tokenize_parse_ids(char *const *arguments, size_t count, uint32_t **out_ids, Error *out_error)
 {
     if (count == 0) return error_set(out_error, STATUS_INVALID_ARGUMENT, "--decode needs token ids as arguments");
@@ -159,20 +101,21 @@ static Status tokenize_parse_ids(char *const *arguments, size_t count, uint32_t 
     return STATUS_OK;
 }
 
-static Status tokenize_decode(const TokenizeRun *run, uint32_t *ids, size_t count, Error *out_error)
+static Status tokenize_decode(Channel *channel, const TokenizeSettings *settings, uint32_t *ids, size_t count,
+                              Error *out_error)
 {
     Headlight__V1__DetokenizeRequest request = HEADLIGHT__V1__DETOKENIZE_REQUEST__INIT;
-    request.model = codec_text(text_view(run->settings->common.model));
+    request.model = codec_text(text_view(settings->texts.common.model));
     request.ids = ids;
     request.n_ids = count;
-    request.keep_special_tokens = run->settings->keep_special_tokens;
+    request.keep_special_tokens = settings->keep_special_tokens;
     Arena arena;
     ProtobufCMessage *reply;
-    Status status = call_message(run->channel, &run->settings->common, tokenize_decode_method, &request.base,
+    Status status = call_message(channel, &settings->texts.common, tokenize_decode_method, &request.base,
                                  &headlight__v1__detokenize_response__descriptor, &arena, &reply, out_error);
     if (status == STATUS_OK) {
         TextView text = codec_view(((const Headlight__V1__DetokenizeResponse *)reply)->text);
-        if (run->settings->common.format == OUTPUT_TEXT) {
+        if (settings->texts.common.format == OUTPUT_TEXT) {
             output_plain_text(stdout, text);
         } else {
             fputs("{\"text\":", stdout);
@@ -185,15 +128,16 @@ static Status tokenize_decode(const TokenizeRun *run, uint32_t *ids, size_t coun
     return status;
 }
 
-static int tokenize_run_decode(TokenizeRun *run, char *const *arguments, size_t count)
+static int tokenize_run_decode(const TokenizeSettings *settings, char *const *arguments, size_t count)
 {
     Error error;
     uint32_t *ids = NULL;
+    Channel *channel = NULL;
     Status status = tokenize_parse_ids(arguments, count, &ids, &error);
-    if (status == STATUS_OK) status = call_open(&run->settings->common, &run->channel, &error);
-    if (status == STATUS_OK) status = tokenize_decode(run, ids, count, &error);
+    if (status == STATUS_OK) status = call_open(&settings->texts.common, &channel, &error);
+    if (status == STATUS_OK) status = tokenize_decode(channel, settings, ids, count, &error);
     if (status == STATUS_OK) status = output_flush(stdout, &error);
-    channel_close(run->channel);
+    channel_close(channel);
     free(ids);
     return status == STATUS_OK ? EXIT_DONE : output_fail(&error);
 }
@@ -201,19 +145,17 @@ static int tokenize_run_decode(TokenizeRun *run, char *const *arguments, size_t 
 static int tokenize_run(const void *values, char *const *arguments, size_t argument_count)
 {
     const TokenizeSettings *settings = values;
-    TokenizeRun run = {.settings = settings};
-    if (settings->decode) return tokenize_run_decode(&run, arguments, argument_count);
-    Error error;
-    InputSource source = {arguments, argument_count, settings->file, settings->null_separated};
-    Input *input = NULL;
-    Status status = input_open(&source, &input, &error);
-    run.input = input;
-    if (status == STATUS_OK) status = call_open(&settings->common, &run.channel, &error);
-    if (status == STATUS_OK) status = tokenize_texts(&run, input, &error);
-    if (status == STATUS_OK || output_broken(stdout)) status = output_flush(stdout, &error);
-    channel_close(run.channel);
-    input_close(input);
-    return status == STATUS_OK ? EXIT_DONE : output_fail(&error);
+    if (settings->decode) return tokenize_run_decode(settings, arguments, argument_count);
+    const TextsTask task = {
+        .type = {.method = "/headlight.v1.Inference/Tokenize",
+                 .reply_type = &headlight__v1__tokenize_response__descriptor,
+                 .result_count = tokenize_count},
+        .pack = tokenize_pack,
+        .list = "tokenizations",
+        .print = tokenize_print,
+        .context = (void *)settings,
+    };
+    return texts_run(&task, &settings->texts, arguments, argument_count);
 }
 
 const Command tokenize_command = {
@@ -228,6 +170,6 @@ const Command tokenize_command = {
     .options = tokenize_options,
     .option_count = sizeof tokenize_options / sizeof *tokenize_options,
     .settings_size = sizeof(TokenizeSettings),
-    .shared = COMMAND_OUTPUT | COMMAND_SERVER | COMMAND_RETRIES | COMMAND_MODEL,
+    .shared = TEXTS_SHARED | COMMAND_BATCH,
     .run = tokenize_run,
 };

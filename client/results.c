@@ -1,0 +1,77 @@
+#include "results.h"
+
+#include "output.h"
+
+#include <inttypes.h>
+
+bool results_json(const Results *results)
+{
+    return results->settings->format != OUTPUT_TEXT;
+}
+
+static void results_open_document(const Results *results, TextView model)
+{
+    putchar('{');
+    if (model.size) {
+        fputs("\"model\":", stdout);
+        output_json_text(stdout, model);
+        putchar(',');
+    }
+    printf("\"%s\":[", results->list);
+}
+
+void results_begin(Results *results, TextView model)
+{
+    uint64_t index = results->count++;
+    bool document = results->settings->format == OUTPUT_JSON;
+    if (!results_json(results)) return;
+    if (document && index == 0) results_open_document(results, model);
+    if (document && index > 0) fputs(",\n", stdout);
+    printf("{\"index\":%" PRIu64, index);
+    if (!document && model.size) results_text("model", model);
+}
+
+static void results_usage(const Headlight__V1__Usage *usage)
+{
+    printf(",\"usage\":{\"token_count\":%" PRIu32 ",\"text_token_count\":%" PRIu32
+           ",\"truncated\":%s,\"chunk_count\":%" PRIu32,
+           usage->token_count, usage->text_token_count, usage->truncated ? "true" : "false", usage->chunk_count);
+    results_text("attention", codec_view(usage->attention));
+    putchar('}');
+}
+
+void results_end(Results *results, const Headlight__V1__Usage *usage)
+{
+    if (usage && usage->truncated) results->truncated_count++;
+    if (!results_json(results)) return;
+    if (usage) results_usage(usage);
+    fputs(results->settings->format == OUTPUT_JSONL ? "}\n" : "}", stdout);
+}
+
+void results_finish(Results *results, TextView model)
+{
+    if (results->settings->format == OUTPUT_JSON) {
+        if (results->count == 0) results_open_document(results, model);
+        puts("]}");
+    }
+    results_note_truncated(results);
+}
+
+void results_note_truncated(const Results *results)
+{
+    if (results->truncated_count)
+        output_note(results->settings->quiet, "texts that were too long and were cut: %" PRIu64,
+                    results->truncated_count);
+}
+
+void results_text(const char *name, TextView text)
+{
+    printf(",\"%s\":", name);
+    output_json_text(stdout, text);
+}
+
+void results_float(const char *name, float value)
+{
+    printf(",\"%s\":", name);
+    output_float(stdout, value);
+}

@@ -1,0 +1,30 @@
+/* How the results of texts are written: in JSON one object a text, in a list of one document or a line each. */
+#pragma once
+
+#include "codec.h"
+#include "command.h"
+
+#include <headlight/v1/headlight.pb-c.h>
+
+typedef struct Results {
+    const Settings *settings;
+    const char *list; /* the document's member that holds the results, such as "embeddings" */
+    uint64_t count;   /* begun so far */
+    uint64_t truncated_count;
+} Results;
+
+/* Whether results are objects; otherwise the command prints text of its own. */
+bool results_json(const Results *results);
+/* Begins a result, whose members the caller prints after it, each starting with a comma; as text, nothing is written.
+ * `model`: the reply's; empty: it names none. */
+void results_begin(Results *results, TextView model);
+/* Ends it with its usage, if it has any. */
+void results_end(Results *results, const Headlight__V1__Usage *usage);
+/* Ends the document, and notes how many texts were cut. `model` is named when there was no result. */
+void results_finish(Results *results, TextView model);
+/* The note alone, for a command that prints no result a text. */
+void results_note_truncated(const Results *results);
+
+/* `,"name":"text"` and `,"name":0.5` */
+void results_text(const char *name, TextView text);
+void results_float(const char *name, float value);

@@ -1,0 +1,142 @@
+#include "texts.h"
+
+#include "base/clock.h"
+#include "output.h"
+
+#include <string.h>
+
+/* While answers are due and the input is silent: how long one of them may have to wait for the other. */
+#define TEXTS_IDLE_NS (2 * NS_PER_MS)
+enum { TEXTS_IDLE_MS = 200 };
+
+const char *const texts_truncate_names[] = {"no", "right", "left", NULL};
+
+typedef struct TextsRun {
+    const TextsTask *task;
+    const Input *input;
+    Exchange *exchange;
+    Results results;
+} TextsRun;
+
+static Status texts_take(void *context, Batch *batch, Error *out_error)
+{
+    const TextsRun *run = context;
+    ExchangeRequest request = {.first_index = batch_first_index(batch), .text_count = batch_count(batch)};
+    Status status =
+        run->task->pack(run->task->context, batch, run->input, &request.bytes, &request.size, out_error);
+    if (status != STATUS_OK) return status;
+    return exchange_push(run->exchange, request, out_error);
+}
+
+/* With nothing under way, a part of a batch goes at once; with something under way, the rest of it may still come.
+ */
+static bool texts_idle(void *context, const Input *input, size_t collected_count)
+{
+    const TextsRun *run = context;
+    if (exchange_pending(run->exchange) > 0) {
+        exchange_run(run->exchange, TEXTS_IDLE_NS);
+        return false;
+    }
+    if (collected_count == 0) input_wait(input, TEXTS_IDLE_MS);
+    return collected_count > 0;
+}
+
+static Status texts_answer(void *context, const ExchangeRequest *request, const ProtobufCMessage *reply,
+                           Error *out_error)
+{
+    TextsRun *run = context;
+    if (run->task->answer) return run->task->answer(run->task->context, request, reply, out_error);
+    for (size_t index = 0; index < request->text_count; index++) run->task->print(&run->results, reply, index);
+    return STATUS_OK;
+}
+
+static void texts_finish(TextsRun *run)
+{
+    if (run->task->finish)
+        run->task->finish(run->task->context);
+    else
+        results_finish(&run->results, text_view(run->results.settings->model));
+}
+
+static Status texts_exchange(TextsRun *run, const TextsSettings *settings, Channel *channel, Input *input,
+                             Error *out_error)
+{
+    const TextsTask *task = run->task;
+    Batch *batch = NULL;
+    ExchangeOptions options = {
+        .type = &task->type,
+        .channel = channel,
+        .settings = &settings->common,
+        .input = input,
+        .window_count = task->window_count ? task->window_count : 1,
+        .unary = input_from_arguments(input), /* few texts: no stream to open, and errors are precise at once */
+        .answer = texts_answer,
+        .context = run,
+    };
+    Status status = batch_open(settings->batch, &batch, out_error);
+    if (status == STATUS_OK) status = exchange_open(&options, &run->exchange, out_error);
+    BatchSink sink = {texts_take, texts_idle, run};
+    if (status == STATUS_OK) status = batch_pump(batch, input, &sink, out_error);
+    if (status == STATUS_OK) status = exchange_finish(run->exchange, out_error);
+    if (status == STATUS_OK) texts_finish(run);
+    exchange_close(run->exchange);
+    batch_close(batch);
+    return status;
+}
+
+int texts_run(const TextsTask *task, const TextsSettings *settings, char *const *arguments, size_t argument_count)
+{
+    TextsRun run = {.task = task, .results = {.settings = &settings->common, .list = task->list}};
+    Error error;
+    Input *input = NULL;
+    Channel *channel = NULL;
+    InputSource source = {arguments, argument_count, settings->file, settings->null_separated};
+    Status status = input_open(&source, &input, &error);
+    run.input = input;
+    if (status == STATUS_OK && input_interactive(input)) {
+        output_note(settings->common.quiet, "reading texts from the keyboard, one a line; Ctrl-D ends");
+    }
+    if (status == STATUS_OK) status = call_open(&settings->common, &channel, &error);
+    if (status == STATUS_OK) status = texts_exchange(&run, settings, channel, input, &error);
+    if (status == STATUS_OK || output_broken(stdout)) status = output_flush(stdout, &error);
+    channel_close(channel);
+    input_close(input);
+    return status == STATUS_OK ? EXIT_DONE : output_fail(&error);
+}
+
+void texts_options(const TextsSettings *settings, Headlight__V1__Options *out_options)
+{
+    headlight__v1__options__init(out_options);
+    switch ((TextsTruncate)settings->truncate) {
+    case TEXTS_RIGHT:
+        out_options->length_policy = HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_RIGHT;
+        break;
+    case TEXTS_LEFT:
+        out_options->length_policy = HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_LEFT;
+        break;
+    default: /* AUTO */
+        break;
+    }
+}
+
+Status texts_inputs(Batch *batch, const Input *input, bool pairs, Headlight__V1__Text ***out_inputs,
+                    size_t *out_count, Error *out_error)
+{
+    *out_inputs = batch_inputs(batch, out_count);
+    for (size_t index = 0; pairs && index < *out_count; index++) {
+        Headlight__V1__Text *text = (*out_inputs)[index];
+        const uint8_t *tab = text->text.len ? memchr(text->text.data, '\t', text->text.len) : NULL;
+        if (!tab) {
+            char location[INPUT_LOCATION_BYTES];
+            uint64_t number = batch_first_index(batch) + index;
+            input_locate(input, number, number, location);
+            return error_set(out_error, STATUS_CORRUPT, "%s has no tab between its two texts, as --pairs wants",
+                             location);
+        }
+        size_t size = (size_t)(tab - text->text.data);
+        text->maybe_pair_case = HEADLIGHT__V1__TEXT__MAYBE_PAIR_PAIR;
+        text->pair = (ProtobufCBinaryData){text->text.len - size - 1, text->text.data + size + 1};
+        text->text.len = size;
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,52 @@
+/* What the commands that send texts share: their options, and the way from an input through batches and requests to
+ * answers in order. */
+#pragma once
+
+#include "exchange.h"
+#include "results.h"
+
+enum {
+    TEXTS_SHARED = COMMAND_OUTPUT | COMMAND_SERVER | COMMAND_RETRIES | COMMAND_MODEL | COMMAND_TEXTS,
+};
+#define TEXTS_PAIRS_HELP "Each text is two, separated by a tab: what the model compares or joins."
+
+/* The first member of such a command's settings, which says so with COMMAND_TEXTS, and of which sides with
+ * COMMAND_TRUNCATE. */
+typedef struct TextsSettings {
+    Settings common;
+    const char *file;
+    bool null_separated;
+    uint64_t truncate; /* TextsTruncate */
+    uint64_t batch;    /* texts in one request */
+} TextsSettings;
+
+typedef enum TextsTruncate { TEXTS_REFUSE, TEXTS_RIGHT, TEXTS_LEFT } TextsTruncate;
+extern const char *const texts_truncate_names[]; /* in the order of TextsTruncate, then NULL */
+
+/* A command's own part of a run: `print` for one that prints a result a text, or `answer` and `finish`. */
+typedef struct TextsTask {
+    ExchangeType type;
+    size_t window_count; /* requests under way; 0: one */
+    /* Packs the request of a batch. */
+    Status (*pack)(void *context, Batch *batch, const Input *input, uint8_t **out_bytes, size_t *out_size,
+                   Error *out_error);
+    const char *list; /* Results.list, with `print` */
+    /* Prints the reply's result `index`, between results_begin and results_end. */
+    void (*print)(Results *results, const ProtobufCMessage *reply, size_t index);
+    /* Takes the reply to `request`; the requests come in order. */
+    Status (*answer)(void *context, const ExchangeRequest *request, const ProtobufCMessage *reply,
+                     Error *out_error);
+    /* After the last answer. */
+    void (*finish)(void *context);
+    void *context;
+} TextsTask;
+
+/* Sends the texts of the arguments, the file or standard input; returns the exit code, having said what failed. */
+int texts_run(const TextsTask *task, const TextsSettings *settings, char *const *arguments, size_t argument_count);
+
+/* Fills a request's options from the settings. */
+void texts_options(const TextsSettings *settings, Headlight__V1__Options *out_options);
+/* The batch as a request's inputs. `pairs`: each text is two, separated by a tab; fails with CORRUPT, naming the text,
+ * where there is none. Valid until the next text is added. */
+CHECKED Status texts_inputs(Batch *batch, const Input *input, bool pairs, Headlight__V1__Text ***out_inputs,
+                            size_t *out_count, Error *out_error);
