@@ -12,7 +12,7 @@ bool results_json(const Results *results)
 static void results_open_document(const Results *results, TextView model)
 {
     putchar('{');
-    if (model.size) {
+    if (model.bytes) {
         fputs("\"model\":", stdout);
         output_json_text(stdout, model);
         putchar(',');
@@ -28,7 +28,7 @@ void results_begin(Results *results, TextView model)
     if (document && index == 0) results_open_document(results, model);
     if (document && index > 0) fputs(",\n", stdout);
     printf("{\"index\":%" PRIu64, index);
-    if (!document && model.size) results_text("model", model);
+    if (!document && model.bytes) results_text("model", model);
 }
 
 static void results_usage(const Headlight__V1__Usage *usage)

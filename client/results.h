@@ -16,7 +16,7 @@ typedef struct Results {
 /* Whether results are objects; otherwise the command prints text of its own. */
 bool results_json(const Results *results);
 /* Begins a result, whose members the caller prints after it, each starting with a comma; as text, nothing is written.
- * `model`: the reply's; empty: it names none. */
+ * `model`: the reply's; its bytes are NULL where it names none. */
 void results_begin(Results *results, TextView model);
 /* Ends it with its usage, if it has any. */
 void results_end(Results *results, const Headlight__V1__Usage *usage);

@@ -75,7 +75,7 @@ static Status tokenize_pack(void *context, Batch *batch, const Input *input, uin
 static void tokenize_print(Results *results, const ProtobufCMessage *message, size_t index)
 {
     const Headlight__V1__TokenizeResponse *reply = (const Headlight__V1__TokenizeResponse *)message;
-    results_begin(results, text_view(""));
+    results_begin(results, (TextView){0});
     if (results_json(results))
         tokenize_print_json(reply->tokenizations[index]);
     else

@@ -53,11 +53,10 @@ class Server:
         if service != INFERENCE:
             return None
         self.calls[name] = self.calls.get(name, 0) + 1
-        method = {"Embed": self.embed, "EmbedStream": self.embed_stream, "Tokenize": self.tokenize,
-                  "Detokenize": self.detokenize, "ListModels": self.list_models}[name]
-        request = {"Embed": "EmbedRequest", "EmbedStream": "EmbedRequest", "ListModels": "ListModelsRequest",
-                   "Tokenize": "TokenizeRequest", "Detokenize": "DetokenizeRequest"}[name]
-        kind = grpc.stream_stream_rpc_method_handler if name == "EmbedStream" else grpc.unary_unary_rpc_method_handler
+        method = getattr(self, re.sub("(?<!^)([A-Z])", r"_\1", name).lower())
+        request = name.removesuffix("Stream") + "Request"
+        stream = name.endswith("Stream")
+        kind = grpc.stream_stream_rpc_method_handler if stream else grpc.unary_unary_rpc_method_handler
         return kind(method, request_deserializer=message_class(f"headlight.v1.{request}").FromString,
                     response_serializer=lambda reply: reply if isinstance(reply, bytes) else reply.SerializeToString())
 
@@ -73,6 +72,46 @@ class Server:
     def embed_stream(self, requests, context):
         for request in requests:
             yield self.embed(request, context)
+
+    def classify(self, request, context):
+        reply = message("ClassifyResponse", model=request.model or "fake")
+        for text in request.inputs:
+            labels = [dict(label="long", score=len(text.text)), dict(label="pair", score=len(text.pair) - 0.5)]
+            labels.sort(key=lambda label: -label["score"])
+            reply.classifications.add(labels=labels[:request.top_k or None], usage=dict(token_count=3))
+        return reply
+
+    def classify_stream(self, requests, context):
+        for request in requests:
+            yield self.classify(request, context)
+
+    def rerank(self, request, context):
+        shared = {text: len(set(request.query.split()) & set(text.split())) for text in request.texts}
+        ranks = [dict(index=i, score=shared[text], text=text) for i, text in enumerate(request.texts)]
+        return message("RerankResponse", model="fake", ranks=sorted(ranks, key=lambda rank: -rank["score"]))
+
+    def tag_tokens(self, request, context):
+        reply = message("TagTokensResponse", model="fake")
+        for text in request.inputs:
+            tagging = reply.taggings.add()
+            for word in re.finditer(rb"[A-Z]\S*", text.text.encode()):
+                tagging.entities.add(label=request.aggregation, score=0.5, text=word[0].decode(),
+                                     byte_begin=word.start(), byte_end=word.end())
+        return reply
+
+    def fill_mask(self, request, context):
+        reply = message("FillMaskResponse", model="fake")
+        for text in request.inputs:
+            result = reply.results.add()
+            for _ in range(text.text.count("[MASK]")):
+                result.masks.add(fills=[dict(token_id=i, token=f"word{i}", score=1 / 2**i)
+                                        for i in range(1, 1 + request.top_k)])
+        return reply
+
+    def answer(self, request, context):
+        begin = request.context.find(request.question)
+        spans = [dict(text=request.question, score=1, byte_begin=begin, byte_end=begin + len(request.question))]
+        return message("AnswerResponse", model="fake", answers=(spans if begin >= 0 else []) + [dict(score=0.25)])
 
     def tokenize(self, request, context):
         reply = message("TokenizeResponse")
