@@ -50,6 +50,8 @@
 #define MESSAGE_DEPTH_MAX 16
 
 #define MODEL_NAME_BYTES_MAX 256
+/* Models of one process: more would wait for each other on any machine's cores. */
+#define MODEL_COUNT_MAX 256
 #define INPUT_COUNT_MAX_LIMIT 65536
 
 static_assert(JSON_BYTES_MAX < UINT32_MAX, "positions in a JSON file are 32 bit");

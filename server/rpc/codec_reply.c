@@ -172,35 +172,46 @@ bool codec_reply_detokenize(Arena *arena, TextView text, CodecReply *out_reply)
     return true;
 }
 
-typedef struct ModelsReply {
-    Headlight__V1__ListModelsResponse response; /* first: a reply's message is its address */
-    Headlight__V1__ModelInfo info;
-    Headlight__V1__ModelInfo *models[1];
+typedef struct ModelReply {
+    Headlight__V1__ModelInfo info; /* first: a list's items are their addresses */
     ProtobufCBinaryData tasks[1];
-} ModelsReply;
+} ModelReply;
 
-bool codec_reply_list_models(Arena *arena, const CodecModel *model, CodecReply *out_reply)
+static void model_build(const CodecModel *model, ModelReply *out_model)
 {
-    ModelsReply *reply = arena_allocate(arena, sizeof *reply);
-    if (!reply) return false;
-    headlight__v1__list_models_response__init(&reply->response);
-    headlight__v1__model_info__init(&reply->info);
-    reply->models[0] = &reply->info;
-    reply->response.n_models = 1;
-    reply->response.models = reply->models;
-    reply->tasks[0] = data_of(model->task);
-    reply->info.n_tasks = model->task.size ? 1 : 0;
-    reply->info.tasks = reply->tasks;
-    reply->info.name = data_of(model->name);
-    reply->info.architecture = data_of(model->architecture);
-    reply->info.attention = data_of(model->attention);
-    reply->info.precision = data_of(model->precision);
-    reply->info.weights_sha256 = data_of(model->weights_sha256);
-    reply->info.token_count_max = model->token_count_max;
-    reply->info.layer_count = model->layer_count;
-    reply->info.head_count = model->head_count;
-    reply->info.hidden_size = model->hidden_size;
-    reply->info.ready = model->ready;
-    out_reply->message = reply;
+    Headlight__V1__ModelInfo *info = &out_model->info;
+    headlight__v1__model_info__init(info);
+    out_model->tasks[0] = data_of(model->task);
+    info->n_tasks = model->task.size ? 1 : 0;
+    info->tasks = out_model->tasks;
+    info->name = data_of(model->name);
+    info->architecture = data_of(model->architecture);
+    info->attention = data_of(model->attention);
+    info->precision = data_of(model->precision);
+    info->weights_sha256 = data_of(model->weights_sha256);
+    info->token_count_max = model->token_count_max;
+    info->layer_count = model->layer_count;
+    info->head_count = model->head_count;
+    info->hidden_size = model->hidden_size;
+    info->ready = model->ready;
+}
+
+uint64_t codec_reply_list_models_bytes(size_t count)
+{
+    return CHUNK_FACTOR * (sizeof(Headlight__V1__ListModelsResponse) + 4 * ROUNDING_BYTES +
+                           count * (sizeof(ModelReply) + sizeof(void *)));
+}
+
+bool codec_reply_list_models(Arena *arena, const CodecModel *models, size_t count, CodecReply *out_reply)
+{
+    Headlight__V1__ListModelsResponse *response = arena_allocate(arena, sizeof *response);
+    char *storage = NULL;
+    void **list = list_allocate(arena, count, sizeof(ModelReply), &storage);
+    if (!response || !list) return false;
+    headlight__v1__list_models_response__init(response);
+    response->n_models = count;
+    response->models = (Headlight__V1__ModelInfo **)list;
+    for (size_t i = 0; i < count; i++) model_build(&models[i], (ModelReply *)list[i]);
+    out_reply->message = response;
     return true;
 }

@@ -56,5 +56,7 @@ typedef struct CodecModel {
     bool ready;
 } CodecModel;
 
-/* Builds the ListModelsResponse of one model. False when the arena is out. */
-CHECKED bool codec_reply_list_models(Arena *arena, const CodecModel *model, CodecReply *out_reply);
+/* What codec_reply_list_models takes from the arena, at most. */
+uint64_t codec_reply_list_models_bytes(size_t count);
+/* Builds the ListModelsResponse. False when the arena is out. */
+CHECKED bool codec_reply_list_models(Arena *arena, const CodecModel *models, size_t count, CodecReply *out_reply);

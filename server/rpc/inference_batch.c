@@ -6,23 +6,24 @@
 void inference_batch_run(void *context, uint32_t worker, SchedulerJob *const *jobs, uint32_t count)
 {
     Inference *inference = context;
-    if (!jobs[0]->batch_key) {
+    const Model *model = jobs[0]->batch_key;
+    if (!model) {
         assert(count == 1);
-        InferenceTask *task = (InferenceTask *)jobs[0];
-        task->run(task);
+        InferenceCall *call = (InferenceCall *)jobs[0];
+        call->run(call);
         return;
     }
-    assert(worker < inference->worker_count && jobs[0]->batch_key == inference->pipeline);
-    InferenceWorker *own = &inference->workers[worker];
+    assert(worker < inference->options.worker_count && count <= inference->options.batch_items);
+    PipelineItem **items = inference->items + (size_t)worker * inference->options.batch_items;
     uint32_t token_count = 0;
     for (uint32_t i = 0; i < count; i++) {
-        own->items[i] = &((InferenceEmbedJob *)jobs[i])->item;
+        items[i] = &((InferenceEmbedJob *)jobs[i])->item;
         token_count += jobs[i]->token_count;
     }
     uint64_t started_ns = clock_now_ns(&clock_monotonic);
-    pipeline_run(inference->pipeline, own->workspace, own->items, count);
+    pipeline_run(model_pipeline(model), model_workspace(model, worker), items, count);
     uint64_t finished_ns = clock_now_ns(&clock_monotonic);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++) { /* the model may be gone with the last of them */
         InferenceEmbedJob *job = (InferenceEmbedJob *)jobs[i];
         job->started_ns = started_ns;
         job->finished_ns = finished_ns;
@@ -37,8 +38,7 @@ void inference_batch_drop(void *context, SchedulerJob *job, Status reason)
     (void)context;
     assert(reason != STATUS_OK);
     if (!job->batch_key) {
-        InferenceTask *task = (InferenceTask *)job;
-        task->drop(task, reason);
+        inference_call_drop((InferenceCall *)job, reason);
         return;
     }
     InferenceEmbedJob *embed = (InferenceEmbedJob *)job;

@@ -7,14 +7,10 @@
 #include <stdio.h>
 
 typedef struct InferenceEmbedCall {
-    InferenceTask task; /* first: preparing a large request on a worker */
-    Inference *inference;
-    RpcMessage *message;
-    Arena *arena; /* the loop's, then a worker's while it prepares; read-only from the submission on */
+    InferenceCall base; /* first */
     CodecEmbedRequest request;
     InferenceEmbedJob *jobs; /* [request.input_count] */
     CodecReply reply;
-    AdmissionHold hold;
     uint64_t tokenize_ns;
     uint64_t submitted_ns;
     atomic_uint_fast32_t pending; /* jobs that are not done */
@@ -23,26 +19,16 @@ typedef struct InferenceEmbedCall {
 static Status call_read(InferenceEmbedCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault);
 static void call_defer(InferenceEmbedCall *call);
 static void call_prepare_and_submit(InferenceEmbedCall *call);
-static void call_fail(InferenceEmbedCall *call, const CodecFault *fault);
 static void call_finish(InferenceEmbedCall *call);
 static uint64_t inputs_bytes(const CodecText *inputs, uint32_t count);
 
 void inference_embed_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size)
 {
-    Inference *inference = context;
-    if (!inference_admit(inference, message)) return;
+    InferenceEmbedCall *call = inference_call_open(context, message, sizeof *call);
+    if (!call) return;
     CodecFault fault = {.field = ""};
-    InferenceEmbedCall *call = arena_allocate_zeroed(rpc_message_arena(message), 1, sizeof *call);
-    if (!call) {
-        error_set(&fault.error, STATUS_NO_MEMORY, "no memory for another request");
-        inference_refuse(message, &fault);
-        return;
-    }
-    call->inference = inference;
-    call->message = message;
-    call->arena = rpc_message_arena(message);
     if (call_read(call, wire, size, &fault)) {
-        call_fail(call, &fault);
+        inference_call_fail(&call->base, &fault);
     } else if (inputs_bytes(call->request.inputs, call->request.input_count) > INFERENCE_LOOP_TEXT_BYTES_MAX) {
         call_defer(call);
     } else {
@@ -66,17 +52,18 @@ static Status field_fault(CodecFault *fault, const char *field)
 /* Everything that can be refused without looking into the texts. */
 static Status call_read(InferenceEmbedCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault)
 {
-    Inference *inference = call->inference;
-    Status status = codec_request_embed(call->arena, wire, size, inference->options.input_count_max,
+    Inference *inference = call->base.inference;
+    Status status = codec_request_embed(call->base.arena, wire, size, inference->options.input_count_max,
                                         &call->request, out_fault);
     if (status) return status;
-    status = inference_check_model(inference, call->request.model, out_fault);
+    status = inference_call_find_model(&call->base, call->request.model, out_fault);
     if (status) return status;
-    status = pipeline_check_prompt(inference->pipeline, call->request.prepare.prompt_name, &out_fault->error);
+    status = pipeline_check_prompt(call->base.pipeline, call->request.prepare.prompt_name, &out_fault->error);
     if (status) return field_fault(out_fault, "prompt_name");
-    status = pipeline_check_embed(inference->pipeline, &call->request.embed, &out_fault->error);
+    status = pipeline_check_embed(call->base.pipeline, &call->request.embed, &out_fault->error);
     if (status) return field_fault(out_fault, "dimensions");
-    return admission_hold(&inference->admission, &call->hold, call->arena->used_bytes, &out_fault->error);
+    return admission_hold(&inference->admission, &call->base.hold, call->base.arena->used_bytes,
+                          &out_fault->error);
 }
 
 static uint64_t inputs_bytes(const CodecText *inputs, uint32_t count)
@@ -86,41 +73,31 @@ static uint64_t inputs_bytes(const CodecText *inputs, uint32_t count)
     return bytes;
 }
 
-static void task_run(InferenceTask *task)
+static void call_run(InferenceCall *base)
 {
-    call_prepare_and_submit((InferenceEmbedCall *)task);
-}
-
-static void task_drop(InferenceTask *task, Status reason)
-{
-    InferenceEmbedCall *call = (InferenceEmbedCall *)task;
-    admission_release(&call->inference->admission, &call->hold);
-    inference_dropped(call->message, reason);
+    call_prepare_and_submit((InferenceEmbedCall *)base);
 }
 
 /* The loop must not be held up by a large text: a worker prepares it, and submits the jobs. */
 static void call_defer(InferenceEmbedCall *call)
 {
-    call->task.run = task_run;
-    call->task.drop = task_drop;
     uint64_t bytes = inputs_bytes(call->request.inputs, call->request.input_count);
     CodecFault fault = {.field = ""};
-    if (inference_task_submit(call->inference, call->message, &call->task, bytes, &fault.error))
-        call_fail(call, &fault);
+    if (inference_call_defer(&call->base, call_run, bytes, &fault.error)) inference_call_fail(&call->base, &fault);
 }
 
 static Status call_prepare(InferenceEmbedCall *call, CodecFault *out_fault)
 {
     const CodecEmbedRequest *request = &call->request;
-    const atomic_bool *cancelled = rpc_message_cancelled(call->message);
+    const atomic_bool *cancelled = rpc_message_cancelled(call->base.message);
     for (uint32_t i = 0; i < request->input_count; i++) {
         if (atomic_load_explicit(cancelled, memory_order_relaxed)) {
             return error_set(&out_fault->error, STATUS_CANCELLED, "the client cancelled the request");
         }
         const CodecText *input = &request->inputs[i];
         Status status =
-            pipeline_prepare(call->inference->pipeline, input->text, input->has_pair ? &input->pair : NULL,
-                             &request->prepare, call->arena, &call->jobs[i].prepared, &out_fault->error);
+            pipeline_prepare(call->base.pipeline, input->text, input->has_pair ? &input->pair : NULL,
+                             &request->prepare, call->base.arena, &call->jobs[i].prepared, &out_fault->error);
         if (status) return inference_input_fault(i, input, out_fault);
     }
     return STATUS_OK;
@@ -131,19 +108,19 @@ static Status call_jobs_allocate(InferenceEmbedCall *call, CodecFault *out_fault
     uint32_t count = call->request.input_count;
     /* The arena's budget bounds what a client's bytes can cost. What we spend on the answer is bounded elsewhere:
      * here by the count of inputs, then by reply_bytes_max. */
-    call->arena->budget_bytes += count * (sizeof *call->jobs + 3 * sizeof(void *)) + 64 * KIB;
-    call->jobs = arena_allocate_zeroed(call->arena, count, sizeof *call->jobs);
+    call->base.arena->budget_bytes += count * (sizeof *call->jobs + 3 * sizeof(void *)) + 64 * KIB;
+    call->jobs = arena_allocate_zeroed(call->base.arena, count, sizeof *call->jobs);
     if (call->jobs) return STATUS_OK;
     return error_set(&out_fault->error, STATUS_NO_MEMORY, "no memory for the request's %u texts", count);
 }
 
 static Status call_results_allocate(InferenceEmbedCall *call, CodecFault *out_fault)
 {
-    Inference *inference = call->inference;
+    Inference *inference = call->base.inference;
     const EmbedOptions *options = &call->request.embed;
     uint32_t count = call->request.input_count;
-    uint64_t row_size = pipeline_row_size(inference->pipeline);
-    uint64_t vector_size = options->dimensions ? options->dimensions : pipeline_vector_size(inference->pipeline);
+    uint64_t row_size = pipeline_row_size(call->base.pipeline);
+    uint64_t vector_size = options->dimensions ? options->dimensions : pipeline_vector_size(call->base.pipeline);
     uint64_t row_count = 0;
     for (uint32_t i = 0; options->return_tokens && i < count; i++)
         row_count += call->jobs[i].prepared.encoding.count;
@@ -155,11 +132,11 @@ static Status call_results_allocate(InferenceEmbedCall *call, CodecFault *out_fa
                          options->return_tokens ? ", or leave out return_token_embeddings" : "");
     }
     uint64_t reply_bytes = codec_reply_embed_bytes(count, row_count);
-    uint64_t total_bytes = call->arena->used_bytes + float_bytes + reply_bytes;
-    Status status = admission_hold(&inference->admission, &call->hold, total_bytes, &out_fault->error);
+    uint64_t total_bytes = call->base.arena->used_bytes + float_bytes + reply_bytes;
+    Status status = admission_hold(&inference->admission, &call->base.hold, total_bytes, &out_fault->error);
     if (status) return status;
-    call->arena->budget_bytes += float_bytes + reply_bytes + 64 * KIB;
-    float *values = arena_allocate(call->arena, float_bytes);
+    call->base.arena->budget_bytes += float_bytes + reply_bytes + 64 * KIB;
+    float *values = arena_allocate(call->base.arena, float_bytes);
     if (!values) return error_set(&out_fault->error, STATUS_NO_MEMORY, "no memory for the request's results");
     for (uint32_t i = 0; i < count; i++) {
         PipelineItem *item = &call->jobs[i].item;
@@ -175,12 +152,12 @@ static Status call_results_allocate(InferenceEmbedCall *call, CodecFault *out_fa
 static Status call_reply_build(InferenceEmbedCall *call, CodecFault *out_fault)
 {
     uint32_t count = call->request.input_count;
-    const PipelineItem **items = arena_allocate(call->arena, count * sizeof *items);
+    const PipelineItem **items = arena_allocate(call->base.arena, count * sizeof *items);
     if (!items) return error_set(&out_fault->error, STATUS_NO_MEMORY, "no memory for the reply");
     for (uint32_t i = 0; i < count; i++) items[i] = &call->jobs[i].item;
-    if (codec_reply_embed(call->arena, text_view(call->inference->model_name), items, count,
-                          pipeline_vector_size(call->inference->pipeline),
-                          pipeline_row_size(call->inference->pipeline), &call->reply)) {
+    if (codec_reply_embed(call->base.arena, text_view(model_name(call->base.model)), items, count,
+                          pipeline_vector_size(call->base.pipeline), pipeline_row_size(call->base.pipeline),
+                          &call->reply)) {
         return STATUS_OK;
     }
     return error_set(&out_fault->error, STATUS_NO_MEMORY, "no memory for the reply");
@@ -190,25 +167,25 @@ static Status call_reply_build(InferenceEmbedCall *call, CodecFault *out_fault)
 static Status call_submit(InferenceEmbedCall *call, CodecFault *out_fault)
 {
     uint32_t count = call->request.input_count;
-    SchedulerJob **list = arena_allocate(call->arena, count * sizeof(SchedulerJob *));
+    SchedulerJob **list = arena_allocate(call->base.arena, count * sizeof(SchedulerJob *));
     if (!list)
         return error_set(&out_fault->error, STATUS_NO_MEMORY, "no memory for the request's %u texts", count);
     for (uint32_t i = 0; i < count; i++) {
         InferenceEmbedJob *job = &call->jobs[i];
         job->call = call;
         job->job = (SchedulerJob){
-            .batch_key = call->inference->pipeline,
-            .flow = rpc_message_flow(call->message),
+            .batch_key = call->base.model,
+            .flow = rpc_message_flow(call->base.message),
             .token_count = job->prepared.encoding.count,
             .work = job->prepared.work,
-            .deadline_ns = rpc_message_deadline_ns(call->message),
-            .cancelled = rpc_message_cancelled(call->message),
+            .deadline_ns = rpc_message_deadline_ns(call->base.message),
+            .cancelled = rpc_message_cancelled(call->base.message),
         };
         list[i] = &job->job;
     }
     atomic_init(&call->pending, count);
     call->submitted_ns = clock_now_ns(&clock_monotonic);
-    return scheduler_submit(call->inference->scheduler, list, count, &out_fault->error);
+    return scheduler_submit(call->base.inference->scheduler, list, count, &out_fault->error);
 }
 
 /* On the loop or, for a large request, on a worker. */
@@ -222,13 +199,7 @@ static void call_prepare_and_submit(InferenceEmbedCall *call)
     if (!status) status = call_results_allocate(call, &fault);
     if (!status) status = call_reply_build(call, &fault);
     if (!status) status = call_submit(call, &fault);
-    if (status) call_fail(call, &fault);
-}
-
-static void call_fail(InferenceEmbedCall *call, const CodecFault *fault)
-{
-    admission_release(&call->inference->admission, &call->hold);
-    inference_refuse(call->message, fault);
+    if (status) inference_call_fail(&call->base, &fault);
 }
 
 /* One text that was not computed fails the message: a caller could not tell which vectors are there. */
@@ -238,14 +209,14 @@ static bool call_failed(InferenceEmbedCall *call)
         Status status = call->jobs[i].item.status;
         if (status == STATUS_OK) continue;
         if (status != STATUS_INTERNAL) {
-            inference_dropped(call->message, status);
+            inference_call_drop(&call->base, status);
             return true;
         }
         CodecFault fault;
         snprintf(fault.field, sizeof fault.field, "inputs[%u].text", i);
         error_set(&fault.error, status,
                   "inputs[%u]: the model's answer is not finite; no vector is returned for it", i);
-        inference_refuse(call->message, &fault);
+        inference_call_fail(&call->base, &fault);
         return true;
     }
     return false;
@@ -266,7 +237,7 @@ static CodecTiming call_timing(const InferenceEmbedCall *call)
         if (job->batch_tokens > timing.batch_tokens) timing.batch_tokens = job->batch_tokens;
     }
     timing.compute_ns = finished_ns - started_ns;
-    timing.total_ns = finished_ns - rpc_message_arrived_ns(call->message);
+    timing.total_ns = finished_ns - rpc_message_arrived_ns(call->base.message);
     uint64_t known_ns = timing.compute_ns + timing.tokenize_ns;
     timing.queue_ns = timing.total_ns > known_ns ? timing.total_ns - known_ns : 0;
     return timing;
@@ -275,9 +246,8 @@ static CodecTiming call_timing(const InferenceEmbedCall *call)
 /* On the worker that finished the last job; the call is gone afterwards. */
 static void call_finish(InferenceEmbedCall *call)
 {
-    admission_release(&call->inference->admission, &call->hold);
     if (call_failed(call)) return;
     CodecTiming timing = call_timing(call);
     codec_reply_embed_timing(call->reply, &timing);
-    inference_reply(call->message, call->reply);
+    inference_call_reply(&call->base, call->reply);
 }

@@ -13,34 +13,41 @@ enum {
     INFERENCE_LOOP_ID_COUNT_MAX = 8 * 1024, /* of Detokenize, likewise */
 };
 
-typedef struct InferenceWorker {
-    PipelineWorkspace *workspace;
-    PipelineItem **items; /* [item_capacity] */
-} InferenceWorker;
-
 struct Inference {
-    char model_name[MODEL_NAME_BYTES_MAX + 1];
     InferenceOptions options;
     Admission admission;
-    InferenceWorker *workers; /* [worker_count]; each used by its worker alone once the scheduler runs */
-    uint32_t worker_count;
-    const Pipeline *pipeline; /* written before the scheduler opens */
-    /* The loop's: */
-    Scheduler *scheduler; /* NULL until inference_serve */
-    char weights_sha256[65];
+    Registry *registry;
+    PipelineItem **items; /* [worker_count][batch_items_max]; each row its worker's */
+    Scheduler *scheduler;
 };
 
-/* A piece of work that is no batch, on a worker: run and drop are each other's alternative. First member of its
- * owner. */
-typedef struct InferenceTask {
-    SchedulerJob job; /* first; batch_key NULL */
-    void (*run)(struct InferenceTask *task);
-    void (*drop)(struct InferenceTask *task, Status reason);
-} InferenceTask;
+/* What every method's call has; first member of its owner, which lies in the message's arena. */
+typedef struct InferenceCall {
+    SchedulerJob job; /* first: the part that a worker does, if any; batch_key NULL */
+    void (*run)(struct InferenceCall *call);
+    Inference *inference;
+    RpcMessage *message;
+    Arena *arena;             /* the loop's, then a worker's; read-only while there are jobs */
+    Model *model;             /* held; NULL until it is found */
+    const Pipeline *pipeline; /* the model's */
+    AdmissionHold hold;
+} InferenceCall;
+
+/* A zeroed owner of `size` bytes around a call. NULL: the message is gone. Loop thread. */
+void *inference_call_open(Inference *inference, RpcMessage *message, size_t size);
+/* Holds the model called `name` (empty: the default) until the call ends. Loop thread. Fails as registry_find. */
+CHECKED Status inference_call_find_model(InferenceCall *call, TextView name, CodecFault *out_fault);
+/* Has a worker do `run`; where it is dropped instead, the call ends. Fails as scheduler_submit. */
+CHECKED Status inference_call_defer(InferenceCall *call, void (*run)(InferenceCall *call), uint64_t work,
+                                    Error *out_error);
+/* Each ends the call: what it holds is given back, the call is gone. Any thread. */
+void inference_call_reply(InferenceCall *call, CodecReply reply);
+void inference_call_fail(InferenceCall *call, const CodecFault *fault);
+void inference_call_drop(InferenceCall *call, Status reason); /* its job was dropped */
 
 /* One text of an Embed request. */
 typedef struct InferenceEmbedJob {
-    SchedulerJob job; /* first; batch_key is the pipeline */
+    SchedulerJob job; /* first; batch_key is the model */
     struct InferenceEmbedCall *call;
     Prepared prepared;
     PipelineItem item; /* item.status is the job's, also when it was dropped */
@@ -50,21 +57,10 @@ typedef struct InferenceEmbedJob {
     uint32_t batch_tokens;
 } InferenceEmbedJob;
 
-/* Refuses `message` unless the service serves and `model` is empty or its model's name. Loop thread. False: the
- * message is gone. */
-CHECKED bool inference_admit(Inference *inference, RpcMessage *message);
-CHECKED Status inference_check_model(const Inference *inference, TextView model, CodecFault *out_fault);
 /* Says in `fault` that it is of inputs[index], `input`, and whether of its text or its pair; returns its status. */
 CHECKED Status inference_input_fault(uint32_t index, const CodecText *input, CodecFault *fault);
-/* Ends `message` with `fault`. Any thread. */
+/* Ends `message`, which is no call's, with `fault`. Any thread. */
 void inference_refuse(RpcMessage *message, const CodecFault *fault);
-/* Ends `message` because its job was dropped. Any thread. */
-void inference_dropped(RpcMessage *message, Status reason);
-void inference_reply(RpcMessage *message, CodecReply reply);
-
-/* Hands `task` (run and drop set) to a worker, on behalf of `message`. Loop thread. */
-CHECKED Status inference_task_submit(Inference *inference, RpcMessage *message, InferenceTask *task, uint64_t work,
-                                     Error *out_error);
 
 void inference_embed_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 /* The job was run or dropped. A worker's thread. */

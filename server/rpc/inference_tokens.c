@@ -4,11 +4,7 @@
 #include <stdio.h>
 
 typedef struct TokensCall {
-    InferenceTask task; /* first */
-    Inference *inference;
-    RpcMessage *message;
-    Arena *arena;
-    AdmissionHold hold;
+    InferenceCall base; /* first */
     union {
         CodecTokenizeRequest tokenize;
         CodecDetokenizeRequest detokenize;
@@ -16,24 +12,22 @@ typedef struct TokensCall {
     Status (*answer)(struct TokensCall *call, CodecReply *out_reply, CodecFault *out_fault);
 } TokensCall;
 
-static TokensCall *call_open(Inference *inference, RpcMessage *message);
 static void call_start(TokensCall *call, uint64_t size, uint64_t loop_size_max);
-static void call_fail(TokensCall *call, const CodecFault *fault);
 static Status tokenize_answer(TokensCall *call, CodecReply *out_reply, CodecFault *out_fault);
 static Status detokenize_answer(TokensCall *call, CodecReply *out_reply, CodecFault *out_fault);
 
 void inference_tokens_tokenize(void *context, RpcMessage *message, const uint8_t *wire, size_t size)
 {
     Inference *inference = context;
-    TokensCall *call = call_open(inference, message);
+    TokensCall *call = inference_call_open(inference, message, sizeof *call);
     if (!call) return;
     CodecTokenizeRequest *request = &call->tokenize;
     CodecFault fault = {.field = ""};
     Status status =
-        codec_request_tokenize(call->arena, wire, size, inference->options.input_count_max, request, &fault);
-    if (!status) status = inference_check_model(inference, request->model, &fault);
+        codec_request_tokenize(call->base.arena, wire, size, inference->options.input_count_max, request, &fault);
+    if (!status) status = inference_call_find_model(&call->base, request->model, &fault);
     if (status) {
-        call_fail(call, &fault);
+        inference_call_fail(&call->base, &fault);
         return;
     }
     call->answer = tokenize_answer;
@@ -46,111 +40,78 @@ void inference_tokens_tokenize(void *context, RpcMessage *message, const uint8_t
 
 void inference_tokens_detokenize(void *context, RpcMessage *message, const uint8_t *wire, size_t size)
 {
-    Inference *inference = context;
-    TokensCall *call = call_open(inference, message);
+    TokensCall *call = inference_call_open(context, message, sizeof *call);
     if (!call) return;
     CodecFault fault = {.field = ""};
-    Status status = codec_request_detokenize(call->arena, wire, size, &call->detokenize, &fault);
-    if (!status) status = inference_check_model(inference, call->detokenize.model, &fault);
+    Status status = codec_request_detokenize(call->base.arena, wire, size, &call->detokenize, &fault);
+    if (!status) status = inference_call_find_model(&call->base, call->detokenize.model, &fault);
     if (status) {
-        call_fail(call, &fault);
+        inference_call_fail(&call->base, &fault);
         return;
     }
     call->answer = detokenize_answer;
     call_start(call, call->detokenize.id_count, INFERENCE_LOOP_ID_COUNT_MAX);
 }
 
-/* NULL: the message is gone. */
-static TokensCall *call_open(Inference *inference, RpcMessage *message)
+static void call_run(InferenceCall *base)
 {
-    if (!inference_admit(inference, message)) return NULL;
-    TokensCall *call = arena_allocate_zeroed(rpc_message_arena(message), 1, sizeof *call);
-    if (!call) {
-        CodecFault fault = {.field = ""};
-        error_set(&fault.error, STATUS_NO_MEMORY, "no memory for another request");
-        inference_refuse(message, &fault);
-        return NULL;
-    }
-    call->inference = inference;
-    call->message = message;
-    call->arena = rpc_message_arena(message);
-    return call;
-}
-
-static void call_run(InferenceTask *task)
-{
-    TokensCall *call = (TokensCall *)task;
+    TokensCall *call = (TokensCall *)base;
     CodecFault fault = {.field = ""};
     CodecReply reply;
     if (call->answer(call, &reply, &fault)) {
-        call_fail(call, &fault);
-        return;
+        inference_call_fail(base, &fault);
+    } else {
+        inference_call_reply(base, reply);
     }
-    admission_release(&call->inference->admission, &call->hold);
-    inference_reply(call->message, reply);
-}
-
-static void call_drop(InferenceTask *task, Status reason)
-{
-    TokensCall *call = (TokensCall *)task;
-    admission_release(&call->inference->admission, &call->hold);
-    inference_dropped(call->message, reason);
 }
 
 /* Answers at once, or on a worker when the `size` of what was sent passes `loop_size_max`. */
 static void call_start(TokensCall *call, uint64_t size, uint64_t loop_size_max)
 {
-    call->task.run = call_run;
-    call->task.drop = call_drop;
+    InferenceCall *base = &call->base;
     if (size <= loop_size_max) {
-        call_run(&call->task);
+        call_run(base);
         return;
     }
     CodecFault fault = {.field = ""};
     Status status =
-        admission_hold(&call->inference->admission, &call->hold, call->arena->used_bytes, &fault.error);
-    if (!status) status = inference_task_submit(call->inference, call->message, &call->task, size, &fault.error);
-    if (status) call_fail(call, &fault);
-}
-
-static void call_fail(TokensCall *call, const CodecFault *fault)
-{
-    admission_release(&call->inference->admission, &call->hold);
-    inference_refuse(call->message, fault);
+        admission_hold(&base->inference->admission, &base->hold, base->arena->used_bytes, &fault.error);
+    if (!status) status = inference_call_defer(base, call_run, size, &fault.error);
+    if (status) inference_call_fail(base, &fault);
 }
 
 /* The tokens of the reply are structs, several times their size on the wire: admitted once their count is known.
  */
 static Status tokenize_admit(TokensCall *call, uint64_t token_count, CodecFault *out_fault)
 {
-    Inference *inference = call->inference;
+    InferenceCall *base = &call->base;
     uint64_t bytes = codec_reply_tokenize_bytes(call->tokenize.input_count, token_count);
-    Status status =
-        admission_hold(&inference->admission, &call->hold, call->arena->used_bytes + bytes, &out_fault->error);
-    if (!status) call->arena->budget_bytes += bytes + 64 * KIB;
+    Status status = admission_hold(&base->inference->admission, &base->hold, base->arena->used_bytes + bytes,
+                                   &out_fault->error);
+    if (!status) base->arena->budget_bytes += bytes + 64 * KIB;
     return status;
 }
 
 static Status tokenize_answer(TokensCall *call, CodecReply *out_reply, CodecFault *out_fault)
 {
     const CodecTokenizeRequest *request = &call->tokenize;
-    const Tokenizer *tokenizer = pipeline_tokenizer(call->inference->pipeline);
+    const Tokenizer *tokenizer = pipeline_tokenizer(call->base.pipeline);
     const EncodeOptions options = {.without_special_tokens = request->without_special_tokens};
-    Encoding *encodings = arena_allocate_zeroed(call->arena, request->input_count, sizeof *encodings);
+    Encoding *encodings = arena_allocate_zeroed(call->base.arena, request->input_count, sizeof *encodings);
     if (!encodings)
         return error_set(&out_fault->error, STATUS_RESOURCE_EXHAUSTED, "the request's memory is used up");
     uint64_t token_count = 0;
     for (uint32_t i = 0; i < request->input_count; i++) {
         const CodecText *input = &request->inputs[i];
-        Status status =
-            pipeline_encode(call->inference->pipeline, input->text, input->has_pair ? &input->pair : NULL,
-                            &options, call->arena, &encodings[i], &out_fault->error);
+        Status status = pipeline_encode(call->base.pipeline, input->text, input->has_pair ? &input->pair : NULL,
+                                        &options, call->base.arena, &encodings[i], &out_fault->error);
         if (status) return inference_input_fault(i, input, out_fault);
         token_count += encodings[i].count;
     }
     Status status = tokenize_admit(call, token_count, out_fault);
     if (status) return status;
-    if (codec_reply_tokenize(call->arena, tokenizer, encodings, request->input_count, out_reply)) return STATUS_OK;
+    if (codec_reply_tokenize(call->base.arena, tokenizer, encodings, request->input_count, out_reply))
+        return STATUS_OK;
     return error_set(&out_fault->error, STATUS_NO_MEMORY, "no memory for the reply");
 }
 
@@ -158,13 +119,12 @@ static Status detokenize_answer(TokensCall *call, CodecReply *out_reply, CodecFa
 {
     const CodecDetokenizeRequest *request = &call->detokenize;
     TextView text = {0};
-    Status status =
-        tokenizer_decode(pipeline_tokenizer(call->inference->pipeline), request->ids, request->id_count,
-                         !request->keep_special_tokens, call->arena, &text, &out_fault->error);
+    Status status = tokenizer_decode(pipeline_tokenizer(call->base.pipeline), request->ids, request->id_count,
+                                     !request->keep_special_tokens, call->base.arena, &text, &out_fault->error);
     if (status) {
         snprintf(out_fault->field, sizeof out_fault->field, "ids");
         return status;
     }
-    if (codec_reply_detokenize(call->arena, text, out_reply)) return STATUS_OK;
+    if (codec_reply_detokenize(call->base.arena, text, out_reply)) return STATUS_OK;
     return error_set(&out_fault->error, STATUS_NO_MEMORY, "no memory for the reply");
 }

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     CodecReply reply;
     if (status) {
         request_check_fault(status, &fault);
-    } else if (codec_reply_list_models(&arena, &model, &reply)) {
+    } else if (codec_reply_list_models(&arena, &model, 1, &reply)) {
         request_pack(reply);
     }
     arena_free(&arena);

@@ -1,0 +1,141 @@
+#include "registry/model.h"
+
+#include "base/limits.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct Model {
+    char name[MODEL_NAME_BYTES_MAX + 1];
+    Pipeline *pipeline;
+    PipelineWorkspace **workspaces; /* [worker_count] */
+    uint32_t worker_count;
+    uint32_t batch_tokens;
+    uint32_t batch_items;
+    atomic_uint_fast32_t users;
+};
+
+static void model_close(Model *model);
+static Status model_open_workspaces(Model *model, Error *out_error);
+
+Status model_open(const ModelOptions *options, Model **out_model, Error *out_error)
+{
+    assert(options->worker_count >= 1 && options->batch_items >= 1);
+    const PipelineOptions pipeline_options = {
+        .directory = options->directory,
+        .token_count_max = options->token_count_max,
+        .kernels = options->kernels,
+    };
+    Model *model = calloc(1, sizeof *model);
+    if (!model) return error_set(out_error, STATUS_NO_MEMORY, "%s: no memory for a model", options->directory);
+    snprintf(model->name, sizeof model->name, "%s", options->name);
+    model->worker_count = options->worker_count;
+    model->batch_items = options->batch_items;
+    atomic_init(&model->users, 1);
+    Status status = pipeline_open(&pipeline_options, &model->pipeline, out_error);
+    if (status) goto fail;
+    uint32_t longest = pipeline_token_count_max(model->pipeline);
+    model->batch_tokens = options->batch_tokens > longest ? options->batch_tokens : longest;
+    status = model_open_workspaces(model, out_error);
+    if (status) goto fail;
+    *out_model = model;
+    return STATUS_OK;
+fail:
+    model_close(model);
+    return status;
+}
+
+static void model_close(Model *model)
+{
+    for (uint32_t i = 0; model->workspaces && i < model->worker_count; i++) {
+        pipeline_workspace_close(model->workspaces[i]);
+    }
+    free(model->workspaces);
+    pipeline_close(model->pipeline);
+    free(model);
+}
+
+Model *model_retain(Model *model)
+{
+    atomic_fetch_add_explicit(&model->users, 1, memory_order_relaxed);
+    return model;
+}
+
+void model_release(Model *model)
+{
+    /* Release what this user read and wrote; acquire that of the others before it is freed. */
+    if (model && atomic_fetch_sub_explicit(&model->users, 1, memory_order_acq_rel) == 1) model_close(model);
+}
+
+const char *model_name(const Model *model)
+{
+    return model->name;
+}
+
+const Pipeline *model_pipeline(const Model *model)
+{
+    return model->pipeline;
+}
+
+PipelineWorkspace *model_workspace(const Model *model, uint32_t worker)
+{
+    assert(worker < model->worker_count);
+    return model->workspaces[worker];
+}
+
+uint64_t model_batch_work(const Model *model)
+{
+    uint32_t longest = pipeline_token_count_max(model->pipeline);
+    uint64_t work = encoder_work(pipeline_encoder(model->pipeline), longest);
+    uint64_t token_work = work / longest + (work % longest != 0);
+    return token_work > UINT64_MAX / model->batch_tokens ? UINT64_MAX : token_work * model->batch_tokens;
+}
+
+uint64_t model_workspace_bytes(const Model *model)
+{
+    return pipeline_workspace_bytes(model->pipeline, model->batch_tokens, model->batch_items);
+}
+
+/* One short text: maps the workspace's first pages and proves that the weights give numbers. */
+static Status model_warm(const Model *model, PipelineWorkspace *workspace, Error *out_error)
+{
+    const Pipeline *pipeline = model->pipeline;
+    Arena arena;
+    arena_init(&arena, REQUEST_ARENA_BASE_BYTES + pipeline_vector_size(pipeline) * sizeof(float));
+    const PrepareOptions prepare = {.length_policy = LENGTH_TRUNCATE_RIGHT};
+    const EmbedOptions options = {.normalize = NORMALIZE_AS_CHECKPOINT};
+    Prepared prepared = {0};
+    PipelineItem item = {.prepared = &prepared, .embed = &options};
+    PipelineItem *const items[] = {&item};
+    Status status = pipeline_prepare(pipeline, text_view("The first text is ours."), NULL, &prepare, &arena,
+                                     &prepared, out_error);
+    if (status) goto done;
+    item.output = arena_allocate_zeroed(&arena, pipeline_vector_size(pipeline), sizeof *item.output);
+    if (!item.output) {
+        status = error_set(out_error, STATUS_NO_MEMORY, "warm-up: out of memory");
+        goto done;
+    }
+    pipeline_run(pipeline, workspace, items, 1);
+    if (item.status) {
+        status = error_set(out_error, STATUS_INTERNAL,
+                           "the model's answer to a plain sentence is not finite: its weights are damaged");
+    }
+done:
+    arena_free(&arena);
+    return status;
+}
+
+static Status model_open_workspaces(Model *model, Error *out_error)
+{
+    model->workspaces = calloc(model->worker_count, sizeof(PipelineWorkspace *));
+    if (!model->workspaces) return error_set(out_error, STATUS_NO_MEMORY, "workspaces: out of memory");
+    for (uint32_t i = 0; i < model->worker_count; i++) {
+        Status status = pipeline_workspace_open(model->pipeline, model->batch_tokens, model->batch_items,
+                                                &model->workspaces[i], out_error);
+        if (!status) status = model_warm(model, model->workspaces[i], out_error);
+        if (status) return status;
+    }
+    return STATUS_OK;
+}
