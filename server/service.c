@@ -42,7 +42,9 @@ typedef struct Service {
     uv_signal_t signals[SIGNAL_COUNT];
     int signal_count; /* that are open */
     RpcServer *server;
+    Registry *registry;
     Inference *inference;
+    Scheduler *scheduler;
     bool serving;
     bool hashed;
     bool stopping;
@@ -53,8 +55,7 @@ typedef struct Service {
     atomic_int loader_step;
     atomic_bool hash_stop;
     Error load_error;
-    Pipeline *pipeline;
-    Scheduler *scheduler;
+    Model *model; /* the loader holds it while it hashes */
     char weights_sha256[SHA256_HEX_BYTES];
 } Service;
 
@@ -62,6 +63,7 @@ static Status service_prove_files(Error *out_error);
 static Status service_name_model(Service *service, Error *out_error);
 static Status service_open_loop(Service *service, Error *out_error);
 static Status service_open_server(Service *service, Error *out_error);
+static Status service_open_scheduler(Service *service, Error *out_error);
 static Status service_start_loader(Service *service, Error *out_error);
 static void service_on_news(uv_async_t *async);
 static void service_on_signal(uv_signal_t *handle, int number);
@@ -85,6 +87,8 @@ static Status service_start(Service *service, Error *out_error)
     status = service_open_loop(service, out_error);
     if (status) return status;
     status = service_open_server(service, out_error);
+    if (status) return status;
+    status = service_open_scheduler(service, out_error);
     if (status) return status;
     return service_start_loader(service, out_error);
 }
@@ -169,7 +173,8 @@ static void service_stop(Service *service)
 static void service_close(Service *service)
 {
     inference_close(service->inference);
-    pipeline_close(service->pipeline);
+    registry_close(service->registry);
+    model_release(service->model);
     if (!service->loop.data) return;
     int left = uv_loop_close(&service->loop);
     assert(left == 0);
@@ -247,13 +252,19 @@ static Status service_open_loop(Service *service, Error *out_error)
 static Status service_open_server(Service *service, Error *out_error)
 {
     const Options *options = service->options;
+    Status status = registry_open(&service->registry, out_error);
+    if (!status) status = registry_add(service->registry, text_view(service->model_name), out_error);
+    if (status) return status;
+    service->worker_count = options->workers ? (uint32_t)options->workers : cores_available("");
     const InferenceOptions inference_options = {
-        .model_name = service->model_name,
+        .registry = service->registry,
         .input_count_max = (uint32_t)options->max_client_batch_size,
         .reply_bytes_max = options->reply_limit,
         .request_memory_bytes = options->request_memory,
+        .worker_count = service->worker_count,
+        .batch_items = (uint32_t)options->max_batch_requests,
     };
-    Status status = inference_open(&inference_options, &service->inference, out_error);
+    status = inference_open(&inference_options, &service->inference, out_error);
     if (status) return status;
     RpcMethod methods[INFERENCE_METHOD_COUNT];
     inference_methods(service->inference, methods);
@@ -294,8 +305,8 @@ static void *loader_main(void *context)
     loader_announce(service, LOADER_LOADED);
     setpriority(PRIO_PROCESS, (id_t)gettid(), 19); /* of this thread alone: requests come first */
     Error error;
-    if (checkpoint_hash(pipeline_checkpoint(service->pipeline), &service->hash_stop, service->weights_sha256,
-                        &error)) {
+    if (checkpoint_hash(pipeline_checkpoint(model_pipeline(service->model)), &service->hash_stop,
+                        service->weights_sha256, &error)) {
         LogLevel level = error.status == STATUS_CANCELLED ? LOG_DEBUG : LOG_WARNING;
         log_event(level, "hash_failed", "%s", error.message);
         return NULL;
@@ -325,14 +336,15 @@ static void service_on_news(uv_async_t *async)
     }
     if (step >= LOADER_LOADED && !service->serving) {
         service->serving = true;
-        inference_serve(service->inference, service->scheduler);
+        scheduler_raise_batch_work(service->scheduler, model_batch_work(service->model));
+        registry_set(service->registry, model_retain(service->model));
         rpc_server_set_serving(service->server, NULL, true);
         log_event(LOG_INFO, "ready", "'%s' after %llu ms", service->model_name,
                   (unsigned long long)process_age_ms());
     }
     if (step == LOADER_HASHED && !service->hashed) {
         service->hashed = true;
-        inference_set_weights_sha256(service->inference, service->weights_sha256);
+        registry_set_weights_sha256(service->registry, service->model_name, service->weights_sha256);
         log_event(LOG_INFO, "weights_hashed", "sha256 %s", service->weights_sha256);
     }
 }
@@ -367,54 +379,49 @@ static uint32_t at_least(uint64_t value, uint64_t minimum)
     return (uint32_t)(value > minimum ? value : minimum);
 }
 
-/* A batch full of the longest texts; no less than one of them. What does not fit is no limit. */
-static uint64_t batch_work_max(uint64_t text_work, uint32_t text_tokens, uint32_t batch_tokens)
-{
-    uint64_t token_work = text_work / text_tokens + (text_work % text_tokens != 0);
-    return token_work > UINT64_MAX / batch_tokens ? UINT64_MAX : token_work * batch_tokens;
-}
-
-/* The pipeline, then what computes with it. On the loader's thread; what fails is closed by service_close. */
-static Status loader_load(Service *service, Error *out_error)
+/* Before any model is there: what depends on one is raised as it is loaded. */
+static Status service_open_scheduler(Service *service, Error *out_error)
 {
     const Options *options = service->options;
-    const PipelineOptions pipeline_options = {
-        .directory = service->directory,
-        .token_count_max = (uint32_t)options->max_input_tokens,
-        .kernels = service->kernels,
-    };
-    uint64_t started_ns = clock_now_ns(&clock_monotonic);
-    Status status = pipeline_open(&pipeline_options, &service->pipeline, out_error);
-    if (status) return status;
-    uint64_t opened_ns = clock_now_ns(&clock_monotonic);
-    uint32_t token_count_max = pipeline_token_count_max(service->pipeline);
-    uint32_t batch_tokens = at_least(options->max_batch_tokens, token_count_max);
     uint32_t batch_jobs = (uint32_t)options->max_batch_requests;
-    service->worker_count = options->workers ? (uint32_t)options->workers : cores_available("");
-    loader_log_budget(service, resident_bytes(),
-                      pipeline_workspace_bytes(service->pipeline, batch_tokens, batch_jobs));
-    status = inference_workers_open(service->inference, service->pipeline, service->worker_count, batch_tokens,
-                                    batch_jobs, out_error);
-    if (status) return status;
-    uint64_t warmed_ns = clock_now_ns(&clock_monotonic);
-    log_event(LOG_INFO, "model_loaded",
-              "'%s' from %s: up to %u tokens, %s, %u workers; opened in %.1f ms, warm in %.1f ms",
-              service->model_name, service->directory, token_count_max, kernels_describe(service->kernels),
-              service->worker_count, (double)(opened_ns - started_ns) / NS_PER_MS,
-              (double)(warmed_ns - opened_ns) / NS_PER_MS);
     const SchedulerOptions scheduler_options = {
         .worker_count = service->worker_count,
         .queue_jobs_max = at_least(options->queue_jobs, at_least(options->max_client_batch_size, batch_jobs)),
-        .queue_tokens_max = at_least(options->queue_tokens, batch_tokens),
-        .batch_tokens_max = batch_tokens,
+        .queue_tokens_max = at_least(options->queue_tokens, options->max_batch_tokens),
+        .batch_tokens_max = (uint32_t)options->max_batch_tokens,
         .batch_jobs_max = batch_jobs,
-        .batch_work_max = batch_work_max(encoder_work(pipeline_encoder(service->pipeline), token_count_max),
-                                         token_count_max, batch_tokens),
         .wait_max_ns = options->batch_wait_us * NS_PER_US,
         .clock = &clock_monotonic,
     };
     const SchedulerCallbacks callbacks = inference_callbacks(service->inference);
-    return scheduler_open(&scheduler_options, &callbacks, &service->scheduler, out_error);
+    Status status = scheduler_open(&scheduler_options, &callbacks, &service->scheduler, out_error);
+    if (!status) inference_serve(service->inference, service->scheduler);
+    return status;
+}
+
+/* On the loader's thread. */
+static Status loader_load(Service *service, Error *out_error)
+{
+    const Options *options = service->options;
+    const ModelOptions model_options = {
+        .name = service->model_name,
+        .directory = service->directory,
+        .token_count_max = (uint32_t)options->max_input_tokens,
+        .kernels = service->kernels,
+        .worker_count = service->worker_count,
+        .batch_tokens = (uint32_t)options->max_batch_tokens,
+        .batch_items = (uint32_t)options->max_batch_requests,
+    };
+    uint64_t started_ns = clock_now_ns(&clock_monotonic);
+    Status status = model_open(&model_options, &service->model, out_error);
+    if (status) return status;
+    uint64_t opened_ns = clock_now_ns(&clock_monotonic);
+    loader_log_budget(service, resident_bytes(), model_workspace_bytes(service->model));
+    log_event(LOG_INFO, "model_loaded", "'%s' from %s: up to %u tokens, %s, %u workers; opened in %.1f ms",
+              service->model_name, service->directory, pipeline_token_count_max(model_pipeline(service->model)),
+              kernels_describe(service->kernels), service->worker_count,
+              (double)(opened_ns - started_ns) / NS_PER_MS);
+    return STATUS_OK;
 }
 
 /* Since exec, to the kernel's 10 ms; 0 when /proc is not there. */

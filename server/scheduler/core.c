@@ -43,6 +43,13 @@ void core_close(Core *core)
     queue_close(&core->queue);
 }
 
+void core_raise_batch_work(Core *core, uint64_t work)
+{
+    if (work <= core->options.batch_work_max) return;
+    core->options.batch_work_max = work;
+    queue_raise_slack(&core->queue, work);
+}
+
 /* ---- dead jobs ---- */
 
 static bool core_job_is_dead(SchedulerJob *job, uint64_t now_ns)
@@ -94,11 +101,6 @@ static Status core_check_jobs(const Core *core, SchedulerJob *const *jobs, CoreD
 {
     const SchedulerOptions *options = &core->options;
     for (uint32_t i = 0; i < demand->jobs; i++) {
-        if (jobs[i]->token_count > options->batch_tokens_max) {
-            return error_set(out_error, STATUS_INVALID_ARGUMENT,
-                             "an input of %u tokens is more than a batch may have, %u: split or truncate it",
-                             jobs[i]->token_count, options->batch_tokens_max);
-        }
         if (jobs[i]->work > SCHEDULER_JOB_WORK_LIMIT) {
             return error_set(out_error, STATUS_INVALID_ARGUMENT,
                              "an input of %" PRIu64 " operations would run for hours: split or truncate it",

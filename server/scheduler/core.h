@@ -20,6 +20,9 @@ typedef struct Core {
 CHECKED Status core_open(Core *core, const SchedulerOptions *options, Error *out_error);
 void core_close(Core *core); /* a zeroed core is a no-op */
 
+/* As scheduler_raise_batch_work. */
+void core_raise_batch_work(Core *core, uint64_t work);
+
 /* As scheduler_submit; jobs found dead are put in front of *out_dropped, linked by `next`, their drop_reason set:
  * the caller hands them to `drop`, whatever is returned. */
 CHECKED Status core_submit(Core *core, SchedulerJob *const *jobs, uint32_t count, SchedulerJob **out_dropped,

@@ -223,6 +223,12 @@ Status queue_open(Queue *queue, uint32_t jobs_max, uint64_t slack_work, Error *o
     return STATUS_OK;
 }
 
+void queue_raise_slack(Queue *queue, uint64_t slack_work)
+{
+    assert(slack_work / QUEUE_CHARGE_UNIT >= queue->slack);
+    queue->slack = slack_work / QUEUE_CHARGE_UNIT;
+}
+
 void queue_close(Queue *queue)
 {
     free(queue->flows);

@@ -94,6 +94,8 @@ static inline uint64_t queue_charge(const SchedulerJob *job)
 /* Allocates everything; nothing does afterwards. `slack_work` is S as work. On failure `queue` needs no closing.
  * Fails with NO_MEMORY. */
 CHECKED Status queue_open(Queue *queue, uint32_t jobs_max, uint64_t slack_work, Error *out_error);
+/* A larger S, from now on: the bounds above hold with the largest. */
+void queue_raise_slack(Queue *queue, uint64_t slack_work);
 void queue_close(Queue *queue); /* a zeroed queue is a no-op; waiting jobs are left to their owners */
 
 /* Appends `job` to its flow. There must be room: job_count < jobs_max. */

@@ -13,7 +13,7 @@ struct Scheduler {
     pthread_cond_t changed; /* on CLOCK_MONOTONIC: the queue, or stopping */
     bool lock_ready;
     bool stopping; /* guarded by lock */
-    Core core;     /* guarded by lock, but for the options, which never change */
+    Core core;     /* guarded by lock, but for the options, of which only batch_work_max ever changes */
     SchedulerCallbacks callbacks;
     SchedulerJob **batch_jobs; /* [worker_count][batch_jobs_max]; each row its worker's */
     Workers workers;           /* of the thread that opens and stops */
@@ -87,6 +87,13 @@ Status scheduler_submit(Scheduler *scheduler, SchedulerJob *const *jobs, uint32_
     pthread_mutex_unlock(&scheduler->lock);
     scheduler_drop_all(scheduler, dropped);
     return status;
+}
+
+void scheduler_raise_batch_work(Scheduler *scheduler, uint64_t work)
+{
+    pthread_mutex_lock(&scheduler->lock);
+    core_raise_batch_work(&scheduler->core, work);
+    pthread_mutex_unlock(&scheduler->lock);
 }
 
 SchedulerGauge scheduler_gauge(Scheduler *scheduler)

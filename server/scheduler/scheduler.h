@@ -56,9 +56,9 @@ typedef struct SchedulerOptions {
     uint32_t worker_count;     /* 1 .. SCHEDULER_WORKER_COUNT_LIMIT */
     uint32_t queue_jobs_max;   /* waiting, not running; 1 .. SCHEDULER_QUEUE_JOBS_LIMIT */
     uint64_t queue_tokens_max; /* at least batch_tokens_max */
-    uint32_t batch_tokens_max; /* no batch has more, and no job may */
+    uint32_t batch_tokens_max; /* a batch stops growing here; one job alone may pass it */
     uint32_t batch_jobs_max;   /* 1 .. queue_jobs_max */
-    uint64_t batch_work_max;   /* a batch stops growing here; one job alone may pass it */
+    uint64_t batch_work_max;   /* likewise; scheduler_raise_batch_work may raise it */
     uint64_t wait_max_ns;      /* the longest a batch is held back for company; 0: never */
     const Clock *clock;        /* outlives the scheduler */
 } SchedulerOptions;
@@ -71,9 +71,13 @@ CHECKED Status scheduler_open(const SchedulerOptions *options, const SchedulerCa
 /* Queues all `count` >= 1 jobs or none. Any thread, without a lock that the callbacks take: `drop` may be called
  * from here, and the jobs may have run before it returns. Fails with RESOURCE_EXHAUSTED  the queue is full;
  * retry_after_ns is the estimated time until there is room, 1 ms to 10 s INVALID_ARGUMENT    never fits: more jobs
- * or tokens than the empty queue takes, a job larger than batch_tokens_max or SCHEDULER_JOB_WORK_LIMIT UNAVAILABLE
+ * or tokens than the empty queue takes, a job larger than SCHEDULER_JOB_WORK_LIMIT UNAVAILABLE
  * draining A job whose deadline has passed is accepted and then dropped. */
 CHECKED Status scheduler_submit(Scheduler *scheduler, SchedulerJob *const *jobs, uint32_t count, Error *out_error);
+
+/* Raises batch_work_max to `work`, for a model that comes later and has more to do; a lower one changes nothing. Any
+ * thread. */
+void scheduler_raise_batch_work(Scheduler *scheduler, uint64_t work);
 
 typedef struct SchedulerGauge {
     uint64_t queued_jobs;

@@ -139,8 +139,9 @@ void invariants_check_batch(World *world, const CoreBatch *batch)
         work += job->work;
     }
     WORLD_CHECK(world, charge == batch->charge && work == batch->sum.work);
-    WORLD_CHECK(world, token_count == batch->sum.token_count && token_count <= options->batch_tokens_max);
-    WORLD_CHECK(world, batch->sum.job_count == 1 || work <= options->batch_work_max);
+    WORLD_CHECK(world, token_count == batch->sum.token_count);
+    WORLD_CHECK(world, batch->sum.job_count == 1 || token_count <= options->batch_tokens_max);
+    WORLD_CHECK(world, batch->sum.job_count == 1 || work <= world->core.options.batch_work_max);
     WORLD_CHECK(world, batch->sum.job_count == 1 || token_count <= POLICY_TOKENS_ENOUGH);
 }
 
@@ -151,12 +152,10 @@ void invariants_check_answer(World *world, uint32_t begin, uint32_t count, Statu
 {
     const SchedulerOptions *options = &world->scenario.options;
     uint64_t tokens = 0;
-    bool too_long = false;
     for (uint32_t i = begin; i < begin + count; i++) {
         tokens += world->jobs[i].job.token_count;
-        too_long |= world->jobs[i].job.token_count > options->batch_tokens_max;
     }
-    bool never_fits = too_long || count > options->queue_jobs_max || tokens > options->queue_tokens_max;
+    bool never_fits = count > options->queue_jobs_max || tokens > options->queue_tokens_max;
     if (world->core.draining) {
         WORLD_CHECK(world, status == STATUS_UNAVAILABLE);
         return;

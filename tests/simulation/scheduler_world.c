@@ -83,6 +83,7 @@ static void scenario_draw(World *world, Scenario *scenario)
         .task_percent = world_chance(world, 30) ? world_pick(world, 1, 30) : 0,
         .cancel_percent = world_chance(world, 50) ? world_pick(world, 1, 40) : 0,
         .deadline_percent = world_chance(world, 50) ? world_pick(world, 1, 60) : 0,
+        .raise_percent = world_chance(world, 10) ? 1 : 0,
         .newcomer_percent = world_chance(world, 30) ? world_pick(world, 10, 95) : 0,
     };
     for (uint32_t i = 0; i < WORLD_FLOWS_MAX; i++) {
@@ -111,6 +112,8 @@ static void world_draw_job(World *world, WorldJob *job, uint64_t flow, uint32_t 
     }
     if (world_chance(world, 2)) job->job.work = 0;
     if (world_chance(world, 1)) job->job.token_count = scenario->options.batch_tokens_max + 1;
+    if (world_chance(world, scenario->raise_percent))
+        core_raise_batch_work(&world->core, (uint64_t)1 << world_pick(world, 24, 36));
     if (world_chance(world, scenario->cancel_percent)) {
         job->cancel_ns = now_ns + world_random(world, 200 * NS_PER_MS);
     }

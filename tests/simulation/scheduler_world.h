@@ -50,6 +50,7 @@ typedef struct Scenario {
     uint32_t task_percent;
     uint32_t cancel_percent;
     uint32_t deadline_percent;
+    uint32_t raise_percent;    /* of the jobs: batch_work_max is raised before them */
     uint32_t newcomer_percent; /* requests from a flow of their own */
     uint32_t drain_after;      /* jobs; 0: never */
     uint32_t stop_after;       /* jobs; 0: never */

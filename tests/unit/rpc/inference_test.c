@@ -10,7 +10,7 @@
 enum { TEST_WORKERS = 2, TEST_BATCH_TOKENS = 64, TEST_BATCH_ITEMS = 8 };
 
 typedef struct Fixture {
-    Pipeline *pipeline;
+    Registry *registry;
     Inference *inference;
     Scheduler *scheduler;
 } Fixture;
@@ -22,25 +22,38 @@ static void check(Status status, const Error *error)
     if (status) fail_msg("%s", error->message);
 }
 
+/* Loads the model called `name`, or loads it anew. */
+static void load(const char *name)
+{
+    const ModelOptions options = {
+        .name = name,
+        .directory = TESTS_DATA "/golden/pipeline/queries",
+        .kernels = kernels_select(KERNELS_ALL),
+        .worker_count = TEST_WORKERS,
+        .batch_tokens = TEST_BATCH_TOKENS,
+        .batch_items = TEST_BATCH_ITEMS,
+    };
+    Error error;
+    Model *model = NULL;
+    check(model_open(&options, &model, &error), &error);
+    registry_set(fixture.registry, model);
+}
+
 static int fixture_open(void **state)
 {
     (void)state;
     Error error;
-    const PipelineOptions pipeline_options = {
-        .directory = TESTS_DATA "/golden/pipeline/queries",
-        .kernels = kernels_select(KERNELS_ALL),
-    };
-    check(pipeline_open(&pipeline_options, &fixture.pipeline, &error), &error);
+    check(registry_open(&fixture.registry, &error), &error);
+    check(registry_add(fixture.registry, text_view("queries"), &error), &error);
     const InferenceOptions options = {
-        .model_name = "queries",
+        .registry = fixture.registry,
         .input_count_max = 100,
         .reply_bytes_max = 256 * KIB,
         .request_memory_bytes = 8 * MIB,
+        .worker_count = TEST_WORKERS,
+        .batch_items = TEST_BATCH_ITEMS,
     };
     check(inference_open(&options, &fixture.inference, &error), &error);
-    check(inference_workers_open(fixture.inference, fixture.pipeline, TEST_WORKERS, TEST_BATCH_TOKENS,
-                                 TEST_BATCH_ITEMS, &error),
-          &error);
     const SchedulerOptions scheduler_options = {
         .worker_count = TEST_WORKERS,
         .queue_jobs_max = 100,
@@ -52,6 +65,7 @@ static int fixture_open(void **state)
     };
     const SchedulerCallbacks callbacks = inference_callbacks(fixture.inference);
     check(scheduler_open(&scheduler_options, &callbacks, &fixture.scheduler, &error), &error);
+    inference_serve(fixture.inference, fixture.scheduler);
     return 0;
 }
 
@@ -61,7 +75,7 @@ static int fixture_close(void **state)
     scheduler_close(fixture.scheduler);
     assert_int_equal(atomic_load(&fixture.inference->admission.bytes), 0);
     inference_close(fixture.inference);
-    pipeline_close(fixture.pipeline);
+    registry_close(fixture.registry);
     return 0;
 }
 
@@ -131,7 +145,7 @@ static void inference_before_the_model_is_loaded_is_unavailable_with_a_retry(voi
     assert_false(response->models[0]->ready);
     headlight__v1__list_models_response__free_unpacked(response, NULL);
     fake_close(&message);
-    inference_serve(fixture.inference, fixture.scheduler);
+    load("queries");
 }
 
 static void inference_embed_answers_every_text_in_order(void **state)

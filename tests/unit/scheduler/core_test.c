@@ -164,11 +164,40 @@ static void core_refuses_for_good_what_never_fits(void **state)
     Error error;
     assert_int_equal(bench_submit(bench, 0, 91, &dropped, &error), STATUS_INVALID_ARGUMENT);
     assert_non_null(strstr(error.message, "split it"));
-    bench->jobs[0].token_count = 8193;
+    bench->jobs[0].token_count = 9001;
     assert_int_equal(bench_submit(bench, 0, 1, &dropped, &error), STATUS_INVALID_ARGUMENT);
     bench->jobs[1].work = SCHEDULER_JOB_WORK_LIMIT + 1;
     assert_int_equal(bench_submit(bench, 1, 1, &dropped, &error), STATUS_INVALID_ARGUMENT);
     assert_int_equal(core_gauge(&bench->core).queued_jobs, 0);
+    bench_close(bench);
+}
+
+/* A model that takes longer texts than all others may be loaded while serving. */
+static void core_runs_a_job_beyond_a_batch_by_itself(void **state)
+{
+    (void)state;
+    SchedulerOptions options = test_options(1);
+    options.batch_tokens_max = 50;
+    Bench *bench = bench_open(&options);
+    SchedulerJob *dropped = NULL;
+    assert_int_equal(bench_submit(bench, 0, 2, &dropped, NULL), STATUS_OK);
+    assert_int_equal(bench_begin(bench, 0), 1);
+    bench_close(bench);
+}
+
+static void core_batches_grow_with_the_work_that_is_raised(void **state)
+{
+    (void)state;
+    SchedulerOptions options = test_options(1);
+    options.batch_work_max = 1;
+    Bench *bench = bench_open(&options);
+    SchedulerJob *dropped = NULL;
+    assert_int_equal(bench_submit(bench, 0, 4, &dropped, NULL), STATUS_OK);
+    assert_int_equal(bench_begin(bench, 0), 1);
+    core_finish(&bench->core, &bench->batches[0]);
+    core_raise_batch_work(&bench->core, (uint64_t)1 << 50);
+    core_raise_batch_work(&bench->core, 1);
+    assert_int_equal(bench_begin(bench, 0), 2);
     bench_close(bench);
 }
 
@@ -225,6 +254,8 @@ int main(void)
         cmocka_unit_test(core_does_not_put_a_short_text_with_a_giant),
         cmocka_unit_test(core_full_queue_says_its_size_and_when_to_come_back),
         cmocka_unit_test(core_refuses_for_good_what_never_fits),
+        cmocka_unit_test(core_runs_a_job_beyond_a_batch_by_itself),
+        cmocka_unit_test(core_batches_grow_with_the_work_that_is_raised),
         cmocka_unit_test(core_dead_jobs_hold_no_room),
         cmocka_unit_test(core_refuses_options_out_of_range),
     };
