@@ -96,7 +96,7 @@ void encoder_workspace_close(EncoderWorkspace *workspace)
 static void encoder_normalize(const Encoder *encoder, const EncoderNorm *norm, float *rows, uint32_t row_count)
 {
     encoder->kernels->layer_norm(rows, rows, row_count, encoder->config.hidden_size, norm->gain, norm->shift,
-                                 encoder->config.layer_norm_epsilon);
+                                 encoder->config.norm_epsilon);
 }
 
 /* Writes the embeddings of one sequence to rows[token_count][H]. */

@@ -4,9 +4,9 @@
 static const EncoderNames names_rows[ARCHITECTURE_COUNT] = {
     [ARCHITECTURE_BERT] =
         {
-            .word_embeddings = "embeddings.word_embeddings",
-            .position_embeddings = "embeddings.position_embeddings",
-            .type_embeddings = "embeddings.token_type_embeddings",
+            .word_embeddings = "embeddings.word_embeddings.weight",
+            .position_embeddings = "embeddings.position_embeddings.weight",
+            .type_embeddings = "embeddings.token_type_embeddings.weight",
             .embedding_norm = "embeddings.LayerNorm",
             .layer = "encoder.layer",
             .query = "attention.self.query",

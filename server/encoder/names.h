@@ -3,9 +3,7 @@
 
 #include "model/config.h"
 
-enum { TENSOR_NAME_BYTES_MAX = 128 };
-
-/* Names of modules; their tensors add ".weight" and ".bias". */
+/* Names of tables, then of modules, whose tensors add ".weight" and ".bias". */
 typedef struct EncoderNames {
     const char *word_embeddings;
     const char *position_embeddings;

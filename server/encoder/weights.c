@@ -1,156 +1,53 @@
-/* Reading a checkpoint's weights into one block, in two passes over the same code: the first proves that every
- * tensor is there with the right shape and adds up the block's size, the second lays the tensors out. So no memory
- * is asked for on the word of a configuration alone. */
+/* Opening an encoder: the two passes of its loader over the same code. */
 #include "encoder/weights.h"
 
 #include "encoder/names.h"
 
 #include <assert.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum {
-    ALIGNMENT = 16,                    /* floats: a cache line */
-    HUGE_PAGE_BYTES = 2 * 1024 * 1024, /* weights are read end to end all the time: fewer, larger pages */
-    TENSORS_OF_LINEAR = 3,             /* query, key and value */
-};
-
-typedef struct Loader {
-    const Checkpoint *checkpoint;
-    const ModelConfig *config;
-    const EncoderNames *names;
-    const Kernels *kernels;
-    Error *error;
-    size_t used;    /* floats of the block so far */
-    float *block;   /* NULL in the first pass */
-    float *scratch; /* gemm_scratch_size of the deepest product; NULL in the first pass */
-    size_t scratch_size;
-    char prefix[TENSOR_NAME_BYTES_MAX]; /* of the layer being read, with its '.' */
-} Loader;
-
-/* The tensors whose rows are the columns of one product, one after the other. */
-typedef struct LinearRows {
-    Tensor tensors[TENSORS_OF_LINEAR];
-    uint32_t rows_of_each;
-} LinearRows;
-
-static size_t weights_round_up(size_t count, size_t multiple)
-{
-    return (count + multiple - 1) / multiple * multiple;
-}
-
-/* The next `size` floats of the block; NULL in the first pass. */
-static float *weights_take(Loader *loader, size_t size)
-{
-    float *start = loader->block ? loader->block + loader->used : NULL;
-    loader->used += weights_round_up(size, ALIGNMENT);
-    return start;
-}
-
-static CHECKED Status weights_find(const Loader *loader, const char *module, const char *kind, uint32_t rank,
-                                   const uint64_t *shape, Tensor *out_tensor)
-{
-    char name[2 * TENSOR_NAME_BYTES_MAX];
-    snprintf(name, sizeof name, "%s%s.%s", loader->prefix, module, kind);
-    return checkpoint_tensor(loader->checkpoint, name, rank, shape, out_tensor, loader->error);
-}
-
-/* Reads a whole tensor of [rows][columns] floats, or of [columns] when rows is 0, as it is. */
-static CHECKED Status weights_copy(Loader *loader, const char *module, const char *kind, uint64_t rows,
-                                   uint64_t columns, const float **out_values)
-{
-    Tensor tensor;
-    const uint64_t shape[] = {rows, columns};
-    Status status = weights_find(loader, module, kind, rows ? 2 : 1, rows ? shape : shape + 1, &tensor);
-    if (status) return status;
-    float *values = weights_take(loader, tensor.element_count);
-    if (values) {
-        tensor_read(&tensor, 0, tensor.element_count, values);
-        checkpoint_release(loader->checkpoint, &tensor);
-    }
-    *out_values = values;
-    return STATUS_OK;
-}
-
-static CHECKED Status weights_norm(Loader *loader, const char *module, EncoderNorm *out_norm)
-{
-    Status status = weights_copy(loader, module, "weight", 0, loader->config->hidden_size, &out_norm->gain);
-    if (status) return status;
-    return weights_copy(loader, module, "bias", 0, loader->config->hidden_size, &out_norm->shift);
-}
-
-static void weights_read_row(const void *context, uint32_t column, float *out_row)
-{
-    const LinearRows *rows = context;
-    const Tensor *tensor = &rows->tensors[column / rows->rows_of_each];
-    uint64_t depth = tensor->shape[1];
-    tensor_read(tensor, column % rows->rows_of_each * depth, depth, out_row);
-}
-
-/* Lays `count` modules of [columns][depth] out as one product with count * columns results. */
-static CHECKED Status weights_linear(Loader *loader, const char *const *modules, uint32_t count, uint32_t columns,
-                                     uint32_t depth, EncoderLinear *out_linear)
-{
-    assert(count <= TENSORS_OF_LINEAR);
-    LinearRows rows = {.rows_of_each = columns};
-    const uint64_t shape[] = {columns, depth};
-    float *bias = weights_take(loader, (size_t)count * columns);
-    for (uint32_t i = 0; i < count; i++) {
-        Tensor tensor;
-        Status status = weights_find(loader, modules[i], "weight", 2, shape, &rows.tensors[i]);
-        if (status) return status;
-        status = weights_find(loader, modules[i], "bias", 1, shape, &tensor);
-        if (status) return status;
-        if (bias) tensor_read(&tensor, 0, columns, bias + (size_t)i * columns);
-    }
-    float *storage = weights_take(loader, gemm_weights_size(loader->kernels, count * columns, depth));
-    size_t scratch_size = gemm_scratch_size(loader->kernels, depth);
-    if (scratch_size > loader->scratch_size) loader->scratch_size = scratch_size;
-    if (!storage) return STATUS_OK;
-    out_linear->bias = bias;
-    out_linear->weights = gemm_weights_read(loader->kernels, count * columns, depth, weights_read_row, &rows,
-                                            loader->scratch, storage);
-    for (uint32_t i = 0; i < count; i++) checkpoint_release(loader->checkpoint, &rows.tensors[i]);
-    return STATUS_OK;
-}
+enum { HUGE_PAGE_BYTES = 2 * 1024 * 1024 }; /* weights are read end to end all the time: fewer, larger pages */
 
 static CHECKED Status weights_layer(Loader *loader, uint32_t index, EncoderLayer *out_layer)
 {
-    const EncoderNames *names = loader->names;
+    const EncoderNames *names = encoder_names(loader->config->architecture);
     uint32_t hidden = loader->config->hidden_size;
     uint32_t intermediate = loader->config->intermediate_size;
-    snprintf(loader->prefix, sizeof loader->prefix, "%s.%u.", names->layer, index);
-    const char *const projections[] = {names->query, names->key, names->value};
-    Status status = weights_linear(loader, projections, 3, hidden, hidden, &out_layer->projections);
+    const LinearPart projections[] = {{names->query, hidden}, {names->key, hidden}, {names->value, hidden}};
+    loader_enter(loader, "%s.%u.", names->layer, index);
+    Status status = loader_linear(loader, projections, 3, hidden, LINEAR_BIAS, &out_layer->projections);
     if (status) return status;
-    status = weights_linear(loader, &names->attention_output, 1, hidden, hidden, &out_layer->attention_output);
+    status = loader_linear(loader, &(LinearPart){names->attention_output, hidden}, 1, hidden, LINEAR_BIAS,
+                           &out_layer->attention_output);
     if (status) return status;
-    status = weights_norm(loader, names->attention_norm, &out_layer->attention_norm);
+    status = loader_norm(loader, names->attention_norm, hidden, NORM_LAYER, &out_layer->attention_norm);
     if (status) return status;
-    status = weights_linear(loader, &names->intermediate, 1, intermediate, hidden, &out_layer->intermediate);
+    status = loader_linear(loader, &(LinearPart){names->intermediate, intermediate}, 1, hidden, LINEAR_BIAS,
+                           &out_layer->intermediate);
     if (status) return status;
-    status = weights_linear(loader, &names->output, 1, hidden, intermediate, &out_layer->output);
+    status = loader_linear(loader, &(LinearPart){names->output, hidden}, 1, intermediate, LINEAR_BIAS,
+                           &out_layer->output);
     if (status) return status;
-    return weights_norm(loader, names->output_norm, &out_layer->output_norm);
+    return loader_norm(loader, names->output_norm, hidden, NORM_LAYER, &out_layer->output_norm);
 }
 
 static CHECKED Status weights_embeddings(Loader *loader, Encoder *encoder)
 {
     const ModelConfig *config = loader->config;
-    const EncoderNames *names = loader->names;
-    const uint64_t words[] = {config->vocabulary_size, config->hidden_size};
-    loader->prefix[0] = '\0';
-    Status status = weights_find(loader, names->word_embeddings, "weight", 2, words, &encoder->word_embeddings);
+    const EncoderNames *names = encoder_names(config->architecture);
+    uint32_t hidden = config->hidden_size;
+    loader_leave(loader);
+    Status status =
+        loader_find(loader, names->word_embeddings, config->vocabulary_size, hidden, &encoder->word_embeddings);
     if (status) return status;
-    status = weights_copy(loader, names->position_embeddings, "weight", config->position_count,
-                          config->hidden_size, &encoder->position_embeddings);
+    status = loader_copy(loader, names->position_embeddings, config->position_count, hidden,
+                         &encoder->position_embeddings);
     if (status) return status;
-    status = weights_copy(loader, names->type_embeddings, "weight", config->type_count, config->hidden_size,
-                          &encoder->type_embeddings);
+    status = loader_copy(loader, names->type_embeddings, config->type_count, hidden, &encoder->type_embeddings);
     if (status) return status;
-    return weights_norm(loader, names->embedding_norm, &encoder->embedding_norm);
+    return loader_norm(loader, names->embedding_norm, hidden, NORM_LAYER, &encoder->embedding_norm);
 }
 
 static CHECKED Status weights_pass(Loader *loader, Encoder *encoder)
@@ -159,12 +56,13 @@ static CHECKED Status weights_pass(Loader *loader, Encoder *encoder)
     Status status = weights_embeddings(loader, encoder);
     for (uint32_t i = 0; !status && i < loader->config->layer_count; i++)
         status = weights_layer(loader, i, &encoder->layers[i]);
+    if (!status) status = heads_load(loader, &encoder->heads);
     return status;
 }
 
 static CHECKED Status weights_allocate(Loader *loader, Encoder *encoder)
 {
-    size_t bytes = weights_round_up(loader->used * sizeof(float), HUGE_PAGE_BYTES);
+    size_t bytes = (loader->used * sizeof(float) + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
     encoder->block = aligned_alloc(HUGE_PAGE_BYTES, bytes);
     loader->scratch = malloc(loader->scratch_size * sizeof(float));
     loader->block = encoder->block;
@@ -207,11 +105,7 @@ CHECKED Status encoder_open(const Checkpoint *checkpoint, const Kernels *kernels
                             Error *out_error)
 {
     const ModelConfig *config = checkpoint_config(checkpoint);
-    Loader loader = {.checkpoint = checkpoint,
-                     .config = config,
-                     .names = encoder_names(config->architecture),
-                     .kernels = kernels,
-                     .error = out_error};
+    Loader loader = {.checkpoint = checkpoint, .config = config, .kernels = kernels, .error = out_error};
     Status status = STATUS_NO_MEMORY;
     Encoder *encoder = calloc(1, sizeof *encoder);
     if (encoder) encoder->layers = calloc(config->layer_count, sizeof *encoder->layers);

@@ -3,18 +3,7 @@
 
 #include "attention/plan.h"
 #include "encoder/encoder.h"
-#include "kernels/gemm.h"
-
-/* y = x * weights + bias */
-typedef struct EncoderLinear {
-    GemmWeights weights;
-    const float *bias; /* [columns] */
-} EncoderLinear;
-
-typedef struct EncoderNorm {
-    const float *gain;  /* [hidden] */
-    const float *shift; /* [hidden] */
-} EncoderNorm;
+#include "encoder/heads.h"
 
 typedef struct EncoderLayer {
     EncoderLinear projections; /* hidden -> query, key and value side by side */
@@ -35,5 +24,6 @@ struct Encoder {
     const float *type_embeddings;     /* [types][hidden] */
     EncoderNorm embedding_norm;
     EncoderLayer *layers; /* [layer_count] */
-    float *block;         /* what all the pointers above point into */
+    EncoderHeads heads;
+    float *block; /* what all the pointers above point into */
 };

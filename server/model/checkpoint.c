@@ -177,6 +177,11 @@ Status checkpoint_tensor(const Checkpoint *checkpoint, const char *name, uint32_
     return status;
 }
 
+bool checkpoint_has_tensor(const Checkpoint *checkpoint, const char *name)
+{
+    return checkpoint_find(checkpoint, name) != NULL;
+}
+
 void checkpoint_release(const Checkpoint *checkpoint, const Tensor *tensor)
 {
     size_t size = (size_t)tensor->element_count * (tensor->type == TENSOR_F32 ? 4 : 2);

@@ -26,6 +26,9 @@ const SentenceConfig *checkpoint_sentence_config(const Checkpoint *checkpoint);
 CHECKED Status checkpoint_tensor(const Checkpoint *checkpoint, const char *name, uint32_t rank,
                                  const uint64_t *shape, Tensor *out_tensor, Error *out_error);
 
+/* Whether there is a tensor of that name, spelled in any of the ways above. */
+bool checkpoint_has_tensor(const Checkpoint *checkpoint, const char *name);
+
 /* Says that a tensor has been laid out elsewhere: its mapped pages leave the resident set. It may still be read.
  */
 void checkpoint_release(const Checkpoint *checkpoint, const Tensor *tensor);

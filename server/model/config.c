@@ -115,8 +115,17 @@ Status config_read(const char *path, const JsonValue *root, ModelConfig *out_con
     if (status == STATUS_OK) status = config_read_architecture(&reader, &config.architecture, out_error);
     if (status == STATUS_OK) status = config_check_variant(&reader, out_error);
     if (status == STATUS_OK) status = config_read_sizes(&reader, &config, out_error);
-    if (status == STATUS_OK) status = config_read_epsilon(&reader, &config.layer_norm_epsilon, out_error);
+    if (status == STATUS_OK) status = config_read_epsilon(&reader, &config.norm_epsilon, out_error);
     if (status == STATUS_OK) status = config_read_activation(&reader, &config.activation, out_error);
-    if (status == STATUS_OK) *out_config = config;
-    return status;
+    if (status != STATUS_OK) return status;
+    config.model_type = architecture_model_type(config.architecture);
+    config.embedding_size = config.hidden_size;
+    config.key_value_head_count = config.head_count;
+    config.head_size = config.hidden_size / config.head_count;
+    config.position_rows = config.position_count;
+    config.attention_bias = config.intermediate_bias = config.output_bias = true;
+    config.group_count = config.layer_count;
+    config.inner_count = 1;
+    *out_config = config;
+    return STATUS_OK;
 }

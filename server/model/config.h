@@ -9,18 +9,70 @@
 
 typedef enum Activation { ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_RELU, ACTIVATION_SILU } Activation;
 
-/* config.json. Every size is within its MODEL_*_MAX and head_count divides hidden_size. */
+typedef enum NormKind {
+    NORM_LAYER, /* with weight and bias */
+    NORM_LAYER_NO_BIAS,
+    NORM_RMS,
+} NormKind;
+
+/* What attention adds to its scores. */
+typedef enum PositionBias {
+    POSITION_BIAS_NONE,
+    POSITION_BIAS_RELATIVE,     /* MPNet: one value a head and bucket of distance */
+    POSITION_BIAS_ALIBI,        /* a slope a head times the distance */
+    POSITION_BIAS_DISENTANGLED, /* DeBERTa: content to position and position to content */
+} PositionBias;
+
+/* Frequency i of a head is theta^(-2 i / head_size) / divisor. */
+typedef struct RotaryConfig {
+    double theta; /* 0: positions are not rotated */
+    double divisor;
+} RotaryConfig;
+
+/* DeBERTa's relative attention. */
+typedef struct DisentangledConfig {
+    bool content_to_position;
+    bool position_to_content;
+    bool shares_projections; /* share_att_key: positions go through the query's and key's own projections */
+    bool normalizes;         /* norm_rel_ebd: the table goes through a LayerNorm */
+    uint32_t bucket_count;   /* position_buckets; 0: each distance is its own */
+    uint32_t distance_max;   /* max_relative_positions */
+    uint32_t span;           /* half of the table's rows */
+} DisentangledConfig;
+
+/* config.json. Every size is within its MODEL_*_MAX; key_value_head_count divides head_count. */
 typedef struct ModelConfig {
     Architecture architecture;
+    const char *model_type; /* as config.json spells it; static */
     uint32_t hidden_size;
-    uint32_t layer_count;
+    uint32_t embedding_size; /* of the embedding tables; projected where it is not hidden_size */
+    uint32_t layer_count;    /* as often as a layer is run */
     uint32_t head_count;
+    uint32_t key_value_head_count;
+    uint32_t head_size;
     uint32_t intermediate_size;
     uint32_t vocabulary_size;
-    uint32_t position_count;
-    uint32_t type_count; /* type_vocab_size */
-    float layer_norm_epsilon;
+    uint32_t position_count;  /* tokens of the longest text */
+    uint32_t position_rows;   /* of the table of absolute positions; 0: there is none */
+    uint32_t position_offset; /* the first token's row: pad_token_id + 1 in RoBERTa's family, else 0 */
+    uint32_t pad_token_id;
+    uint32_t type_count; /* type_vocab_size; 0: there is no table of types */
+    float norm_epsilon;
+    NormKind norm;
     Activation activation;
+    bool gated;             /* the first product of a layer's MLP makes gates and values */
+    bool attention_bias;    /* the four projections of attention have biases */
+    bool intermediate_bias; /* of the MLP's first product */
+    bool output_bias;       /* of the MLP's second product */
+    PositionBias position_bias;
+    RotaryConfig rotary;
+    RotaryConfig local_rotary; /* of the local layers */
+    uint32_t window;           /* local layers see this many tokens to either side */
+    bool layer_is_local[MODEL_LAYER_COUNT_MAX];
+    DisentangledConfig disentangled;
+    uint32_t group_count;      /* ALBERT: layers of their own; else layer_count */
+    uint32_t inner_count;      /* ALBERT: layers in a group; else 1 */
+    uint32_t convolution_size; /* DeBERTa: tokens under the convolution after the first layer; 0: none */
 } ModelConfig;
 
 typedef enum Pooling { POOLING_MEAN, POOLING_CLS, POOLING_MAX, POOLING_LAST } Pooling;

@@ -13,7 +13,7 @@ static void config_fuzz_check(const ModelConfig *config)
     assert(config->vocabulary_size >= 1 && config->vocabulary_size <= MODEL_VOCABULARY_SIZE_MAX);
     assert(config->position_count >= 1 && config->position_count <= MODEL_POSITION_COUNT_MAX);
     assert(config->type_count >= 1 && config->type_count <= MODEL_TYPE_COUNT_MAX);
-    assert(config->layer_norm_epsilon > 0 && config->layer_norm_epsilon <= 1);
+    assert(config->norm_epsilon > 0 && config->norm_epsilon <= 1);
     assert(config->architecture < ARCHITECTURE_COUNT);
 }
 

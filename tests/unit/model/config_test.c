@@ -55,7 +55,7 @@ static void config_reads_every_field(void **state)
     assert_int_equal(config.position_count, 512);
     assert_int_equal(config.type_count, 2);
     assert_int_equal(config.activation, ACTIVATION_GELU);
-    assert_true(config.layer_norm_epsilon == 1e-12F);
+    assert_true(config.norm_epsilon == 1e-12F);
 }
 
 static void config_fills_what_transformers_fills(void **state)
@@ -68,7 +68,7 @@ static void config_fills_what_transformers_fills(void **state)
                     &error),
         STATUS_OK);
     assert_int_equal(config.activation, ACTIVATION_GELU);
-    assert_true(config.layer_norm_epsilon == 1e-12F);
+    assert_true(config.norm_epsilon == 1e-12F);
 }
 
 static void config_names_activations_as_transformers(void **state)
