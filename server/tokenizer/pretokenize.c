@@ -37,19 +37,19 @@ static inline WordClass word_class(const char *bytes, uint32_t *out_size)
 static void pretokenize_words(const Tokenizer *tokenizer, const Normalized *normalized, ByteRange range,
                               Collector *collector)
 {
-    if (tokenizer->pre_tokenizer == PRE_TOKENIZER_NONE) {
-        wordpiece_split(&tokenizer->model, normalized, range.begin, range.end, collector);
+    if (tokenizer->pre_tokenizers.count == 0) {
+        model_split(&tokenizer->model, normalized, range.begin, range.end, collector);
         return;
     }
     uint32_t word = range.begin, size;
     for (uint32_t at = range.begin; at < range.end; at += size) {
         WordClass class = word_class(normalized->bytes + at, &size);
         if (class == WORD_LETTER) continue;
-        if (word < at) wordpiece_split(&tokenizer->model, normalized, word, at, collector);
-        if (class == WORD_PUNCTUATION) wordpiece_split(&tokenizer->model, normalized, at, at + size, collector);
+        if (word < at) model_split(&tokenizer->model, normalized, word, at, collector);
+        if (class == WORD_PUNCTUATION) model_split(&tokenizer->model, normalized, at, at + size, collector);
         word = at + size;
     }
-    if (word < range.end) wordpiece_split(&tokenizer->model, normalized, word, range.end, collector);
+    if (word < range.end) model_split(&tokenizer->model, normalized, word, range.end, collector);
 }
 
 /* One normalized piece: the added tokens in it, and the words in between. */
@@ -73,14 +73,14 @@ static void pretokenize_normalized(const Tokenizer *tokenizer, const Normalized 
 static bool block_may_end(const Tokenizer *tokenizer, uint32_t code_point)
 {
     if (code_point < 0x80) return word_class_ascii((unsigned char)code_point) != WORD_LETTER;
-    return tokenizer->normalizer.enabled && tokenizer->normalizer.handle_chinese_chars &&
+    return tokenizer->normalizers.bert.enabled && tokenizer->normalizers.bert.handle_chinese_chars &&
            (characters_flags(code_point) & CHARACTER_CHINESE) != 0;
 }
 
 /* Where the block that starts at `begin` ends. */
 static uint32_t block_end(const Tokenizer *tokenizer, TextView text, uint32_t begin, uint32_t end)
 {
-    bool divisible = tokenizer->pre_tokenizer == PRE_TOKENIZER_BERT && tokenizer->added.normalized.count == 0;
+    bool divisible = tokenizer->pre_tokenizers.count == 1 && tokenizer->added.normalized.count == 0;
     if (!divisible || end - begin <= BLOCK_BYTES) return end;
     uint32_t at = begin + BLOCK_BYTES;
     while (((unsigned char)text.bytes[at] & 0xC0) == 0x80) at--;
@@ -106,7 +106,7 @@ Status pretokenize_text(const Tokenizer *tokenizer, TextView text, bool parse_sp
         }
         for (uint32_t at = piece.range.begin; !status && at < piece.range.end;) {
             ByteRange block = {at, block_end(tokenizer, text, at, piece.range.end)};
-            status = normalized_fill(&normalized, &tokenizer->normalizer, text, block, out_error);
+            status = normalizer_run(&tokenizer->normalizers, text, block, &normalized, out_error);
             if (!status) pretokenize_normalized(tokenizer, &normalized, parse_special, collector);
             at = block.end;
         }

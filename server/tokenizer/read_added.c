@@ -100,8 +100,8 @@ static Status pending_add(PendingList *list, const Reader *reader, const AddedTo
     item->token.ever_special = ever_special;
     item->order = order;
     if (!token->normalized) return STATUS_OK;
-    status = normalized_fill(&list->scratch, &reader->tokenizer->normalizer, token->content,
-                             (ByteRange){0, (uint32_t)token->content.size}, reader->error);
+    status = normalizer_run(&reader->tokenizer->normalizers, token->content,
+                            (ByteRange){0, (uint32_t)token->content.size}, &list->scratch, reader->error);
     if (status) return status;
     return pending_copy(list, (TextView){list->scratch.bytes, list->scratch.size}, &item->text, reader->error);
 }

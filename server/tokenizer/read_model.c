@@ -18,7 +18,7 @@ static Status read_flag(const Reader *reader, const JsonValue *value, const char
 
 Status read_bert_normalizer(Reader *reader, const JsonValue *value)
 {
-    BertNormalizer *normalizer = &reader->tokenizer->normalizer;
+    BertNormalizer *normalizer = &reader->tokenizer->normalizers.bert;
     normalizer->enabled = true;
     Status status = read_flag(reader, value, "clean_text", NULL, true, &normalizer->clean_text);
     if (!status) {
@@ -33,14 +33,14 @@ Status read_bert_normalizer(Reader *reader, const JsonValue *value)
     if (json_type(strip) != JSON_NULL && !json_boolean(strip, &normalizer->strip_accents)) {
         return read_expected(reader, "normalizer.strip_accents", "true, false or null", strip);
     }
-    normalized_prepare(normalizer);
+    bert_normalizer_prepare(normalizer);
     return STATUS_OK;
 }
 
 Status read_bert_pre_tokenizer(Reader *reader, const JsonValue *value)
 {
     (void)value;
-    reader->tokenizer->pre_tokenizer = PRE_TOKENIZER_BERT;
+    reader->tokenizer->pre_tokenizers = (PreTokenizerList){.items = {{PRE_TOKENIZER_BERT}}, .count = 1};
     return STATUS_OK;
 }
 
@@ -92,7 +92,7 @@ static Status read_vocabulary_sizes(const Reader *reader, const JsonValue *vocab
     return STATUS_OK;
 }
 
-static Status read_vocabulary_add(Reader *reader, TextView text, uint32_t id)
+Status read_vocabulary_add(Reader *reader, TextView text, uint32_t id)
 {
     const char *problem = NULL;
     switch (vocabulary_add(&reader->tokenizer->vocabulary, text, id)) {
@@ -112,7 +112,7 @@ static Status read_vocabulary_add(Reader *reader, TextView text, uint32_t id)
                      (int)(text.size < 80 ? text.size : 80), text.bytes, id, problem);
 }
 
-static Status read_vocabulary(Reader *reader, const JsonValue *vocab)
+Status read_vocabulary(Reader *reader, const JsonValue *vocab)
 {
     if (json_type(vocab) != JSON_OBJECT) return read_expected(reader, "model.vocab", "an object", vocab);
     int64_t id_max = 0, id;
@@ -125,25 +125,42 @@ static Status read_vocabulary(Reader *reader, const JsonValue *vocab)
     return status;
 }
 
+Status read_unknown(Reader *reader, TextView unknown, uint32_t *out_id)
+{
+    *out_id = vocabulary_find(&reader->tokenizer->vocabulary, unknown);
+    if (*out_id != VOCABULARY_NONE) return STATUS_OK;
+    return error_set(reader->error, STATUS_CORRUPT,
+                     "%s: model.unk_token: expected a token of the vocabulary, found \"%.*s\"", reader->path,
+                     (int)(unknown.size < 80 ? unknown.size : 80), unknown.bytes);
+}
+
+Status read_wordlevel(Reader *reader, const JsonValue *value)
+{
+    Model *model = &reader->tokenizer->model;
+    TextView unknown;
+    Status status = read_string(reader, value, "model", "unk_token", &unknown);
+    if (!status) status = read_vocabulary(reader, json_member(value, "vocab"));
+    if (status) return status;
+    model->kind = MODEL_WORDLEVEL;
+    model->wordlevel.vocabulary = &reader->tokenizer->vocabulary;
+    return read_unknown(reader, unknown, &model->wordlevel.unknown_id);
+}
+
 Status read_wordpiece_finish(Reader *reader, TextView unknown, TextView prefix, uint32_t character_count_max)
 {
     Tokenizer *tokenizer = reader->tokenizer;
-    WordPiece *model = &tokenizer->model;
     Status status = read_token_check(reader, "model.continuing_subword_prefix", prefix);
+    uint32_t unknown_id;
+    if (!status) status = read_unknown(reader, unknown, &unknown_id);
     if (status) return status;
-    uint32_t unknown_id = vocabulary_find(&tokenizer->vocabulary, unknown);
-    if (unknown_id == VOCABULARY_NONE) {
-        return error_set(reader->error, STATUS_CORRUPT,
-                         "%s: model.unk_token: expected a token of the vocabulary, found \"%.*s\"", reader->path,
-                         (int)(unknown.size < 80 ? unknown.size : 80), unknown.bytes);
-    }
-    tokenizer->model_prefix = read_copy(prefix);
-    if (!tokenizer->model_prefix) return error_set(reader->error, STATUS_NO_MEMORY, "no memory for a tokenizer");
+    tokenizer->model.prefix = read_copy(prefix);
+    if (!tokenizer->model.prefix) return error_set(reader->error, STATUS_NO_MEMORY, "no memory for a tokenizer");
     uint64_t hash = VOCABULARY_HASH_START;
     for (size_t i = 0; i < prefix.size; i++) hash = vocabulary_hash_byte(hash, (unsigned char)prefix.bytes[i]);
-    *model = (WordPiece){
+    tokenizer->model.kind = MODEL_WORDPIECE;
+    tokenizer->model.wordpiece = (WordPiece){
         .vocabulary = &tokenizer->vocabulary,
-        .prefix = {tokenizer->model_prefix, prefix.size},
+        .prefix = {tokenizer->model.prefix, prefix.size},
         .prefix_hash = hash,
         .unknown_id = unknown_id,
         .character_count_max = character_count_max,

@@ -78,7 +78,7 @@ static Status text_read_file(Reader *reader)
 
 static Status text_read_normalizer(Reader *reader)
 {
-    BertNormalizer *normalizer = &reader->tokenizer->normalizer;
+    BertNormalizer *normalizer = &reader->tokenizer->normalizers.bert;
     *normalizer =
         (BertNormalizer){.enabled = true, .clean_text = true, .handle_chinese_chars = true, .lowercase = true};
     const JsonValue *chinese = json_member(reader->config, "tokenize_chinese_chars");
@@ -94,7 +94,7 @@ static Status text_read_normalizer(Reader *reader)
     if (json_type(strip) != JSON_NULL && !json_boolean(strip, &normalizer->strip_accents)) {
         return read_expected(reader, "tokenizer_config.json: strip_accents", "true, false or null", strip);
     }
-    normalized_prepare(normalizer);
+    bert_normalizer_prepare(normalizer);
     return STATUS_OK;
 }
 
@@ -135,7 +135,7 @@ static Status text_read(Reader *reader, const JsonValue *map)
     }
     if (!status) status = text_read_special(reader, map);
     if (status) return status;
-    tokenizer->pre_tokenizer = PRE_TOKENIZER_BERT;
+    tokenizer->pre_tokenizers = (PreTokenizerList){.items = {{PRE_TOKENIZER_BERT}}, .count = 1};
     tokenizer->decoder = (Decoder){.prefix = read_copy(text_view("##")), .prefix_size = 2, .cleanup = true};
     tokenizer->decoder.enabled = tokenizer->decoder.prefix != NULL;
     return tokenizer->decoder.prefix ? STATUS_OK

@@ -31,7 +31,7 @@ void tokenizer_close(Tokenizer *tokenizer)
     if (!tokenizer) return;
     vocabulary_close(&tokenizer->vocabulary);
     added_close(&tokenizer->added);
-    free(tokenizer->model_prefix);
+    model_close(&tokenizer->model);
     free(tokenizer->decoder.prefix);
     free(tokenizer);
 }

@@ -2,16 +2,12 @@
 #pragma once
 
 #include "tokenizer/added.h"
-#include "tokenizer/normalized.h"
+#include "tokenizer/model.h"
+#include "tokenizer/normalizer.h"
+#include "tokenizer/pre_tokenizer.h"
 #include "tokenizer/template.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/vocabulary.h"
-#include "tokenizer/wordpiece.h"
-
-typedef enum PreTokenizer {
-    PRE_TOKENIZER_NONE, /* the whole piece is one word */
-    PRE_TOKENIZER_BERT, /* white space separates, punctuation stands alone */
-} PreTokenizer;
 
 /* The WordPiece decoder. */
 typedef struct Decoder {
@@ -22,11 +18,10 @@ typedef struct Decoder {
 } Decoder;
 
 struct Tokenizer {
-    BertNormalizer normalizer;
-    PreTokenizer pre_tokenizer;
-    Vocabulary vocabulary;
-    WordPiece model;
-    char *model_prefix; /* owned; what model.prefix shows */
+    NormalizerList normalizers;
+    PreTokenizerList pre_tokenizers;
+    Vocabulary vocabulary; /* of every kind of model: texts and ids */
+    Model model;
     AddedTokens added;
     Template single;
     Template pair;

@@ -1,0 +1,26 @@
+/* The model: the last step of encoding, from a word to tokens. Every kind has its texts and ids in the tokenizer's
+ * vocabulary. */
+#pragma once
+
+#include "tokenizer/wordlevel.h"
+#include "tokenizer/wordpiece.h"
+
+typedef enum ModelKind {
+    MODEL_WORDPIECE,
+    MODEL_WORDLEVEL,
+} ModelKind;
+
+typedef struct Model {
+    ModelKind kind;
+    char *prefix; /* owned; what wordpiece.prefix shows */
+    union {
+        WordPiece wordpiece;
+        WordLevel wordlevel;
+    };
+} Model;
+
+void model_close(Model *model); /* accepts a zeroed and a half-built one */
+
+/* Pushes the tokens of the word normalized[begin, end), which is not empty. Any thread. */
+void model_split(const Model *model, const Normalized *normalized, uint32_t begin, uint32_t end,
+                 Collector *collector);
