@@ -34,6 +34,10 @@
 #define MODEL_VOCABULARY_SIZE_MAX 4194304
 #define MODEL_POSITION_COUNT_MAX 1048576
 #define MODEL_TYPE_COUNT_MAX 1024
+/* Rotary embeddings: dimensions of a head that turn, and the table of the first positions (32,768 of a head of 128);
+ * beyond it, cosines are computed as they are needed. */
+#define ROTARY_SIZE_MAX 1024
+#define ROTARY_TABLE_BYTES_MAX (16 * MIB)
 #define MODEL_LABEL_COUNT_MAX 65536
 
 /* One text. Offsets are 32 bit; 16 MiB of text is 4 million tokens, far beyond any model. */

@@ -11,7 +11,7 @@
  *             hidden       = norm(intermediate * output + bias + hidden) */
 #include "encoder/encoder.h"
 
-#include "attention/dense.h"
+#include "attention/attention.h"
 #include "encoder/weights.h"
 
 #include <assert.h>
@@ -145,7 +145,7 @@ static void encoder_layer_group(const Encoder *encoder, const EncoderLayer *laye
     float *rows = workspace->projections;
     encoder_multiply(encoder, &layer->projections, hidden, size, token_count, rows, NULL, GEMM_NONE);
     for (uint32_t i = 0; i < count; i++) {
-        attention_dense(
+        attention_forward(
             encoder->kernels, &encoder->plan,
             &(AttentionRows){.rows = rows, .stride = 3 * size, .token_count = sequences[i].token_count},
             workspace->attention);

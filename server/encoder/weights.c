@@ -97,8 +97,11 @@ static void weights_describe(Encoder *encoder, const ModelConfig *config, const 
     encoder->config = *config;
     encoder->kernels = kernels;
     encoder->activation = weights_activation(config->activation);
-    encoder->plan = (AttentionPlan){
-        .head_count = config->head_count, .head_size = head_size, .scale = 1.0f / sqrtf((float)head_size)};
+    encoder->plan = (AttentionPlan){.window_reach = ATTENTION_UNLIMITED,
+                                    .key_value_head_count = config->head_count,
+                                    .head_count = config->head_count,
+                                    .head_size = head_size,
+                                    .scale = 1.0f / sqrtf((float)head_size)};
 }
 
 CHECKED Status encoder_open(const Checkpoint *checkpoint, const Kernels *kernels, Encoder **out_encoder,

@@ -1,4 +1,4 @@
-/* activate, gate_rows, softmax_tile, rows_scale, layer_norm and rms_norm of every variant against their definitions in
+/* activate, gate_rows, rows_scale, layer_norm, rms_norm and rotate_heads of every variant against their definitions in
  * double precision. */
 #include "kernels/variants.h"
 
@@ -224,86 +224,35 @@ static void rms_norm_is_within_its_bound(void **state)
     for (uint32_t size = 1; size <= 200; size++) check_normalization(size, false);
 }
 
-/* d = scale * score - maximum has two roundings, each of a magnitude of at most `size`, which exp turns into a relative
- * error, besides its own 2 u; a sum of n such terms adds n u. */
-static void check_softmax_row(const float *weights, const float *scores, uint32_t columns, float scale,
-                              const double before[2], const float after[3])
-{
-    double maximum = before[0];
-    double size = isinf(before[0]) ? 0.0 : fabs(before[0]);
-    for (uint32_t i = 0; i < columns; i++) {
-        double score = (double)scores[i] * (double)scale;
-        if (score > maximum) maximum = score;
-        if (fabs(score) > size) size = fabs(score);
-    }
-    assert_within((double)after[0], maximum, UNIT * fabs(maximum), "maximum");
-    double relative = (4.0 * size + 3.0) * UNIT;
-    double factor = exp(before[0] - maximum);
-    double sum = before[1] * factor;
-    for (uint32_t i = 0; i < columns; i++) {
-        double expected = exp((double)scores[i] * (double)scale - maximum);
-        assert_within((double)weights[i], expected, 1.01 * relative * expected + 2e-38, "weight");
-        sum += expected;
-    }
-    assert_within((double)after[2], factor, 1.01 * relative * factor + 2e-38, "factor");
-    assert_within((double)after[1], sum, 1.01 * (relative + (columns + 2) * UNIT) * sum + 2e-36, "sum");
-}
-
-static void softmax_tile_is_within_its_bound(void **state)
+/* Two products and a sum, each rounded at most once: 3 u of the sizes. What is not turned stays. */
+static void rotate_heads_turns_pairs(void **state)
 {
     (void)state;
-    for (uint32_t columns = 1; columns <= 150; columns++) {
-        uint32_t rows = 1 + random_below(5);
-        size_t stride = columns + random_below(4);
-        size_t count = (rows - 1) * stride + columns;
-        float *scores = random_floats(count);
-        float *weights = malloc(count * sizeof *weights);
-        float maxima[5], sums[5], factors[5];
-        double before[5][2];
-        assert_non_null(weights);
-        memcpy(weights, scores, count * sizeof *weights);
-        for (uint32_t row = 0; row < rows; row++) {
-            maxima[row] = columns % 3 ? 3.0f * random_float() : -INFINITY;
-            sums[row] = columns % 3 ? 1.0f + (float)random_below(100) : 0.0f;
-            before[row][0] = (double)maxima[row];
-            before[row][1] = (double)sums[row];
+    for (uint32_t half = 1; half <= 70; half++) {
+        uint32_t heads = 1 + random_below(4);
+        uint32_t head_size = 2 * half + random_below(5);
+        float *cosines = random_floats(half);
+        float *sines = random_floats(half);
+        float *before = random_floats((size_t)heads * head_size);
+        float *after = malloc((size_t)heads * head_size * sizeof *after);
+        assert_non_null(after);
+        memcpy(after, before, (size_t)heads * head_size * sizeof *after);
+        kernels->rotate_heads(after, heads, head_size, cosines, sines, half);
+        for (uint32_t i = 0; i < heads * head_size; i++) {
+            uint32_t place = i % head_size;
+            if (place >= 2 * half) {
+                assert_true(after[i] == before[i]);
+                continue;
+            }
+            double own = (double)before[i] * (double)cosines[place % half];
+            double other = (double)before[place < half ? i + half : i - half] * (double)sines[place % half];
+            assert_within((double)after[i], place < half ? own - other : own + other,
+                          3.01 * UNIT * (fabs(own) + fabs(other)), "rotate_heads");
         }
-        float scale = 0.1f + (float)random_below(20) / 10.0f;
-        kernels->softmax_tile(&(SoftmaxTile){.scores = weights,
-                                             .stride = stride,
-                                             .rows = rows,
-                                             .columns = columns,
-                                             .scale = scale,
-                                             .maxima = maxima,
-                                             .sums = sums,
-                                             .factors = factors});
-        for (uint32_t row = 0; row < rows; row++)
-            check_softmax_row(weights + row * stride, scores + row * stride, columns, scale, before[row],
-                              (const float[]){maxima[row], sums[row], factors[row]});
-        for (uint32_t row = 0; row + 1 < rows; row++)
-            for (size_t i = columns; i < stride; i++)
-                assert_memory_equal(&weights[row * stride + i], &scores[row * stride + i], sizeof *weights);
-        free(scores);
-        free(weights);
-    }
-}
-
-static void softmax_tile_shows_nan_in_its_sum(void **state)
-{
-    (void)state;
-    for (uint32_t place = 0; place < 35; place++) {
-        float scores[35] = {0};
-        float maximum = -INFINITY, sum = 0.0f, factor;
-        scores[place] = NAN;
-        kernels->softmax_tile(&(SoftmaxTile){.scores = scores,
-                                             .stride = 35,
-                                             .rows = 1,
-                                             .columns = 35,
-                                             .scale = 1.0f,
-                                             .maxima = &maximum,
-                                             .sums = &sum,
-                                             .factors = &factor});
-        assert_true(isnan(sum));
+        free(cosines);
+        free(sines);
+        free(before);
+        free(after);
     }
 }
 
@@ -316,8 +265,7 @@ int main(void)
         cmocka_unit_test(gate_rows_multiplies_activations_with_values),
         cmocka_unit_test(layer_norm_is_within_its_bound),
         cmocka_unit_test(rms_norm_is_within_its_bound),
-        cmocka_unit_test(softmax_tile_is_within_its_bound),
-        cmocka_unit_test(softmax_tile_shows_nan_in_its_sum),
+        cmocka_unit_test(rotate_heads_turns_pairs),
     };
     int failed = 0;
     RUN_FOR_EVERY_VARIANT(tests, failed);

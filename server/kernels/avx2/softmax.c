@@ -1,4 +1,4 @@
-/* The online softmax with AVX2. */
+/* Scores of attention with AVX2. */
 #include "kernels/avx2/vector.h"
 
 #include "kernels/vector/softmax.inc"

@@ -1,4 +1,4 @@
-/* Scaling and normalization of rows with AVX-512. */
+/* Scaling, normalization and rotation of rows with AVX-512. */
 #include "kernels/avx512/vector.h"
 
 #include "kernels/vector/rows.inc"

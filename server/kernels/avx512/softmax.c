@@ -1,4 +1,4 @@
-/* The online softmax with AVX-512. */
+/* Scores of attention with AVX-512. */
 #include "kernels/avx512/vector.h"
 
 #include "kernels/vector/softmax.inc"

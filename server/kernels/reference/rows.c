@@ -42,3 +42,15 @@ void kernels_rms_norm_reference(const float *rows, float *out, uint32_t row_coun
         for (uint32_t i = 0; i < size; i++) out[i] = rows[i] * inverse * gain[i];
     }
 }
+
+void kernels_rotate_heads_reference(float *heads, uint32_t head_count, uint32_t head_size, const float *cosines,
+                                    const float *sines, uint32_t half)
+{
+    for (uint32_t head = 0; head < head_count; head++, heads += head_size)
+        for (uint32_t i = 0; i < half; i++) {
+            float x = heads[i];
+            float y = heads[half + i];
+            heads[i] = x * cosines[i] - y * sines[i];
+            heads[half + i] = y * cosines[i] + x * sines[i];
+        }
+}

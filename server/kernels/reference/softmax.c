@@ -1,4 +1,4 @@
-/* The online softmax: Milakov and Gimelshein 2018, algorithm 3, a tile at a time. */
+/* Scores of attention: biases, and the online softmax (Milakov and Gimelshein 2018, algorithm 3), a tile at a time. */
 #include "kernels/variant.h"
 
 #include <math.h>
@@ -22,4 +22,12 @@ void kernels_softmax_tile_reference(const SoftmaxTile *tile)
         tile->sums[row] = tile->sums[row] * factor + sum;
         tile->maxima[row] = maximum;
     }
+}
+
+void kernels_diagonals_add_reference(float *scores, size_t stride, uint32_t rows, uint32_t columns, float scale,
+                                     const float *line)
+{
+    for (uint32_t row = 0; row < rows; row++)
+        for (uint32_t i = 0; i < columns; i++)
+            scores[row * stride + i] = scale * scores[row * stride + i] + line[rows - 1 - row + i];
 }

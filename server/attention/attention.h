@@ -1,0 +1,29 @@
+/* Attention of one sequence over itself, a tile of queries by a tile of keys at a time: no matrix of all scores exists,
+ * and tiles that a window hides are skipped, so that its cost grows with the sequence. */
+#pragma once
+
+#include "attention/plan.h"
+#include "kernels/kernels.h"
+
+/* Rows of queries, keys and values side by side, as one product makes them: row t holds head_count queries,
+ * key_value_head_count keys, and as many values, each head_size floats. */
+typedef struct AttentionRows {
+    float *rows;
+    size_t stride; /* floats from a row to the next */
+    uint32_t token_count;
+} AttentionRows;
+
+/* Floats of scratch that attention_forward needs; it does not grow with the sequence. A multiple of 16. */
+size_t attention_scratch_size(const Kernels *kernels, const AttentionPlan *plan);
+
+/* Replaces each query by softmax(scale * query * keys^T + bias) * values over the keys its window shows, head by head.
+ * `scratch` is aligned to 64 bytes. Tiles are counted from the sequence's own first token, so the bits depend on the
+ * sequence alone. Any thread; nothing is allocated. */
+void attention_forward(const Kernels *kernels, const AttentionPlan *plan, const AttentionRows *sequence,
+                       float *scratch);
+
+/* Floats that the position keys of a disentangled bias take once packed. Of the plan, heads and buckets are read. */
+size_t attention_positions_size(const Kernels *kernels, const AttentionPlan *plan);
+/* Packs rows[row_count][head_count * head_size], the projection of the table of positions, for AttentionBias. */
+void attention_positions_pack(const Kernels *kernels, const AttentionPlan *plan, const float *rows,
+                              float *storage);

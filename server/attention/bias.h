@@ -1,0 +1,49 @@
+/* What is added to a tile of scores, and which of them are hidden. Everything here depends on the distance between key
+ * and query, so a tile needs one value for each of its diagonals. */
+#pragma once
+
+#include "attention/plan.h"
+#include "kernels/kernels.h"
+
+enum {
+    BLOCK_QUERIES = 256, /* queries that share the panels of a tile of keys */
+    TILE_QUERIES = 36,   /* with TILE_KEYS: scores that stay in the first-level cache */
+    TILE_KEYS = 144,     /* whole panels of every variant; the default model's usual texts fit one tile */
+    TILE_DISTANCES = TILE_QUERIES + TILE_KEYS - 1,
+    BLOCK_DISTANCES = BLOCK_QUERIES + TILE_KEYS - 1,
+};
+
+/* Queries and keys, both by their positions in the sequence. */
+typedef struct ScoreBlock {
+    uint32_t query;
+    uint32_t queries;
+    uint32_t key;
+    uint32_t keys;
+} ScoreBlock;
+
+/* Floats of scratch that a layer's biases take; 0 for most. */
+size_t positions_by_query_size(const Kernels *kernels, const AttentionPlan *plan);
+size_t positions_by_key_size(const AttentionPlan *plan);
+
+/* Replaces scores[queries][keys], a row each TILE_KEYS floats, by scale * scores + bias, and by a number whose weight
+ * is nothing where the window hides the key. Returns the scale that is left to apply: without a bias or a hidden key,
+ * scores are left alone. */
+float bias_add(const Kernels *kernels, const AttentionPlan *plan, uint32_t head, const ScoreBlock *tile,
+               float *scores);
+
+/* One head's terms of positions. Does nothing for other biases. */
+typedef struct PositionTerms {
+    const Kernels *kernels;
+    const AttentionPlan *plan;
+    uint32_t head;
+    float *by_query; /* positions_by_query_size: [TILE_QUERIES][rows of position keys] */
+    float *by_key;   /* positions_by_key_size: [rows of position queries][TILE_KEYS] */
+    uint32_t key;    /* of by_key, the first */
+    uint32_t row;
+} PositionTerms;
+
+/* Prepares for the queries and keys of `block`, the keys given as panels. */
+void positions_multiply_keys(PositionTerms *terms, const ScoreBlock *block, const float *panels);
+/* Adds the terms to the scores of a tile of the block; its queries are `stride` apart. */
+void positions_add(const PositionTerms *terms, const ScoreBlock *tile, const float *queries, size_t stride,
+                   float *scores);

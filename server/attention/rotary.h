@@ -1,0 +1,54 @@
+/* Rotary position embeddings (Su et al. 2021): each pair of a head's dimensions turned by an angle that grows with the
+ * position. Angles are made in float, in transformers' order, since at large positions a rounding is far in the circle.
+ */
+#pragma once
+
+#include "kernels/kernels.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How frequencies are stretched for longer texts than a model was trained on: rope_type, and GTE's own "ntk". */
+typedef enum RotaryScaling {
+    ROTARY_DEFAULT,
+    ROTARY_LINEAR,
+    ROTARY_NTK, /* theta * factor, then frequencies / factor^(2 / size) */
+    ROTARY_DYNAMIC,
+    ROTARY_YARN,
+    ROTARY_LONGROPE,
+    ROTARY_LLAMA3,
+} RotaryScaling;
+
+/* As the configuration says; what its rope_type does not use is ignored. All numbers are finite. */
+typedef struct RotaryPlan {
+    RotaryScaling scaling;
+    uint32_t size; /* even; the first dimensions of a head that turn, i.e. head_size * partial_rotary_factor */
+    uint32_t position_count;          /* max_position_embeddings */
+    uint32_t original_position_count; /* YaRN, LongRoPE, Llama 3: original_max_position_embeddings */
+    double theta;
+    double factor;                /* 0: absent, which YaRN and LongRoPE allow */
+    double attention_factor;      /* YaRN, LongRoPE; 0: absent */
+    double beta_fast;             /* YaRN; 0: absent */
+    double beta_slow;             /* YaRN; 0: absent */
+    double mscale;                /* YaRN; 0: absent */
+    double mscale_all_dim;        /* YaRN; 0: absent */
+    bool no_truncation;           /* YaRN: truncate is false */
+    double low_frequency_factor;  /* Llama 3 */
+    double high_frequency_factor; /* Llama 3 */
+    const float *short_factors;   /* LongRoPE: [size / 2], read while opening */
+    const float *long_factors;    /* LongRoPE: [size / 2], read while opening */
+} RotaryPlan;
+
+typedef struct Rotary Rotary; /* immutable once open: any thread */
+
+/* On success the caller owns *out_rotary (rotary_close). Takes at most ROTARY_TABLE_BYTES_MAX, whatever position_count
+ * is. Fails with NO_MEMORY, and UNSUPPORTED when the numbers give frequencies that are not finite. */
+CHECKED Status rotary_open(const RotaryPlan *plan, Rotary **out_rotary, Error *out_error);
+void rotary_close(Rotary *rotary); /* NULL is a no-op */
+
+/* Turns `head_count` heads of `head_size`, side by side at the start of each of the sequence's `token_count` rows: for
+ * AttentionRows, queries and keys. Row t is at position t. Scalings that depend on the length take the sequence's own.
+ * The bits depend on the sequence alone. Any thread; nothing is allocated. */
+void rotary_apply(const Rotary *rotary, const Kernels *kernels, float *rows, size_t stride, uint32_t token_count,
+                  uint32_t head_count, uint32_t head_size);

@@ -1,0 +1,274 @@
+/* Tiled attention against its definition, for lengths, head sizes, windows and biases around every tile's border. */
+#include "attention/attention.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+static unsigned seed;
+
+static float random_float(void)
+{
+    return (float)rand_r(&seed) / (float)RAND_MAX * 2.0f - 1.0f;
+}
+
+static uint32_t random_below(uint32_t bound)
+{
+    return (uint32_t)rand_r(&seed) % bound;
+}
+
+static float *random_floats(size_t count, float size)
+{
+    float *values = malloc((count + 1) * sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < count; i++) values[i] = random_float() * size;
+    return values;
+}
+
+/* One sequence and a layer's plan, with what the plan borrows. */
+typedef struct Case {
+    AttentionPlan plan;
+    AttentionRows before;
+    float *after;
+    float *position_keys; /* as they are; the plan has them packed */
+    float *slopes, *table, *packed, *position_queries;
+    AttentionBuckets *buckets;
+} Case;
+
+static void case_free(Case *test)
+{
+    free(test->before.rows);
+    free(test->after);
+    free(test->position_keys);
+    free(test->slopes);
+    free(test->table);
+    free(test->packed);
+    free(test->position_queries);
+    attention_buckets_close(test->buckets);
+}
+
+static void case_add_bias(Case *test, const Kernels *kernels, AttentionBiasKind kind)
+{
+    AttentionPlan *plan = &test->plan;
+    plan->bias.kind = kind;
+    size_t hidden = (size_t)plan->head_count * plan->head_size;
+    if (kind == ATTENTION_BIAS_ALIBI)
+        plan->bias.slopes = test->slopes = random_floats(plan->head_count, 0.5f);
+    else if (kind == ATTENTION_BIAS_RELATIVE) {
+        plan->bias.reach = 1 + random_below(200);
+        plan->bias.table = test->table =
+            random_floats((size_t)plan->head_count * (2 * plan->bias.reach + 1), 3.0f);
+    } else if (kind == ATTENTION_BIAS_DISENTANGLED) {
+        Error error;
+        uint32_t buckets = random_below(3) ? 2 + random_below(140) : 0;
+        assert_int_equal(
+            attention_buckets_open(buckets, 3 + buckets / 2 + random_below(500), &test->buckets, &error),
+            STATUS_OK);
+        plan->bias.buckets = test->buckets;
+        size_t count = hidden * test->buckets->row_count;
+        uint32_t terms = random_below(3);
+        if (terms != 1) plan->bias.position_queries = test->position_queries = random_floats(count, 3.0f);
+        if (terms == 2) return;
+        test->position_keys = random_floats(count, 3.0f);
+        test->packed = aligned_alloc(64, (attention_positions_size(kernels, plan) + 15) / 16 * 64);
+        assert_non_null(test->packed);
+        attention_positions_pack(kernels, plan, test->position_keys, test->packed);
+        plan->bias.position_keys = test->packed;
+    }
+}
+
+static Case case_make(const Kernels *kernels, const AttentionPlan *plan, AttentionBiasKind kind,
+                      uint32_t token_count)
+{
+    size_t hidden = (size_t)plan->head_count * plan->head_size;
+    size_t shared = (size_t)plan->key_value_head_count * plan->head_size;
+    size_t stride = hidden + 2 * shared + random_below(3);
+    Case test = {.plan = *plan, .before = {.stride = stride, .token_count = token_count}};
+    size_t count = stride * token_count;
+    test.before.rows = random_floats(count, 3.0f);
+    for (size_t i = 0; i < count; i++)
+        if (i % stride >= hidden + shared) test.before.rows[i] /= 3.0f;
+    test.after = random_floats(count, 0.0f);
+    memcpy(test.after, test.before.rows, count * sizeof *test.after);
+    case_add_bias(&test, kernels, kind);
+    return test;
+}
+
+static double dot(const float *x, const float *y, uint32_t size, double *magnitude)
+{
+    double sum = 0.0;
+    for (uint32_t i = 0; i < size; i++) {
+        sum += (double)x[i] * (double)y[i];
+        *magnitude += fabs((double)x[i] * (double)y[i]);
+    }
+    return sum;
+}
+
+static int64_t clamp(int64_t value, int64_t reach)
+{
+    return value < -reach ? -reach : value > reach ? reach : value;
+}
+
+/* scale * query * key + bias, with the sum of its terms' sizes. */
+static double score(const Case *test, uint32_t head, uint32_t query, uint32_t key, double *out_size)
+{
+    const AttentionPlan *plan = &test->plan;
+    const AttentionBias *bias = &plan->bias;
+    size_t offset = (size_t)head * plan->head_size;
+    size_t hidden = (size_t)plan->head_count * plan->head_size;
+    size_t shared = (size_t)(head / (plan->head_count / plan->key_value_head_count)) * plan->head_size;
+    const float *q = test->before.rows + query * test->before.stride + offset;
+    const float *k = test->before.rows + key * test->before.stride + hidden + shared;
+    int64_t distance = (int64_t)key - query;
+    double size = 0.0;
+    double sum = dot(q, k, plan->head_size, &size);
+    if (bias->kind == ATTENTION_BIAS_DISENTANGLED) {
+        const AttentionBuckets *buckets = test->buckets;
+        size_t row = buckets->rows[clamp(distance, buckets->reach) + buckets->reach] * hidden + offset;
+        if (bias->position_keys) sum += dot(q, test->position_keys + row, plan->head_size, &size);
+        if (bias->position_queries) sum += dot(k, test->position_queries + row, plan->head_size, &size);
+    }
+    double added = 0.0;
+    if (bias->kind == ATTENTION_BIAS_ALIBI)
+        added = -(double)bias->slopes[head] * fabs((double)distance);
+    else if (bias->kind == ATTENTION_BIAS_RELATIVE)
+        added = (double)bias->table[head * (2 * bias->reach + 1) + clamp(distance, bias->reach) + bias->reach];
+    *out_size = (double)plan->scale * size + fabs(added);
+    return (double)plan->scale * sum + added;
+}
+
+/* softmax(scores) * values of one query of one head, in double. Returns the largest score's size. */
+static double attend(const Case *test, uint32_t head, uint32_t query, double *out_values)
+{
+    const AttentionPlan *plan = &test->plan;
+    double scores[1024];
+    double largest = 0.0, maximum = -INFINITY, sum = 0.0;
+    uint32_t first = query > plan->window_reach ? query - plan->window_reach : 0;
+    uint32_t end = test->before.token_count;
+    if (plan->window_reach < end && query + plan->window_reach + 1 < end) end = query + plan->window_reach + 1;
+    for (uint32_t key = first; key < end; key++) {
+        double size;
+        scores[key] = score(test, head, query, key, &size);
+        if (size > largest) largest = size;
+        if (scores[key] > maximum) maximum = scores[key];
+    }
+    memset(out_values, 0, plan->head_size * sizeof *out_values);
+    uint32_t sharing = plan->head_count / plan->key_value_head_count;
+    size_t offset = (size_t)(plan->head_count + plan->key_value_head_count + head / sharing) * plan->head_size;
+    for (uint32_t key = first; key < end; key++) {
+        double weight = exp(scores[key] - maximum);
+        const float *v = test->before.rows + key * test->before.stride + offset;
+        for (uint32_t i = 0; i < plan->head_size; i++) out_values[i] += weight * (double)v[i];
+        sum += weight;
+    }
+    for (uint32_t i = 0; i < plan->head_size; i++) out_values[i] /= sum;
+    return largest;
+}
+
+/* A score's error is at most (head_size + 6) u of its size, and moves a weight by as much relatively, up and down;
+ * weights and sums add (2 token_count + 8) u; values are at most 1. */
+static void check_head(const Case *test, uint32_t head, uint32_t query_step)
+{
+    const AttentionPlan *plan = &test->plan;
+    double expected[256];
+    for (uint32_t query = 0; query < test->before.token_count; query += query_step) {
+        double largest = attend(test, head, query, expected);
+        double bound = 0x1p-24 * (2.0 * (plan->head_size + 6.0) * largest + 2.0 * test->before.token_count + 8.0);
+        for (uint32_t i = 0; i < plan->head_size; i++) {
+            double actual = (double)test->after[query * test->before.stride + (size_t)head * plan->head_size + i];
+            if (!(fabs(actual - expected[i]) <= bound))
+                fail_msg("bias %d, %u tokens, reach %u, head %u of %u (%u), size %u, query %u: %g instead of %g",
+                         plan->bias.kind, test->before.token_count, plan->window_reach, head, plan->head_count,
+                         plan->key_value_head_count, plan->head_size, query, actual, expected[i]);
+        }
+    }
+}
+
+static void check_attention(const Kernels *kernels, const AttentionPlan *shape, AttentionBiasKind kind,
+                            uint32_t token_count)
+{
+    AttentionPlan plan = *shape;
+    plan.scale = 1.0f / sqrtf((float)plan.head_size * (kind == ATTENTION_BIAS_DISENTANGLED ? 3.0f : 1.0f));
+    Case test = case_make(kernels, &plan, kind, token_count);
+    float *scratch = aligned_alloc(64, attention_scratch_size(kernels, &test.plan) * sizeof *scratch);
+    assert_non_null(scratch);
+    memset(scratch, 0xFF, attention_scratch_size(kernels, &test.plan) * sizeof *scratch); /* NaN */
+    size_t stride = test.before.stride;
+    AttentionRows rows = {.rows = test.after, .stride = stride, .token_count = token_count};
+    attention_forward(kernels, &test.plan, &rows, scratch);
+    for (uint32_t head = 0; head < plan.head_count; head++) check_head(&test, head, token_count > 150 ? 7 : 1);
+    size_t hidden = (size_t)plan.head_count * plan.head_size;
+    for (size_t i = 0; i < stride * token_count; i++)
+        if (i % stride >= hidden) assert_true(test.after[i] == test.before.rows[i]);
+    free(scratch);
+    case_free(&test);
+}
+
+static const uint32_t variants[] = {KERNELS_REFERENCE, KERNELS_AVX2, KERNELS_AVX512};
+static const uint32_t token_counts[] = {1,   2,   35,  36,  37,  73,  108, 143, 144, 145, 180,
+                                        255, 256, 257, 289, 300, 399, 400, 401, 512, 577, 600};
+
+enum {
+    VARIANT_COUNT = sizeof variants / sizeof *variants,
+    TOKEN_COUNTS = sizeof token_counts / sizeof *token_counts,
+    BIAS_KINDS = ATTENTION_BIAS_DISENTANGLED + 1,
+};
+
+static void attention_equals_its_definition_for_every_head_size(void **state)
+{
+    (void)state;
+    for (int v = 0; v < VARIANT_COUNT; v++)
+        for (uint32_t head_size = 1; head_size <= 256; head_size += head_size < 70 ? 1 : 31)
+            check_attention(kernels_select(variants[v]),
+                            &(AttentionPlan){.head_count = 1 + head_size % 3,
+                                             .key_value_head_count = 1,
+                                             .head_size = head_size,
+                                             .window_reach = ATTENTION_UNLIMITED},
+                            (AttentionBiasKind)(head_size % BIAS_KINDS), token_counts[random_below(10)]);
+}
+
+static void attention_equals_its_definition_for_every_bias_and_length(void **state)
+{
+    (void)state;
+    for (int v = 0; v < VARIANT_COUNT; v++)
+        for (int kind = 0; kind < BIAS_KINDS; kind++)
+            for (int i = 0; i < TOKEN_COUNTS; i++)
+                check_attention(kernels_select(variants[v]),
+                                &(AttentionPlan){.head_count = 6,
+                                                 .key_value_head_count = i % 3 == 0 ? 6 : i % 3,
+                                                 .head_size = 5 + random_below(15),
+                                                 .window_reach = ATTENTION_UNLIMITED},
+                                (AttentionBiasKind)kind, token_counts[i]);
+}
+
+static void attention_sees_no_key_beyond_its_window(void **state)
+{
+    (void)state;
+    static const uint32_t reaches[] = {0, 1, 7, 35, 36, 64, 143, 144, 200, 255, 256, 599, 600};
+    for (int v = 0; v < VARIANT_COUNT; v++)
+        for (size_t i = 0; i < sizeof reaches / sizeof *reaches; i++)
+            for (int kind = 0; kind < BIAS_KINDS; kind++)
+                check_attention(kernels_select(variants[v]),
+                                &(AttentionPlan){.head_count = 3,
+                                                 .key_value_head_count = random_below(2) ? 3 : 1,
+                                                 .head_size = 1 + random_below(20),
+                                                 .window_reach = reaches[i]},
+                                (AttentionBiasKind)kind, kind ? 1 + random_below(600) : 600);
+}
+
+int main(void)
+{
+    seed = (unsigned)time(NULL);
+    print_message("seed %u\n", seed);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(attention_equals_its_definition_for_every_head_size),
+        cmocka_unit_test(attention_equals_its_definition_for_every_bias_and_length),
+        cmocka_unit_test(attention_sees_no_key_beyond_its_window),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
