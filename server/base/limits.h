@@ -39,6 +39,8 @@
 #define ROTARY_SIZE_MAX 1024
 #define ROTARY_TABLE_BYTES_MAX (16 * MIB)
 #define MODEL_LABEL_COUNT_MAX 65536
+/* The name of a label; sentences serve as labels in some checkpoints. */
+#define LABEL_BYTES_MAX 1024
 
 /* One text. Offsets are 32 bit; 16 MiB of text is 4 million tokens, far beyond any model. */
 #define TEXT_BYTES_MAX (16 * MIB)

@@ -86,6 +86,8 @@ static GemmActivation weights_activation(Activation activation)
         return GEMM_RELU;
     case ACTIVATION_SILU:
         return GEMM_SILU;
+    case ACTIVATION_TANH:
+        return GEMM_TANH;
     }
     assert(!"an activation that config.c let through");
     return GEMM_NONE;

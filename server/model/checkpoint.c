@@ -16,8 +16,9 @@ enum {
 struct Checkpoint {
     char *directory;
     ModelConfig config;
+    HeadConfig head_config;
     SentenceConfig sentence_config;
-    Arena arena; /* the prompts */
+    Arena arena; /* labels and prompts */
     Weights weights;
 };
 
@@ -29,6 +30,10 @@ static Status checkpoint_read_config(Checkpoint *checkpoint, Error *out_error)
     if (status == STATUS_OK) status = json_document_open(path, &document, out_error);
     if (status == STATUS_OK) {
         status = config_read(path, json_document_root(document), &checkpoint->config, out_error);
+    }
+    if (status == STATUS_OK) {
+        status = head_read(path, json_document_root(document), &checkpoint->config, &checkpoint->arena,
+                           &checkpoint->head_config, out_error);
     }
     json_document_close(document);
     return status;
@@ -75,6 +80,11 @@ const char *checkpoint_directory(const Checkpoint *checkpoint)
 const ModelConfig *checkpoint_config(const Checkpoint *checkpoint)
 {
     return &checkpoint->config;
+}
+
+const HeadConfig *checkpoint_head_config(const Checkpoint *checkpoint)
+{
+    return &checkpoint->head_config;
 }
 
 const SentenceConfig *checkpoint_sentence_config(const Checkpoint *checkpoint)

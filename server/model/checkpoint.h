@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/sha256.h"
-#include "model/config.h"
+#include "model/head.h"
 #include "model/tensor.h"
 
 #include <stdatomic.h>
@@ -18,6 +18,7 @@ void checkpoint_close(Checkpoint *checkpoint); /* NULL is a no-op; accepts a hal
 
 const char *checkpoint_directory(const Checkpoint *checkpoint);
 const ModelConfig *checkpoint_config(const Checkpoint *checkpoint);
+const HeadConfig *checkpoint_head_config(const Checkpoint *checkpoint);
 const SentenceConfig *checkpoint_sentence_config(const Checkpoint *checkpoint);
 
 /* Finds `name`, with or without the architecture's base prefix, and proves its shape: `rank` sizes at `shape`.

@@ -36,18 +36,19 @@ static Status config_read_architecture(const FieldReader *reader, Architecture *
                      reader->path, model_type.bytes, architecture_list());
 }
 
-static Status config_read_activation(const FieldReader *reader, Activation *out_activation, Error *out_error)
+Status config_read_activation(const FieldReader *reader, const char *field, Activation *activation,
+                              Error *out_error)
 {
-    TextView name = text_view("gelu");
-    Status status = field_string(reader, "hidden_act", &name, out_error);
-    if (status != STATUS_OK) return status;
+    TextView name = {0};
+    Status status = field_string(reader, field, &name, out_error);
+    if (status != STATUS_OK || !name.bytes) return status;
     for (size_t i = 0; i < sizeof activation_rows / sizeof *activation_rows; i++) {
         if (!text_equal(name, text_view(activation_rows[i].name))) continue;
-        *out_activation = activation_rows[i].activation;
+        *activation = activation_rows[i].activation;
         return STATUS_OK;
     }
-    return error_set(out_error, STATUS_UNSUPPORTED, "%s: hidden_act \"%.64s\" is not supported; supported:%s",
-                     reader->path, name.bytes, activation_names);
+    return error_set(out_error, STATUS_UNSUPPORTED, "%s: %s \"%.64s\" is not supported; supported:%s",
+                     reader->path, field, name.bytes, activation_names);
 }
 
 /* What would make BertModel compute something else than we do. */
@@ -110,13 +111,13 @@ static Status config_read_epsilon(const FieldReader *reader, float *out_epsilon,
 Status config_read(const char *path, const JsonValue *root, ModelConfig *out_config, Error *out_error)
 {
     FieldReader reader;
-    ModelConfig config = {0};
+    ModelConfig config = {.activation = ACTIVATION_GELU};
     Status status = field_open(path, root, &reader, out_error);
     if (status == STATUS_OK) status = config_read_architecture(&reader, &config.architecture, out_error);
     if (status == STATUS_OK) status = config_check_variant(&reader, out_error);
     if (status == STATUS_OK) status = config_read_sizes(&reader, &config, out_error);
     if (status == STATUS_OK) status = config_read_epsilon(&reader, &config.norm_epsilon, out_error);
-    if (status == STATUS_OK) status = config_read_activation(&reader, &config.activation, out_error);
+    if (status == STATUS_OK) status = config_read_activation(&reader, "hidden_act", &config.activation, out_error);
     if (status != STATUS_OK) return status;
     config.model_type = architecture_model_type(config.architecture);
     config.embedding_size = config.hidden_size;

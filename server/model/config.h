@@ -6,8 +6,18 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "model/architecture.h"
+#include "model/field.h"
 
-typedef enum Activation { ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_RELU, ACTIVATION_SILU } Activation;
+typedef enum Activation {
+    ACTIVATION_GELU,
+    ACTIVATION_GELU_TANH,
+    ACTIVATION_RELU,
+    ACTIVATION_SILU,
+    ACTIVATION_TANH,
+} Activation;
+
+/* What makes a score of a logit. */
+typedef enum ScoreFunction { SCORE_UNSET, SCORE_SOFTMAX, SCORE_SIGMOID, SCORE_IDENTITY } ScoreFunction;
 
 typedef enum NormKind {
     NORM_LAYER, /* with weight and bias */
@@ -103,3 +113,8 @@ bool model_prompt_is_implied(TextView name);
  * of another type), UNSUPPORTED (model_type, position_embedding_type, hidden_act or a size that is not served);
  * the message names file, field and value. *out_config is untouched on failure. */
 CHECKED Status config_read(const char *path, const JsonValue *root, ModelConfig *out_config, Error *out_error);
+
+/* Reads an activation function's name; *activation stays as it is when the field is absent. Fails with CORRUPT and
+ * UNSUPPORTED. */
+CHECKED Status config_read_activation(const FieldReader *reader, const char *field, Activation *activation,
+                                      Error *out_error);

@@ -1,6 +1,7 @@
-/* Links headlight_model. Any bytes as config.json: what is accepted is within every limit. */
+/* Links headlight_model. Any bytes as config.json: what is accepted, of model and head, is within every
+ * limit. */
 #include "fuzz.h"
-#include "model/config.h"
+#include "model/head.h"
 
 #include <assert.h>
 
@@ -17,6 +18,22 @@ static void config_fuzz_check(const ModelConfig *config)
     assert(config->architecture < ARCHITECTURE_COUNT);
 }
 
+static void head_fuzz(const JsonValue *root, const ModelConfig *model)
+{
+    Arena arena;
+    arena_init(&arena, MIB);
+    Error error;
+    HeadConfig head;
+    if (head_read("config.json", root, model, &arena, &head, &error) == STATUS_OK) {
+        assert(head.label_count <= MODEL_LABEL_COUNT_MAX);
+        for (uint32_t i = 0; i < head.label_count; i++) assert(head.labels[i].size <= LABEL_BYTES_MAX);
+        assert(head.kind != HEAD_CLASSIFY || head.score != SCORE_UNSET);
+    } else {
+        assert(error.message[0]);
+    }
+    arena_free(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     JsonDocument *document = NULL;
@@ -25,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (json_document_parse((TextView){(const char *)bytes, size}, &document, &error) != STATUS_OK) return 0;
     if (config_read("config.json", json_document_root(document), &config, &error) == STATUS_OK) {
         config_fuzz_check(&config);
+        head_fuzz(json_document_root(document), &config);
     } else {
         assert(error.message[0]);
     }
