@@ -55,6 +55,15 @@
 /* protobuf-c recurses once a level, with no limit of its own; our deepest request has 4. */
 #define MESSAGE_DEPTH_MAX 16
 
+/* A query is tokenized again with each text of a Rerank: as much as the largest message holds. */
+#define PAIR_BYTES_MAX MESSAGE_BYTES_MAX_LIMIT
+
+/* Results of one mask or one context; the defaults are transformers'. Who reads more reads the tail. */
+#define FILL_TOP_K_DEFAULT 5
+#define FILL_TOP_K_MAX 1024
+#define ANSWER_TOP_K_DEFAULT 1
+#define ANSWER_TOP_K_MAX 1024
+
 #define MODEL_NAME_BYTES_MAX 256
 /* Models of one process: more would wait for each other on any machine's cores. */
 #define MODEL_COUNT_MAX 256

@@ -1,23 +1,7 @@
 #include "rpc/codec_reply.h"
 
 #include "headlight/v1/headlight.pb-c.h"
-
-/* The whole EmbedResponse is a few arrays in the arena, made before the jobs are submitted. */
-typedef struct EmbedReply {
-    Headlight__V1__EmbedResponse response; /* first: a reply's message is its address */
-    Headlight__V1__Timing timing;
-} EmbedReply;
-
-static bool embedding_build(Arena *arena, const PipelineItem *item, uint32_t value_count, uint32_t row_size,
-                            Headlight__V1__Embedding *out_embedding);
-
-/* Each allocation of the arena is rounded up to 16 bytes, and its chunks may be left half empty. */
-enum { ROUNDING_BYTES = 16, CHUNK_FACTOR = 2 };
-
-static ProtobufCBinaryData data_of(TextView text)
-{
-    return (ProtobufCBinaryData){text.size, (uint8_t *)text.bytes};
-}
+#include "rpc/codec_reply_parts.h"
 
 size_t codec_reply_size(CodecReply reply)
 {
@@ -29,44 +13,12 @@ void codec_reply_pack(void *message, uint8_t *buffer)
     protobuf_c_message_pack(message, buffer);
 }
 
-/* An array of `count` zeroed items of `size` and an array of pointers to them, as protobuf-c wants repeated
- * messages. */
-static void **list_allocate(Arena *arena, size_t count, size_t size, char **out_items)
+uint64_t codec_reply_embed_bytes(const CodecVectors *vectors, uint32_t count, uint64_t row_count)
 {
-    char *items = arena_allocate_zeroed(arena, count, size);
-    void **pointers = arena_allocate_zeroed(arena, count, sizeof *pointers);
-    if (!items || !pointers) return NULL;
-    for (size_t i = 0; i < count; i++) pointers[i] = items + i * size;
-    *out_items = items;
-    return pointers;
-}
-
-uint64_t codec_reply_embed_bytes(uint32_t count, uint64_t row_count)
-{
-    uint64_t each = sizeof(Headlight__V1__Embedding) + sizeof(Headlight__V1__Usage) + sizeof(void *);
-    uint64_t row = sizeof(Headlight__V1__Vector) + sizeof(void *);
-    return CHUNK_FACTOR * (sizeof(EmbedReply) + count * (each + 4 * ROUNDING_BYTES) + row_count * row);
-}
-
-bool codec_reply_embed(Arena *arena, TextView model, const PipelineItem *const *items, uint32_t count,
-                       uint32_t vector_size, uint32_t row_size, CodecReply *out_reply)
-{
-    EmbedReply *reply = arena_allocate(arena, sizeof *reply);
-    char *storage = NULL;
-    void **list = list_allocate(arena, count, sizeof(Headlight__V1__Embedding), &storage);
-    if (!reply || !list) return false;
-    headlight__v1__embed_response__init(&reply->response);
-    headlight__v1__timing__init(&reply->timing);
-    reply->response.model = data_of(model);
-    reply->response.timing = &reply->timing;
-    reply->response.n_embeddings = count;
-    reply->response.embeddings = (Headlight__V1__Embedding **)list;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t value_count = items[i]->embed->dimensions ? items[i]->embed->dimensions : vector_size;
-        if (!embedding_build(arena, items[i], value_count, row_size, reply->response.embeddings[i])) return false;
-    }
-    out_reply->message = reply;
-    return true;
+    uint64_t index_count = vectors->sparse ? vectors->size : 0;
+    return codec_parts_bytes(count, sizeof(Headlight__V1__Embedding) + sizeof(Headlight__V1__SparseVector),
+                             row_count, sizeof(Headlight__V1__Vector)) +
+           CODEC_CHUNK_FACTOR * count * index_count * sizeof(uint32_t);
 }
 
 static bool tokens_build(Arena *arena, const PipelineItem *item, uint32_t row_size,
@@ -74,7 +26,7 @@ static bool tokens_build(Arena *arena, const PipelineItem *item, uint32_t row_si
 {
     uint32_t count = item->prepared->encoding.count;
     char *storage = NULL;
-    void **list = list_allocate(arena, count, sizeof(Headlight__V1__Vector), &storage);
+    void **list = codec_list_allocate(arena, count, sizeof(Headlight__V1__Vector), &storage);
     if (!list) return false;
     Headlight__V1__Vector *vectors = (Headlight__V1__Vector *)storage;
     for (uint32_t i = 0; i < count; i++) {
@@ -87,53 +39,78 @@ static bool tokens_build(Arena *arena, const PipelineItem *item, uint32_t row_si
     return true;
 }
 
-static bool embedding_build(Arena *arena, const PipelineItem *item, uint32_t value_count, uint32_t row_size,
-                            Headlight__V1__Embedding *out_embedding)
+/* The entries of `values` [size] that are not 0 move to its front. */
+static bool sparse_build(Arena *arena, float *values, uint32_t size, Headlight__V1__Embedding *out_embedding)
 {
-    Headlight__V1__Usage *usage = arena_allocate(arena, sizeof *usage);
-    if (!usage) return false;
-    headlight__v1__usage__init(usage);
-    usage->token_count = item->prepared->encoding.count;
-    usage->text_token_count = item->prepared->encoding.text_token_count;
-    usage->truncated = item->prepared->encoding.truncated;
-    usage->chunk_count = 1;
-    usage->attention = data_of(text_view("dense"));
-    headlight__v1__embedding__init(out_embedding);
-    out_embedding->n_values = value_count;
-    out_embedding->values = item->output;
-    out_embedding->usage = usage;
-    return !item->embed->return_tokens || tokens_build(arena, item, row_size, out_embedding);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < size; i++) count += values[i] != 0;
+    Headlight__V1__SparseVector *sparse = arena_allocate(arena, sizeof *sparse);
+    uint32_t *indices = arena_allocate(arena, count * sizeof *indices);
+    if (!sparse || !indices) return false;
+    headlight__v1__sparse_vector__init(sparse);
+    for (uint32_t i = 0; i < size; i++) {
+        if (values[i] == 0) continue;
+        indices[sparse->n_indices] = i;
+        values[sparse->n_indices++] = values[i];
+    }
+    sparse->indices = indices;
+    sparse->n_values = count;
+    sparse->values = values;
+    out_embedding->sparse = sparse;
+    return true;
 }
 
-void codec_reply_embed_timing(CodecReply reply, const CodecTiming *timing)
+static bool embedding_build(Arena *arena, const CodecHead *head, const CodecVectors *vectors,
+                            const PipelineItem *item, Headlight__V1__Embedding *out_embedding)
 {
-    Headlight__V1__Timing *message = &((EmbedReply *)reply.message)->timing;
-    message->queue_ns = timing->queue_ns;
-    message->tokenize_ns = timing->tokenize_ns;
-    message->compute_ns = timing->compute_ns;
-    message->total_ns = timing->total_ns;
-    message->batch_sequences = timing->batch_sequences;
-    message->batch_tokens = timing->batch_tokens;
+    headlight__v1__embedding__init(out_embedding);
+    out_embedding->usage = codec_usage_build(arena, &item->prepared->encoding, head->attention);
+    if (!out_embedding->usage) return false;
+    if (vectors->sparse) {
+        if (!sparse_build(arena, item->output, vectors->size, out_embedding)) return false;
+    } else {
+        out_embedding->n_values = vectors->size;
+        out_embedding->values = item->output;
+    }
+    return !item->embed->return_tokens || tokens_build(arena, item, vectors->row_size, out_embedding);
+}
+
+bool codec_reply_embed(Arena *arena, const CodecHead *head, const CodecVectors *vectors,
+                       const PipelineItem *const *items, uint32_t count, CodecReply *out_reply)
+{
+    Headlight__V1__EmbedResponse *response = arena_allocate(arena, sizeof *response);
+    char *storage = NULL;
+    void **list = codec_list_allocate(arena, count, sizeof(Headlight__V1__Embedding), &storage);
+    if (!response || !list) return false;
+    headlight__v1__embed_response__init(response);
+    response->model = codec_data_of(head->model);
+    response->timing = codec_timing_build(arena, &head->timing);
+    response->n_embeddings = count;
+    response->embeddings = (Headlight__V1__Embedding **)list;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!embedding_build(arena, head, vectors, items[i], response->embeddings[i])) return false;
+    }
+    out_reply->message = response;
+    return response->timing != NULL;
 }
 
 uint64_t codec_reply_tokenize_bytes(uint32_t count, uint64_t token_count)
 {
-    uint64_t each = sizeof(Headlight__V1__Tokenization) + sizeof(void *) + 4 * ROUNDING_BYTES;
-    uint64_t token = sizeof(Headlight__V1__ExplainedToken) + sizeof(void *);
-    return CHUNK_FACTOR * (sizeof(Headlight__V1__TokenizeResponse) + count * each + token_count * token);
+    return codec_parts_bytes(count, sizeof(Headlight__V1__Tokenization), token_count,
+                             sizeof(Headlight__V1__ExplainedToken));
 }
 
 static bool tokenization_build(Arena *arena, const Tokenizer *tokenizer, const Encoding *encoding,
                                Headlight__V1__Tokenization *out_tokenization)
 {
     char *storage = NULL;
-    void **list = list_allocate(arena, encoding->count, sizeof(Headlight__V1__ExplainedToken), &storage);
+    void **list = codec_list_allocate(arena, encoding->count, sizeof(Headlight__V1__ExplainedToken), &storage);
     if (!list) return false;
     Headlight__V1__ExplainedToken *tokens = (Headlight__V1__ExplainedToken *)storage;
     for (uint32_t i = 0; i < encoding->count; i++) {
         headlight__v1__explained_token__init(&tokens[i]);
         tokens[i].id = encoding->ids[i];
-        tokens[i].text = data_of(tokenizer_token_text(tokenizer, encoding->ids[i]));
+        tokens[i].text = codec_data_of(tokenizer_token_text(tokenizer, encoding->ids[i]));
         tokens[i].byte_begin = encoding->offsets[i].begin;
         tokens[i].byte_end = encoding->offsets[i].end;
         tokens[i].special = tokenizer_token_special(tokenizer, encoding->ids[i]);
@@ -150,7 +127,7 @@ bool codec_reply_tokenize(Arena *arena, const Tokenizer *tokenizer, const Encodi
 {
     Headlight__V1__TokenizeResponse *response = arena_allocate(arena, sizeof *response);
     char *storage = NULL;
-    void **list = list_allocate(arena, count, sizeof(Headlight__V1__Tokenization), &storage);
+    void **list = codec_list_allocate(arena, count, sizeof(Headlight__V1__Tokenization), &storage);
     if (!response || !list) return false;
     headlight__v1__tokenize_response__init(response);
     response->n_tokenizations = count;
@@ -167,51 +144,60 @@ bool codec_reply_detokenize(Arena *arena, TextView text, CodecReply *out_reply)
     Headlight__V1__DetokenizeResponse *response = arena_allocate(arena, sizeof *response);
     if (!response) return false;
     headlight__v1__detokenize_response__init(response);
-    response->text = data_of(text);
+    response->text = codec_data_of(text);
     out_reply->message = response;
     return true;
 }
 
 typedef struct ModelReply {
     Headlight__V1__ModelInfo info; /* first: a list's items are their addresses */
-    ProtobufCBinaryData tasks[1];
+    ProtobufCBinaryData tasks[TASK_COUNT];
 } ModelReply;
 
-static void model_build(const CodecModel *model, ModelReply *out_model)
+uint64_t codec_reply_list_models_bytes(const CodecModel *models, size_t count)
+{
+    uint64_t label_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (models[i].pipeline) label_count += pipeline_label_count(models[i].pipeline);
+    }
+    return codec_parts_bytes(count, sizeof(ModelReply), label_count, sizeof(ProtobufCBinaryData));
+}
+
+static bool model_build(const CodecModel *model, ModelReply *out_model)
 {
     Headlight__V1__ModelInfo *info = &out_model->info;
     headlight__v1__model_info__init(info);
-    out_model->tasks[0] = data_of(model->task);
-    info->n_tasks = model->task.size ? 1 : 0;
-    info->tasks = out_model->tasks;
-    info->name = data_of(model->name);
-    info->architecture = data_of(model->architecture);
-    info->attention = data_of(model->attention);
-    info->precision = data_of(model->precision);
-    info->weights_sha256 = data_of(model->weights_sha256);
+    info->name = codec_data_of(model->name);
+    info->architecture = codec_data_of(model->architecture);
+    info->attention = codec_data_of(model->attention);
+    info->precision = codec_data_of(model->precision);
+    info->weights_sha256 = codec_data_of(model->weights_sha256);
     info->token_count_max = model->token_count_max;
     info->layer_count = model->layer_count;
     info->head_count = model->head_count;
     info->hidden_size = model->hidden_size;
-    info->ready = model->ready;
-}
-
-uint64_t codec_reply_list_models_bytes(size_t count)
-{
-    return CHUNK_FACTOR * (sizeof(Headlight__V1__ListModelsResponse) + 4 * ROUNDING_BYTES +
-                           count * (sizeof(ModelReply) + sizeof(void *)));
+    info->ready = model->pipeline != NULL;
+    if (!model->pipeline) return true;
+    info->tasks = out_model->tasks;
+    for (int task = 0; task < TASK_COUNT; task++) {
+        if (!pipeline_has_task(model->pipeline, (Task)task)) continue;
+        out_model->tasks[info->n_tasks++] = codec_data_of(text_view(task_name((Task)task)));
+    }
+    return true;
 }
 
 bool codec_reply_list_models(Arena *arena, const CodecModel *models, size_t count, CodecReply *out_reply)
 {
     Headlight__V1__ListModelsResponse *response = arena_allocate(arena, sizeof *response);
     char *storage = NULL;
-    void **list = list_allocate(arena, count, sizeof(ModelReply), &storage);
+    void **list = codec_list_allocate(arena, count, sizeof(ModelReply), &storage);
     if (!response || !list) return false;
     headlight__v1__list_models_response__init(response);
     response->n_models = count;
     response->models = (Headlight__V1__ModelInfo **)list;
-    for (size_t i = 0; i < count; i++) model_build(&models[i], (ModelReply *)list[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (!model_build(&models[i], list[i])) return false;
+    }
     out_reply->message = response;
     return true;
 }

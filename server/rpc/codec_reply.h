@@ -1,8 +1,11 @@
-/* Replies as plain structs, packed to the wire; see codec_request.h. */
+/* Replies as plain structs, packed to the wire; see codec_request.h. A reply is built in the arena of its request once
+ * its results are there: what it points at (texts, vectors, the model's labels) is read when it is packed. Each
+ * builder has a bound beside it, so that its memory can be admitted before anything is computed. */
 #pragma once
 
 #include "base/arena.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/task.h"
 
 /* A reply built in an arena, ready to be packed; a value, valid as long as what it was built from. */
 typedef struct CodecReply {
@@ -23,29 +26,103 @@ typedef struct CodecTiming {
     uint32_t batch_tokens;
 } CodecTiming;
 
+/* What every reply of the encoder begins with. */
+typedef struct CodecHead {
+    TextView model;
+    TextView attention; /* of each input's usage */
+    CodecTiming timing;
+} CodecHead;
+
+/* How an EmbedResponse's vectors look. */
+typedef struct CodecVectors {
+    uint32_t size;     /* of a vector */
+    uint32_t row_size; /* of a token's row */
+    bool sparse;       /* entries that are not 0, with their indices */
+} CodecVectors;
+
 /* What codec_reply_embed takes from the arena, at most, for `count` items with `row_count` token rows together. */
-uint64_t codec_reply_embed_bytes(uint32_t count, uint64_t row_count);
-/* Builds the EmbedResponse of `count` items ahead of the computation, so that nothing can fail after it: the
- * items' buffers are pointed at, not copied, and read when the reply is packed. `items` need `prepared` and
- * buffers only. `vector_size` is the size of a whole vector, `row_size` of a token's row. False when the arena is
- * out. */
-CHECKED bool codec_reply_embed(Arena *arena, TextView model, const PipelineItem *const *items, uint32_t count,
-                               uint32_t vector_size, uint32_t row_size, CodecReply *out_reply);
-/* Fills in the timing of a reply made by codec_reply_embed. */
-void codec_reply_embed_timing(CodecReply reply, const CodecTiming *timing);
+uint64_t codec_reply_embed_bytes(const CodecVectors *vectors, uint32_t count, uint64_t row_count);
+/* The EmbedResponse of `count` items that have run; a sparse vector is compacted in its own buffer. False when the
+ * arena is out; so with all that follow. */
+CHECKED bool codec_reply_embed(Arena *arena, const CodecHead *head, const CodecVectors *vectors,
+                               const PipelineItem *const *items, uint32_t count, CodecReply *out_reply);
+
+typedef struct CodecClassification {
+    const Encoding *encoding;
+    const LabelScore *scores; /* [score_count] in the order of the answer */
+    uint32_t score_count;
+} CodecClassification;
+
+/* For `score_count` labels of all inputs together. */
+uint64_t codec_reply_classify_bytes(uint32_t count, uint64_t score_count);
+/* `pipeline` names the labels. */
+CHECKED bool codec_reply_classify(Arena *arena, const CodecHead *head, const Pipeline *pipeline,
+                                  const CodecClassification *classifications, uint32_t count,
+                                  CodecReply *out_reply);
+
+typedef struct CodecRank {
+    const Encoding *encoding;
+    TextView text;
+    uint32_t index;
+    float score;
+} CodecRank;
+
+uint64_t codec_reply_rerank_bytes(uint32_t count);
+/* `ranks` are in the order of the answer. */
+CHECKED bool codec_reply_rerank(Arena *arena, const CodecHead *head, const CodecRank *ranks, uint32_t count,
+                                bool return_text, CodecReply *out_reply);
+
+typedef struct CodecTagging {
+    const Encoding *encoding;
+    TextView text;
+    const Entity *entities; /* [entity_count] */
+    uint32_t entity_count;
+} CodecTagging;
+
+/* For `entity_count` entities of all inputs together. */
+uint64_t codec_reply_tag_bytes(uint32_t count, uint64_t entity_count);
+CHECKED bool codec_reply_tag(Arena *arena, const CodecHead *head, const CodecTagging *taggings, uint32_t count,
+                             CodecReply *out_reply);
+
+typedef struct CodecFill {
+    const Encoding *encoding;
+    const FillScore *fills; /* [mask_count][fill_count] */
+    uint32_t mask_count;
+    uint32_t fill_count;
+} CodecFill;
+
+/* For `mask_count` masks of all inputs together, `fill_count` candidates each; the candidates' texts come on top. */
+uint64_t codec_reply_fill_bytes(uint32_t count, uint64_t mask_count, uint32_t fill_count);
+/* What the text of `id` takes from the arena, at most. */
+uint64_t codec_reply_fill_text_bytes(const Tokenizer *tokenizer, uint32_t id);
+/* A candidate's text is what `tokenizer` decodes its id to; empty for an id that only the model has. */
+CHECKED bool codec_reply_fill(Arena *arena, const CodecHead *head, const Tokenizer *tokenizer,
+                              const CodecFill *results, uint32_t count, CodecReply *out_reply);
+
+typedef struct CodecAnswers {
+    const AnswerScore *answers; /* [answer_count] */
+    uint32_t answer_count;
+    TextView context;
+    uint32_t token_count; /* of all windows together */
+    uint32_t text_token_count;
+    uint32_t window_count;
+} CodecAnswers;
+
+uint64_t codec_reply_answer_bytes(uint32_t answer_count);
+CHECKED bool codec_reply_answer(Arena *arena, const CodecHead *head, const CodecAnswers *answers,
+                                CodecReply *out_reply);
 
 /* What codec_reply_tokenize takes from the arena, at most. */
 uint64_t codec_reply_tokenize_bytes(uint32_t count, uint64_t token_count);
-/* Builds the TokenizeResponse of `count` encodings by `tokenizer`, which must outlive the packing. False when the
- * arena is out. */
+/* Builds the TokenizeResponse of `count` encodings by `tokenizer`, which must outlive the packing. */
 CHECKED bool codec_reply_tokenize(Arena *arena, const Tokenizer *tokenizer, const Encoding *encodings,
                                   uint32_t count, CodecReply *out_reply);
 CHECKED bool codec_reply_detokenize(Arena *arena, TextView text, CodecReply *out_reply);
 
 typedef struct CodecModel {
     TextView name;
-    TextView architecture; /* empty while loading, as all that follows */
-    TextView task;
+    const Pipeline *pipeline; /* whose tasks and labels; NULL while loading, all that follows empty */
+    TextView architecture;
     TextView attention;
     TextView precision;
     TextView weights_sha256;
@@ -53,10 +130,9 @@ typedef struct CodecModel {
     uint32_t layer_count;
     uint32_t head_count;
     uint32_t hidden_size;
-    bool ready;
 } CodecModel;
 
 /* What codec_reply_list_models takes from the arena, at most. */
-uint64_t codec_reply_list_models_bytes(size_t count);
-/* Builds the ListModelsResponse. False when the arena is out. */
+uint64_t codec_reply_list_models_bytes(const CodecModel *models, size_t count);
+/* Builds the ListModelsResponse. */
 CHECKED bool codec_reply_list_models(Arena *arena, const CodecModel *models, size_t count, CodecReply *out_reply);

@@ -2,22 +2,14 @@
 
 #include "base/limits.h"
 #include "headlight/v1/headlight.pb-c.h"
+#include "rpc/codec_request_fields.h"
 #include "rpc/codec_unpack.h"
-#include "unicode/utf8.h"
-
-#include <stdarg.h>
-#include <stdio.h>
 
 static const void *request_unpack(const ProtobufCMessageDescriptor *descriptor, Arena *arena, const uint8_t *wire,
                                   size_t size, CodecFault *out_fault);
-static Status name_read(ProtobufCBinaryData data, const char *field, TextView *out_name, CodecFault *out_fault);
-static Status options_read(const Headlight__V1__Options *options, LengthPolicy *out_policy, CodecFault *out_fault);
 static Status embed_options_read(const Headlight__V1__EmbedRequest *message, EmbedOptions *out_options,
                                  CodecFault *out_fault);
-static Status inputs_read(Arena *arena, Headlight__V1__Text *const *texts, size_t count, uint32_t count_max,
-                          CodecText **out_inputs, CodecFault *out_fault);
-static Status fault_set(CodecFault *out_fault, Status status, const char *field, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+static Status aggregation_read(ProtobufCBinaryData name, Aggregation *out_aggregation, CodecFault *out_fault);
 
 Status codec_request_embed(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,
                            CodecEmbedRequest *out_request, CodecFault *out_fault)
@@ -25,17 +17,104 @@ Status codec_request_embed(Arena *arena, const uint8_t *wire, size_t size, uint3
     const Headlight__V1__EmbedRequest *message =
         request_unpack(&headlight__v1__embed_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
-    *out_request = (CodecEmbedRequest){.input_count = (uint32_t)message->n_inputs};
-    Status status = name_read(message->model, "model", &out_request->model, out_fault);
+    *out_request = (CodecEmbedRequest){0};
+    CodecInputs *inputs = &out_request->inputs;
+    Status status = codec_field_name(message->model, "model", &inputs->model, out_fault);
+    if (!status) {
+        status = codec_field_name(message->prompt_name, "prompt_name", &inputs->prepare.prompt_name, out_fault);
+    }
+    if (!status) status = codec_field_options(message->options, inputs, out_fault);
+    if (!status) status = embed_options_read(message, &out_request->embed, out_fault);
     if (status) return status;
-    status = name_read(message->prompt_name, "prompt_name", &out_request->prepare.prompt_name, out_fault);
+    return codec_field_inputs(arena, message->inputs, message->n_inputs, input_count_max, inputs, out_fault);
+}
+
+Status codec_request_classify(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,
+                              CodecClassifyRequest *out_request, CodecFault *out_fault)
+{
+    const Headlight__V1__ClassifyRequest *message =
+        request_unpack(&headlight__v1__classify_request__descriptor, arena, wire, size, out_fault);
+    if (!message) return out_fault->error.status;
+    *out_request = (CodecClassifyRequest){.raw_scores = message->raw_scores};
+    CodecInputs *inputs = &out_request->inputs;
+    Status status = codec_field_name(message->model, "model", &inputs->model, out_fault);
+    if (!status) status = codec_field_options(message->options, inputs, out_fault);
+    if (!status) {
+        status = codec_field_count(message->top_k, UINT32_MAX, MODEL_LABEL_COUNT_MAX, "top_k", &out_request->top_k,
+                                   out_fault);
+    }
     if (status) return status;
-    status = options_read(message->options, &out_request->prepare.length_policy, out_fault);
+    return codec_field_inputs(arena, message->inputs, message->n_inputs, input_count_max, inputs, out_fault);
+}
+
+Status codec_request_rerank(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,
+                            CodecRerankRequest *out_request, CodecFault *out_fault)
+{
+    const Headlight__V1__RerankRequest *message =
+        request_unpack(&headlight__v1__rerank_request__descriptor, arena, wire, size, out_fault);
+    if (!message) return out_fault->error.status;
+    *out_request = (CodecRerankRequest){.raw_scores = message->raw_scores, .return_text = message->return_text};
+    CodecInputs *inputs = &out_request->inputs;
+    Status status = codec_field_name(message->model, "model", &inputs->model, out_fault);
+    if (!status) status = codec_field_options(message->options, inputs, out_fault);
+    if (!status) {
+        status = codec_field_count(message->top_n, UINT32_MAX, INPUT_COUNT_MAX_LIMIT, "top_n", &out_request->top_n,
+                                   out_fault);
+    }
     if (status) return status;
-    status = embed_options_read(message, &out_request->embed, out_fault);
+    return codec_field_pairs(arena, message->query, message->texts, message->n_texts, input_count_max, inputs,
+                             out_fault);
+}
+
+Status codec_request_tag(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,
+                         CodecTagRequest *out_request, CodecFault *out_fault)
+{
+    const Headlight__V1__TagTokensRequest *message =
+        request_unpack(&headlight__v1__tag_tokens_request__descriptor, arena, wire, size, out_fault);
+    if (!message) return out_fault->error.status;
+    *out_request = (CodecTagRequest){0};
+    CodecInputs *inputs = &out_request->inputs;
+    Status status = codec_field_name(message->model, "model", &inputs->model, out_fault);
+    if (!status) status = codec_field_options(message->options, inputs, out_fault);
+    if (!status) status = aggregation_read(message->aggregation, &out_request->aggregation, out_fault);
     if (status) return status;
-    return inputs_read(arena, message->inputs, message->n_inputs, input_count_max, &out_request->inputs,
-                       out_fault);
+    return codec_field_inputs(arena, message->inputs, message->n_inputs, input_count_max, inputs, out_fault);
+}
+
+Status codec_request_fill(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,
+                          CodecFillRequest *out_request, CodecFault *out_fault)
+{
+    const Headlight__V1__FillMaskRequest *message =
+        request_unpack(&headlight__v1__fill_mask_request__descriptor, arena, wire, size, out_fault);
+    if (!message) return out_fault->error.status;
+    *out_request = (CodecFillRequest){0};
+    CodecInputs *inputs = &out_request->inputs;
+    Status status = codec_field_name(message->model, "model", &inputs->model, out_fault);
+    if (!status) status = codec_field_options(message->options, inputs, out_fault);
+    if (!status) {
+        status = codec_field_count(message->top_k, FILL_TOP_K_DEFAULT, FILL_TOP_K_MAX, "top_k",
+                                   &out_request->top_k, out_fault);
+    }
+    if (status) return status;
+    return codec_field_inputs(arena, message->inputs, message->n_inputs, input_count_max, inputs, out_fault);
+}
+
+Status codec_request_answer(Arena *arena, const uint8_t *wire, size_t size, CodecAnswerRequest *out_request,
+                            CodecFault *out_fault)
+{
+    const Headlight__V1__AnswerRequest *message =
+        request_unpack(&headlight__v1__answer_request__descriptor, arena, wire, size, out_fault);
+    if (!message) return out_fault->error.status;
+    *out_request = (CodecAnswerRequest){0};
+    CodecInputs *inputs = &out_request->inputs;
+    Status status = codec_field_name(message->model, "model", &inputs->model, out_fault);
+    if (!status) status = codec_field_options(message->options, inputs, out_fault);
+    if (!status) {
+        status = codec_field_count(message->top_k, ANSWER_TOP_K_DEFAULT, ANSWER_TOP_K_MAX, "top_k",
+                                   &out_request->top_k, out_fault);
+    }
+    if (status) return status;
+    return codec_field_question(arena, message->question, message->context, inputs, out_fault);
 }
 
 Status codec_request_tokenize(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,
@@ -44,14 +123,11 @@ Status codec_request_tokenize(Arena *arena, const uint8_t *wire, size_t size, ui
     const Headlight__V1__TokenizeRequest *message =
         request_unpack(&headlight__v1__tokenize_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
-    *out_request = (CodecTokenizeRequest){
-        .input_count = (uint32_t)message->n_inputs,
-        .without_special_tokens = message->without_special_tokens,
-    };
-    Status status = name_read(message->model, "model", &out_request->model, out_fault);
+    *out_request = (CodecTokenizeRequest){.without_special_tokens = message->without_special_tokens};
+    CodecInputs *inputs = &out_request->inputs;
+    Status status = codec_field_name(message->model, "model", &inputs->model, out_fault);
     if (status) return status;
-    return inputs_read(arena, message->inputs, message->n_inputs, input_count_max, &out_request->inputs,
-                       out_fault);
+    return codec_field_inputs(arena, message->inputs, message->n_inputs, input_count_max, inputs, out_fault);
 }
 
 Status codec_request_detokenize(Arena *arena, const uint8_t *wire, size_t size,
@@ -65,7 +141,7 @@ Status codec_request_detokenize(Arena *arena, const uint8_t *wire, size_t size,
         .ids = message->ids,
         .keep_special_tokens = message->keep_special_tokens,
     };
-    return name_read(message->model, "model", &out_request->model, out_fault);
+    return codec_field_name(message->model, "model", &out_request->model, out_fault);
 }
 
 Status codec_request_list_models(Arena *arena, const uint8_t *wire, size_t size, CodecFault *out_fault)
@@ -85,88 +161,12 @@ static const void *request_unpack(const ProtobufCMessageDescriptor *descriptor, 
     return status ? NULL : message;
 }
 
-/* Names are echoed in error messages, so they must be text, and short. */
-static Status name_read(ProtobufCBinaryData data, const char *field, TextView *out_name, CodecFault *out_fault)
-{
-    *out_name = (TextView){(const char *)data.data, data.len};
-    if (data.len > MODEL_NAME_BYTES_MAX) {
-        return fault_set(out_fault, STATUS_INVALID_ARGUMENT, field, "%s has %zu bytes, at most %u make sense",
-                         field, data.len, (unsigned)MODEL_NAME_BYTES_MAX);
-    }
-    size_t position;
-    if (!utf8_valid(*out_name, &position)) {
-        return fault_set(out_fault, STATUS_INVALID_ARGUMENT, field, "%s is not UTF-8 from byte %zu on", field,
-                         position);
-    }
-    return STATUS_OK;
-}
-
-static Status length_policy_read(Headlight__V1__LengthPolicy policy, LengthPolicy *out_policy,
-                                 CodecFault *out_fault)
-{
-    switch ((int)policy) {
-    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_AUTO: /* as long as nothing is chunked, AUTO refuses */
-    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_REFUSE:
-        *out_policy = LENGTH_REFUSE;
-        return STATUS_OK;
-    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_RIGHT:
-        *out_policy = LENGTH_TRUNCATE_RIGHT;
-        return STATUS_OK;
-    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_LEFT:
-        *out_policy = LENGTH_TRUNCATE_LEFT;
-        return STATUS_OK;
-    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_CHUNK:
-        return fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.length_policy",
-                         "this version does not chunk: use REFUSE, TRUNCATE_RIGHT or TRUNCATE_LEFT");
-    default:
-        return fault_set(out_fault, STATUS_INVALID_ARGUMENT, "options.length_policy", "unknown length policy %d",
-                         (int)policy);
-    }
-}
-
-static Status sanitize_policy_check(Headlight__V1__SanitizePolicy policy, CodecFault *out_fault)
-{
-    switch ((int)policy) {
-    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_SERVER_DEFAULT:
-    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_OFF:
-        return STATUS_OK;
-    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_REPORT:
-    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_CLEAN:
-    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_REJECT:
-        return fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.sanitize",
-                         "this version does not sanitize: use SERVER_DEFAULT or OFF");
-    default:
-        return fault_set(out_fault, STATUS_INVALID_ARGUMENT, "options.sanitize", "unknown sanitize policy %d",
-                         (int)policy);
-    }
-}
-
-/* What this version cannot do is refused, never ignored: who asked for it would take its absence for an answer. */
-static Status options_read(const Headlight__V1__Options *options, LengthPolicy *out_policy, CodecFault *out_fault)
-{
-    *out_policy = LENGTH_REFUSE;
-    if (!options) return STATUS_OK;
-    Status status = length_policy_read(options->length_policy, out_policy, out_fault);
-    if (status) return status;
-    status = sanitize_policy_check(options->sanitize, out_fault);
-    if (status) return status;
-    if (options->explanation) {
-        return fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.explanation",
-                         "this version does not explain: leave options.explanation out");
-    }
-    if (options->return_cleaned_text) {
-        return fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.return_cleaned_text",
-                         "this version does not sanitize: leave options.return_cleaned_text out");
-    }
-    return STATUS_OK;
-}
-
 static Status embed_options_read(const Headlight__V1__EmbedRequest *message, EmbedOptions *out_options,
                                  CodecFault *out_fault)
 {
     if (message->return_chunk_embeddings) {
-        return fault_set(out_fault, STATUS_UNIMPLEMENTED, "return_chunk_embeddings",
-                         "this version does not chunk: leave return_chunk_embeddings out");
+        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "return_chunk_embeddings",
+                               "this version does not chunk: leave return_chunk_embeddings out");
     }
     *out_options = (EmbedOptions){.return_tokens = message->return_token_embeddings};
     if (message->maybe_normalize_case == HEADLIGHT__V1__EMBED_REQUEST__MAYBE_NORMALIZE_NORMALIZE) {
@@ -174,59 +174,31 @@ static Status embed_options_read(const Headlight__V1__EmbedRequest *message, Emb
     }
     if (message->maybe_dimensions_case == HEADLIGHT__V1__EMBED_REQUEST__MAYBE_DIMENSIONS_DIMENSIONS) {
         if (message->dimensions == 0) {
-            return fault_set(out_fault, STATUS_INVALID_ARGUMENT, "dimensions",
-                             "dimensions must be at least 1: leave it out for the whole vector");
+            return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "dimensions",
+                                   "dimensions must be at least 1: leave it out for the whole vector");
         }
         out_options->dimensions = message->dimensions;
     }
     return STATUS_OK;
 }
 
-static Status input_read(const Headlight__V1__Text *text, size_t index, CodecText *out_input,
-                         CodecFault *out_fault)
+static Status aggregation_read(ProtobufCBinaryData data, Aggregation *out_aggregation, CodecFault *out_fault)
 {
-    out_input->text = (TextView){(const char *)text->text.data, text->text.len};
-    out_input->has_pair = text->maybe_pair_case == HEADLIGHT__V1__TEXT__MAYBE_PAIR_PAIR;
-    if (out_input->has_pair) out_input->pair = (TextView){(const char *)text->pair.data, text->pair.len};
-    bool text_long = out_input->text.size > TEXT_BYTES_MAX;
-    if (!text_long && out_input->pair.size <= TEXT_BYTES_MAX) return STATUS_OK;
-    char field[CODEC_FIELD_BYTES];
-    snprintf(field, sizeof field, "inputs[%zu].%s", index, text_long ? "text" : "pair");
-    return fault_set(out_fault, STATUS_INVALID_ARGUMENT, field, "%s has more than %u bytes: split the text", field,
-                     (unsigned)TEXT_BYTES_MAX);
-}
-
-static Status inputs_read(Arena *arena, Headlight__V1__Text *const *texts, size_t count, uint32_t count_max,
-                          CodecText **out_inputs, CodecFault *out_fault)
-{
-    if (count == 0) {
-        return fault_set(out_fault, STATUS_INVALID_ARGUMENT, "inputs", "inputs is empty: send 1 to %u texts",
-                         count_max);
+    static const char *const names[] = {
+        [AGGREGATION_NONE] = "none",       [AGGREGATION_SIMPLE] = "simple", [AGGREGATION_FIRST] = "first",
+        [AGGREGATION_AVERAGE] = "average", [AGGREGATION_MAX] = "max",
+    };
+    TextView name;
+    Status status = codec_field_name(data, "aggregation", &name, out_fault);
+    if (status) return status;
+    *out_aggregation = AGGREGATION_SIMPLE;
+    if (name.size == 0) return STATUS_OK;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!text_equal(name, text_view(names[i]))) continue;
+        *out_aggregation = (Aggregation)i;
+        return STATUS_OK;
     }
-    if (count > count_max) {
-        return fault_set(out_fault, STATUS_INVALID_ARGUMENT, "inputs",
-                         "%zu inputs, at most %u are taken at once (--max-client-batch-size): send them in parts",
-                         count, count_max);
-    }
-    CodecText *inputs = arena_allocate_zeroed(arena, count, sizeof *inputs);
-    if (!inputs)
-        return fault_set(out_fault, STATUS_RESOURCE_EXHAUSTED, "inputs", "the request's memory is used up");
-    for (size_t i = 0; i < count; i++) {
-        Status status = input_read(texts[i], i, &inputs[i], out_fault);
-        if (status) return status;
-    }
-    *out_inputs = inputs;
-    return STATUS_OK;
-}
-
-/* Writes one fault; `field` may be empty. */
-static Status fault_set(CodecFault *out_fault, Status status, const char *field, const char *format, ...)
-{
-    char message[ERROR_MESSAGE_BYTES];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    snprintf(out_fault->field, sizeof out_fault->field, "%s", field);
-    return error_set(&out_fault->error, status, "%s", message);
+    return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "aggregation",
+                           "unknown aggregation '%.*s': there are none, simple, first, average and max",
+                           (int)name.size, name.bytes);
 }

@@ -1,7 +1,6 @@
 #include "rpc/inference_state.h"
 
 #include "base/limits.h"
-#include "unicode/utf8.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 
 static void inference_list_models(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 static void inference_unimplemented(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
+
 Status inference_open(const InferenceOptions *options, Inference **out_inference, Error *out_error)
 {
     assert(options->worker_count >= 1 && options->batch_items >= 1);
@@ -81,20 +81,13 @@ void inference_serve(Inference *inference, Scheduler *scheduler)
     inference->scheduler = scheduler;
 }
 
-static bool text_is_well_formed(TextView text)
+TextView inference_attention(const Pipeline *pipeline)
 {
-    size_t position;
-    return text.size <= TEXT_BYTES_MAX && utf8_valid(text, &position);
-}
-
-/* What concerns both, such as their length in tokens, is said of the text. */
-Status inference_input_fault(uint32_t index, const CodecText *input, CodecFault *fault)
-{
-    bool unwanted = fault->error.status == STATUS_UNSUPPORTED; /* the model takes no pairs */
-    bool of_pair =
-        input->has_pair && (unwanted || (text_is_well_formed(input->text) && !text_is_well_formed(input->pair)));
-    snprintf(fault->field, sizeof fault->field, "inputs[%u].%s", index, of_pair ? "pair" : "text");
-    return error_prefix(&fault->error, "inputs[%u]", index);
+    const ModelConfig *config = checkpoint_config(pipeline_checkpoint(pipeline));
+    for (uint32_t i = 0; i < config->layer_count; i++) {
+        if (config->layer_is_local[i]) return text_view("sliding_window");
+    }
+    return text_view("dense");
 }
 
 void inference_refuse(RpcMessage *message, const CodecFault *fault)
@@ -107,29 +100,29 @@ static CodecModel model_describe(const RegistryView *view)
     CodecModel model = {.name = text_view(view->name)};
     if (!view->model) return model;
     const Pipeline *pipeline = model_pipeline(view->model);
+    model.pipeline = pipeline;
     const ModelConfig *config = checkpoint_config(pipeline_checkpoint(pipeline));
     model.architecture = text_view(architecture_model_type(config->architecture));
-    model.task = text_view("embed");
-    model.attention = text_view("dense");
+    model.attention = inference_attention(pipeline);
     model.precision = text_view("float32");
     model.weights_sha256 = text_view(view->weights_sha256);
     model.token_count_max = pipeline_token_count_max(pipeline);
     model.layer_count = config->layer_count;
     model.head_count = config->head_count;
     model.hidden_size = config->hidden_size;
-    model.ready = true;
     return model;
 }
 
 static Status models_answer(const Inference *inference, Arena *arena, CodecReply *out_reply, Error *out_error)
 {
     size_t count = registry_count(inference->registry);
-    arena->budget_bytes += codec_reply_list_models_bytes(count) + count * sizeof(CodecModel);
+    arena->budget_bytes += count * sizeof(CodecModel) + 64 * KIB;
     CodecModel *models = arena_allocate(arena, count * sizeof *models);
     for (size_t i = 0; models && i < count; i++) {
         const RegistryView view = registry_view(inference->registry, i);
         models[i] = model_describe(&view);
     }
+    if (models) arena->budget_bytes += codec_reply_list_models_bytes(models, count);
     if (models && codec_reply_list_models(arena, models, count, out_reply)) return STATUS_OK;
     return error_set(out_error, STATUS_NO_MEMORY, "no memory for the reply");
 }
@@ -155,8 +148,6 @@ static void inference_unimplemented(void *context, RpcMessage *message, const ui
     (void)wire;
     (void)size;
     Error error;
-    error_set(&error, STATUS_UNIMPLEMENTED,
-              "this version has no %s: Embed, EmbedStream, Tokenize, Detokenize and ListModels are there",
-              strrchr(context, '/') + 1);
+    error_set(&error, STATUS_UNIMPLEMENTED, "this version has no %s", strrchr(context, '/') + 1);
     rpc_message_fail(message, &error, NULL);
 }

@@ -1,5 +1,5 @@
 /* What the scheduler's workers call: a batch through the pipeline, or one task. */
-#include "rpc/inference_state.h"
+#include "rpc/inference_task.h"
 
 #include <assert.h>
 
@@ -17,19 +17,19 @@ void inference_batch_run(void *context, uint32_t worker, SchedulerJob *const *jo
     PipelineItem **items = inference->items + (size_t)worker * inference->options.batch_items;
     uint32_t token_count = 0;
     for (uint32_t i = 0; i < count; i++) {
-        items[i] = &((InferenceEmbedJob *)jobs[i])->item;
+        items[i] = &((TaskJob *)jobs[i])->item;
         token_count += jobs[i]->token_count;
     }
     uint64_t started_ns = clock_now_ns(&clock_monotonic);
     pipeline_run(model_pipeline(model), model_workspace(model, worker), items, count);
     uint64_t finished_ns = clock_now_ns(&clock_monotonic);
     for (uint32_t i = 0; i < count; i++) { /* the model may be gone with the last of them */
-        InferenceEmbedJob *job = (InferenceEmbedJob *)jobs[i];
+        TaskJob *job = (TaskJob *)jobs[i];
         job->started_ns = started_ns;
         job->finished_ns = finished_ns;
         job->batch_sequences = count;
         job->batch_tokens = token_count;
-        inference_embed_job_done(job);
+        inference_task_job_done(job);
     }
 }
 
@@ -41,7 +41,7 @@ void inference_batch_drop(void *context, SchedulerJob *job, Status reason)
         inference_call_drop((InferenceCall *)job, reason);
         return;
     }
-    InferenceEmbedJob *embed = (InferenceEmbedJob *)job;
-    embed->item.status = reason;
-    inference_embed_job_done(embed);
+    TaskJob *own = (TaskJob *)job;
+    own->item.status = reason;
+    inference_task_job_done(own);
 }

@@ -45,26 +45,19 @@ void inference_call_reply(InferenceCall *call, CodecReply reply);
 void inference_call_fail(InferenceCall *call, const CodecFault *fault);
 void inference_call_drop(InferenceCall *call, Status reason); /* its job was dropped */
 
-/* One text of an Embed request. */
-typedef struct InferenceEmbedJob {
-    SchedulerJob job; /* first; batch_key is the model */
-    struct InferenceEmbedCall *call;
-    Prepared prepared;
-    PipelineItem item; /* item.status is the job's, also when it was dropped */
-    uint64_t started_ns;
-    uint64_t finished_ns;
-    uint32_t batch_sequences;
-    uint32_t batch_tokens;
-} InferenceEmbedJob;
-
-/* Says in `fault` that it is of inputs[index], `input`, and whether of its text or its pair; returns its status. */
-CHECKED Status inference_input_fault(uint32_t index, const CodecText *input, CodecFault *fault);
+/* What the usage of an input and ListModels call the model's attention. */
+TextView inference_attention(const Pipeline *pipeline);
+/* Says in `fault` that it is of the text at `index` or of its pair, whichever is to blame; returns its status. */
+CHECKED Status inference_input_fault(const CodecInputs *inputs, uint32_t index, CodecFault *fault);
 /* Ends `message`, which is no call's, with `fault`. Any thread. */
 void inference_refuse(RpcMessage *message, const CodecFault *fault);
 
 void inference_embed_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
-/* The job was run or dropped. A worker's thread. */
-void inference_embed_job_done(InferenceEmbedJob *job);
+void inference_classify_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
+void inference_rerank_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
+void inference_tag_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
+void inference_fill_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
+void inference_answer_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 void inference_tokens_tokenize(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 void inference_tokens_detokenize(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 

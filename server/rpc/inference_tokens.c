@@ -25,17 +25,13 @@ void inference_tokens_tokenize(void *context, RpcMessage *message, const uint8_t
     CodecFault fault = {.field = ""};
     Status status =
         codec_request_tokenize(call->base.arena, wire, size, inference->options.input_count_max, request, &fault);
-    if (!status) status = inference_call_find_model(&call->base, request->model, &fault);
+    if (!status) status = inference_call_find_model(&call->base, request->inputs.model, &fault);
     if (status) {
         inference_call_fail(&call->base, &fault);
         return;
     }
     call->answer = tokenize_answer;
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < request->input_count; i++) {
-        bytes += request->inputs[i].text.size + request->inputs[i].pair.size;
-    }
-    call_start(call, bytes, INFERENCE_LOOP_TEXT_BYTES_MAX);
+    call_start(call, codec_request_text_bytes(&request->inputs), INFERENCE_LOOP_TEXT_BYTES_MAX);
 }
 
 void inference_tokens_detokenize(void *context, RpcMessage *message, const uint8_t *wire, size_t size)
@@ -85,7 +81,7 @@ static void call_start(TokensCall *call, uint64_t size, uint64_t loop_size_max)
 static Status tokenize_admit(TokensCall *call, uint64_t token_count, CodecFault *out_fault)
 {
     InferenceCall *base = &call->base;
-    uint64_t bytes = codec_reply_tokenize_bytes(call->tokenize.input_count, token_count);
+    uint64_t bytes = codec_reply_tokenize_bytes(call->tokenize.inputs.count, token_count);
     Status status = admission_hold(&base->inference->admission, &base->hold, base->arena->used_bytes + bytes,
                                    &out_fault->error);
     if (!status) base->arena->budget_bytes += bytes + 64 * KIB;
@@ -97,20 +93,20 @@ static Status tokenize_answer(TokensCall *call, CodecReply *out_reply, CodecFaul
     const CodecTokenizeRequest *request = &call->tokenize;
     const Tokenizer *tokenizer = pipeline_tokenizer(call->base.pipeline);
     const EncodeOptions options = {.without_special_tokens = request->without_special_tokens};
-    Encoding *encodings = arena_allocate_zeroed(call->base.arena, request->input_count, sizeof *encodings);
+    Encoding *encodings = arena_allocate_zeroed(call->base.arena, request->inputs.count, sizeof *encodings);
     if (!encodings)
         return error_set(&out_fault->error, STATUS_RESOURCE_EXHAUSTED, "the request's memory is used up");
     uint64_t token_count = 0;
-    for (uint32_t i = 0; i < request->input_count; i++) {
-        const CodecText *input = &request->inputs[i];
+    for (uint32_t i = 0; i < request->inputs.count; i++) {
+        const CodecText *input = &request->inputs.texts[i];
         Status status = pipeline_encode(call->base.pipeline, input->text, input->has_pair ? &input->pair : NULL,
                                         &options, call->base.arena, &encodings[i], &out_fault->error);
-        if (status) return inference_input_fault(i, input, out_fault);
+        if (status) return inference_input_fault(&request->inputs, i, out_fault);
         token_count += encodings[i].count;
     }
     Status status = tokenize_admit(call, token_count, out_fault);
     if (status) return status;
-    if (codec_reply_tokenize(call->base.arena, tokenizer, encodings, request->input_count, out_reply))
+    if (codec_reply_tokenize(call->base.arena, tokenizer, encodings, request->inputs.count, out_reply))
         return STATUS_OK;
     return error_set(&out_fault->error, STATUS_NO_MEMORY, "no memory for the reply");
 }

@@ -17,7 +17,7 @@ static Status embed_item(const CodecEmbedRequest *request, const CodecText *inpu
     Prepared *prepared = arena_allocate_zeroed(arena, 1, sizeof *prepared);
     assert(prepared);
     Status status = pipeline_prepare(pipeline, input->text, input->has_pair ? &input->pair : NULL,
-                                     &request->prepare, arena, prepared, &fault->error);
+                                     &request->inputs.prepare, arena, prepared, &fault->error);
     if (status) return status;
     assert(prepared->encoding.count <= pipeline_token_count_max(pipeline));
     size_t row_size = pipeline_row_size(pipeline);
@@ -35,21 +35,23 @@ static Status embed_request(const CodecEmbedRequest *request, Arena *arena, Code
     const Pipeline *pipeline = request_pipeline();
     const PipelineItem *items[REQUEST_INPUT_COUNT_MAX];
     PipelineItem storage[REQUEST_INPUT_COUNT_MAX];
-    Status status = pipeline_check_prompt(pipeline, request->prepare.prompt_name, &fault->error);
+    Status status = pipeline_check_prompt(pipeline, request->inputs.prepare.prompt_name, &fault->error);
     if (!status) status = pipeline_check_embed(pipeline, &request->embed, &fault->error);
-    for (uint32_t i = 0; i < request->input_count && !status; i++) {
+    for (uint32_t i = 0; i < request->inputs.count && !status; i++) {
         items[i] = &storage[i];
         arena->budget_bytes += MIB; /* results are the server's to spend */
-        status = embed_item(request, &request->inputs[i], arena, &storage[i], fault);
+        status = embed_item(request, &request->inputs.texts[i], arena, &storage[i], fault);
     }
     if (status) return status;
     CodecReply reply;
-    arena->budget_bytes += MIB * request->input_count;
-    bool built = codec_reply_embed(arena, request->model, items, request->input_count,
-                                   pipeline_vector_size(pipeline), pipeline_row_size(pipeline), &reply);
+    arena->budget_bytes += MIB * request->inputs.count;
+    const CodecHead head = {.model = request->inputs.model, .timing = {.total_ns = 1}};
+    const CodecVectors vectors = {
+        .size = request->embed.dimensions ? request->embed.dimensions : pipeline_vector_size(pipeline),
+        .row_size = pipeline_row_size(pipeline),
+    };
+    bool built = codec_reply_embed(arena, &head, &vectors, items, request->inputs.count, &reply);
     assert(built);
-    const CodecTiming timing = {.total_ns = 1};
-    codec_reply_embed_timing(reply, &timing);
     request_pack(reply);
     return STATUS_OK;
 }

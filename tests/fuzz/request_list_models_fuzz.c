@@ -7,7 +7,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     request_arena(&arena, size);
     CodecFault fault = {.field = ""};
     Status status = codec_request_list_models(&arena, bytes, size, &fault);
-    const CodecModel model = {.name = text_view("m"), .task = text_view("embed"), .ready = true};
+    const CodecModel model = {.name = text_view("m"), .pipeline = request_pipeline()};
+    arena.budget_bytes += codec_reply_list_models_bytes(&model, 1);
     CodecReply reply;
     if (status) {
         request_check_fault(status, &fault);

@@ -20,8 +20,8 @@ static Status tokenize_request(const CodecTokenizeRequest *request, Arena *arena
     Encoding encodings[REQUEST_INPUT_COUNT_MAX];
     const EncodeOptions options = {.without_special_tokens = request->without_special_tokens};
     uint64_t token_count = 0;
-    for (uint32_t i = 0; i < request->input_count; i++) {
-        const CodecText *input = &request->inputs[i];
+    for (uint32_t i = 0; i < request->inputs.count; i++) {
+        const CodecText *input = &request->inputs.texts[i];
         encodings[i] = (Encoding){0};
         Status status = pipeline_encode(request_pipeline(), input->text, input->has_pair ? &input->pair : NULL,
                                         &options, arena, &encodings[i], &fault->error);
@@ -29,10 +29,10 @@ static Status tokenize_request(const CodecTokenizeRequest *request, Arena *arena
         tokenize_check(&encodings[i], input);
         token_count += encodings[i].count;
     }
-    arena->budget_bytes += codec_reply_tokenize_bytes(request->input_count, token_count) + 64 * KIB;
+    arena->budget_bytes += codec_reply_tokenize_bytes(request->inputs.count, token_count) + 64 * KIB;
     CodecReply reply;
     bool built = codec_reply_tokenize(arena, pipeline_tokenizer(request_pipeline()), encodings,
-                                      request->input_count, &reply);
+                                      request->inputs.count, &reply);
     assert(built);
     request_pack(reply);
     return STATUS_OK;

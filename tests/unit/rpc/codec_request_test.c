@@ -59,15 +59,15 @@ static void codec_request_embed_reads_every_field(void **state)
     wire.options.length_policy = HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_LEFT;
     wire.text.maybe_pair_case = HEADLIGHT__V1__TEXT__MAYBE_PAIR_PAIR;
     assert_int_equal(wire_read(&wire, &arena, &request, &fault), STATUS_OK);
-    assert_true(text_equal(request.model, text_view("model")));
-    assert_true(text_equal(request.prepare.prompt_name, text_view("query")));
-    assert_int_equal(request.prepare.length_policy, LENGTH_TRUNCATE_LEFT);
+    assert_true(text_equal(request.inputs.model, text_view("model")));
+    assert_true(text_equal(request.inputs.prepare.prompt_name, text_view("query")));
+    assert_int_equal(request.inputs.prepare.length_policy, LENGTH_TRUNCATE_LEFT);
     assert_int_equal(request.embed.normalize, NORMALIZE_NO);
     assert_int_equal(request.embed.dimensions, 7);
     assert_true(request.embed.return_tokens);
-    assert_int_equal(request.input_count, 2);
-    assert_true(text_equal(request.inputs[1].text, (TextView){"a\0b!", 4}));
-    assert_true(request.inputs[1].has_pair && request.inputs[1].pair.size == 0);
+    assert_int_equal(request.inputs.count, 2);
+    assert_true(text_equal(request.inputs.texts[1].text, (TextView){"a\0b!", 4}));
+    assert_true(request.inputs.texts[1].has_pair && request.inputs.texts[1].pair.size == 0);
     arena_free(&arena);
 }
 
@@ -81,10 +81,10 @@ static void codec_request_embed_defaults_refuse_long_texts_and_leave_the_rest_to
     wire_init(&wire, 1);
     wire.request.options = NULL;
     assert_int_equal(wire_read(&wire, &arena, &request, &fault), STATUS_OK);
-    assert_int_equal(request.prepare.length_policy, LENGTH_REFUSE);
+    assert_int_equal(request.inputs.prepare.length_policy, LENGTH_REFUSE);
     assert_int_equal(request.embed.normalize, NORMALIZE_AS_CHECKPOINT);
     assert_int_equal(request.embed.dimensions, 0);
-    assert_false(request.inputs[0].has_pair);
+    assert_false(request.inputs.texts[0].has_pair);
     arena_free(&arena);
 }
 

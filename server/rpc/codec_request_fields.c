@@ -1,0 +1,230 @@
+#include "rpc/codec_request_fields.h"
+
+#include "base/limits.h"
+#include "unicode/utf8.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+Status codec_fault_set(CodecFault *out_fault, Status status, const char *field, const char *format, ...)
+{
+    char message[ERROR_MESSAGE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    snprintf(out_fault->field, sizeof out_fault->field, "%s", field);
+    return error_set(&out_fault->error, status, "%s", message);
+}
+
+/* Names are echoed in error messages, so they must be text, and short. */
+Status codec_field_name(ProtobufCBinaryData data, const char *field, TextView *out_name, CodecFault *out_fault)
+{
+    *out_name = (TextView){(const char *)data.data, data.len};
+    if (data.len > MODEL_NAME_BYTES_MAX) {
+        return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, field,
+                               "%s has %zu bytes, at most %u make sense", field, data.len,
+                               (unsigned)MODEL_NAME_BYTES_MAX);
+    }
+    size_t position;
+    if (!utf8_valid(*out_name, &position)) {
+        return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, field, "%s is not UTF-8 from byte %zu on",
+                               field, position);
+    }
+    return STATUS_OK;
+}
+
+static Status length_policy_read(Headlight__V1__LengthPolicy policy, CodecInputs *out_inputs,
+                                 CodecFault *out_fault)
+{
+    switch ((int)policy) {
+    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_REFUSE:
+        out_inputs->refuses_long = true;
+        return STATUS_OK;
+    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_AUTO: /* as long as nothing is chunked, AUTO refuses */
+        return STATUS_OK;
+    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_RIGHT:
+        out_inputs->prepare.length_policy = LENGTH_TRUNCATE_RIGHT;
+        return STATUS_OK;
+    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_LEFT:
+        out_inputs->prepare.length_policy = LENGTH_TRUNCATE_LEFT;
+        return STATUS_OK;
+    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_CHUNK:
+        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.length_policy",
+                               "this version does not chunk: use REFUSE, TRUNCATE_RIGHT or TRUNCATE_LEFT");
+    default:
+        return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "options.length_policy",
+                               "unknown length policy %d", (int)policy);
+    }
+}
+
+static Status sanitize_policy_check(Headlight__V1__SanitizePolicy policy, CodecFault *out_fault)
+{
+    switch ((int)policy) {
+    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_SERVER_DEFAULT:
+    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_OFF:
+        return STATUS_OK;
+    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_REPORT:
+    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_CLEAN:
+    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_REJECT:
+        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.sanitize",
+                               "this version does not sanitize: use SERVER_DEFAULT or OFF");
+    default:
+        return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "options.sanitize",
+                               "unknown sanitize policy %d", (int)policy);
+    }
+}
+
+/* What this version cannot do is refused, never ignored: who asked for it would take its absence for an answer. */
+Status codec_field_options(const Headlight__V1__Options *options, CodecInputs *out_inputs, CodecFault *out_fault)
+{
+    out_inputs->prepare.length_policy = LENGTH_REFUSE;
+    if (!options) return STATUS_OK;
+    Status status = length_policy_read(options->length_policy, out_inputs, out_fault);
+    if (status) return status;
+    status = sanitize_policy_check(options->sanitize, out_fault);
+    if (status) return status;
+    if (options->explanation) {
+        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.explanation",
+                               "this version does not explain: leave options.explanation out");
+    }
+    if (options->return_cleaned_text) {
+        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.return_cleaned_text",
+                               "this version does not sanitize: leave options.return_cleaned_text out");
+    }
+    return STATUS_OK;
+}
+
+/* ---- Texts ---- */
+
+/* The field of the text at `index`, or of its pair: "inputs[3].pair". */
+static void text_field(CodecShape shape, uint32_t index, bool of_pair, char out_field[CODEC_FIELD_BYTES])
+{
+    switch (shape) {
+    case CODEC_SHAPE_INPUTS:
+        snprintf(out_field, CODEC_FIELD_BYTES, "inputs[%u].%s", index, of_pair ? "pair" : "text");
+        break;
+    case CODEC_SHAPE_PAIRS:
+        if (of_pair)
+            snprintf(out_field, CODEC_FIELD_BYTES, "texts[%u]", index);
+        else
+            snprintf(out_field, CODEC_FIELD_BYTES, "query");
+        break;
+    case CODEC_SHAPE_QUESTION:
+        snprintf(out_field, CODEC_FIELD_BYTES, "%s", of_pair ? "context" : "question");
+        break;
+    }
+}
+
+Status codec_request_fault(const CodecInputs *inputs, uint32_t index, bool of_pair, CodecFault *fault)
+{
+    text_field(inputs->shape, index, of_pair, fault->field);
+    return error_prefix(&fault->error, "%.*s", (int)strcspn(fault->field, "."), fault->field);
+}
+
+uint64_t codec_request_text_bytes(const CodecInputs *inputs)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < inputs->count; i++) bytes += inputs->texts[i].text.size + inputs->texts[i].pair.size;
+    return bytes;
+}
+
+static TextView view_of(ProtobufCBinaryData data)
+{
+    return (TextView){(const char *)data.data, data.len};
+}
+
+/* `list` is the field of a list of `count` texts. */
+static Status texts_allocate(Arena *arena, const char *list, size_t count, uint32_t count_max,
+                             CodecInputs *out_inputs, CodecFault *out_fault)
+{
+    if (count == 0) {
+        return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, list, "%s is empty: send 1 to %u texts", list,
+                               count_max);
+    }
+    if (count > count_max) {
+        return codec_fault_set(
+            out_fault, STATUS_INVALID_ARGUMENT, list,
+            "%zu %s, at most %u are taken at once (--max-client-batch-size): send them in parts", count, list,
+            count_max);
+    }
+    out_inputs->texts = arena_allocate_zeroed(arena, count, sizeof *out_inputs->texts);
+    if (!out_inputs->texts) {
+        return codec_fault_set(out_fault, STATUS_RESOURCE_EXHAUSTED, list, "the request's memory is used up");
+    }
+    out_inputs->count = (uint32_t)count;
+    return STATUS_OK;
+}
+
+static Status text_check(const CodecInputs *inputs, uint32_t index, CodecFault *out_fault)
+{
+    const CodecText *input = &inputs->texts[index];
+    bool text_long = input->text.size > TEXT_BYTES_MAX;
+    if (!text_long && input->pair.size <= TEXT_BYTES_MAX) return STATUS_OK;
+    char field[CODEC_FIELD_BYTES];
+    text_field(inputs->shape, index, !text_long, field);
+    return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, field, "%s has more than %u bytes: split the text",
+                           field, (unsigned)TEXT_BYTES_MAX);
+}
+
+Status codec_field_inputs(Arena *arena, Headlight__V1__Text *const *texts, size_t count, uint32_t count_max,
+                          CodecInputs *out_inputs, CodecFault *out_fault)
+{
+    out_inputs->shape = CODEC_SHAPE_INPUTS;
+    Status status = texts_allocate(arena, "inputs", count, count_max, out_inputs, out_fault);
+    for (uint32_t i = 0; i < count && !status; i++) {
+        CodecText *input = &out_inputs->texts[i];
+        input->text = view_of(texts[i]->text);
+        input->has_pair = texts[i]->maybe_pair_case == HEADLIGHT__V1__TEXT__MAYBE_PAIR_PAIR;
+        if (input->has_pair) input->pair = view_of(texts[i]->pair);
+        status = text_check(out_inputs, i, out_fault);
+    }
+    return status;
+}
+
+/* A text that must be there: in proto3 its absence and its emptiness are the same. */
+static Status text_required(ProtobufCBinaryData data, const char *field, CodecFault *out_fault)
+{
+    if (data.len) return STATUS_OK;
+    return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, field, "%s is empty", field);
+}
+
+Status codec_field_pairs(Arena *arena, ProtobufCBinaryData query, const ProtobufCBinaryData *texts, size_t count,
+                         uint32_t count_max, CodecInputs *out_inputs, CodecFault *out_fault)
+{
+    out_inputs->shape = CODEC_SHAPE_PAIRS;
+    Status status = text_required(query, "query", out_fault);
+    if (!status) status = texts_allocate(arena, "texts", count, count_max, out_inputs, out_fault);
+    for (uint32_t i = 0; i < count && !status; i++) {
+        out_inputs->texts[i] = (CodecText){.text = view_of(query), .pair = view_of(texts[i]), .has_pair = true};
+        status = text_check(out_inputs, i, out_fault);
+    }
+    if (status) return status;
+    uint64_t bytes = codec_request_text_bytes(out_inputs);
+    if (bytes <= PAIR_BYTES_MAX) return STATUS_OK;
+    return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "query",
+                           "the query of %zu bytes, read again with each of %zu texts, makes %llu bytes, at most "
+                           "%llu are read: shorten the query or send fewer texts",
+                           query.len, count, (unsigned long long)bytes, (unsigned long long)PAIR_BYTES_MAX);
+}
+
+Status codec_field_question(Arena *arena, ProtobufCBinaryData question, ProtobufCBinaryData context,
+                            CodecInputs *out_inputs, CodecFault *out_fault)
+{
+    out_inputs->shape = CODEC_SHAPE_QUESTION;
+    Status status = text_required(question, "question", out_fault);
+    if (!status) status = text_required(context, "context", out_fault);
+    if (!status) status = texts_allocate(arena, "context", 1, 1, out_inputs, out_fault);
+    if (status) return status;
+    out_inputs->texts[0] = (CodecText){.text = view_of(question), .pair = view_of(context), .has_pair = true};
+    return text_check(out_inputs, 0, out_fault);
+}
+
+Status codec_field_count(uint32_t value, uint32_t absent, uint32_t max, const char *field, uint32_t *out_value,
+                         CodecFault *out_fault)
+{
+    *out_value = value ? value : absent;
+    if (value <= max) return STATUS_OK;
+    return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, field, "%s is %u, at most %u are given", field,
+                           value, max);
+}

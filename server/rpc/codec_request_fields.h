@@ -1,0 +1,37 @@
+/* What the requests of several methods have in common, field by field; for rpc/codec_request.c only.
+ * Each reads one field or refuses it by its name. Any thread. */
+#pragma once
+
+#include "headlight/v1/headlight.pb-c.h"
+#include "rpc/codec_request.h"
+
+/* Writes one fault and returns its status; `field` may be empty. */
+Status codec_fault_set(CodecFault *out_fault, Status status, const char *field, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* A short name. Fails with INVALID_ARGUMENT (longer than MODEL_NAME_BYTES_MAX, not UTF-8). */
+CHECKED Status codec_field_name(ProtobufCBinaryData data, const char *field, TextView *out_name,
+                                CodecFault *out_fault);
+
+/* `options` may be NULL: its defaults. The one place where options that this version lacks are refused. Fails with
+ * INVALID_ARGUMENT (an unknown enum value), UNIMPLEMENTED. */
+CHECKED Status codec_field_options(const Headlight__V1__Options *options, CodecInputs *out_inputs,
+                                   CodecFault *out_fault);
+
+/* `texts` become out_inputs->texts. Fails with INVALID_ARGUMENT (none, more than `count_max`, one beyond
+ * TEXT_BYTES_MAX), RESOURCE_EXHAUSTED (the arena). */
+CHECKED Status codec_field_inputs(Arena *arena, Headlight__V1__Text *const *texts, size_t count,
+                                  uint32_t count_max, CodecInputs *out_inputs, CodecFault *out_fault);
+
+/* `query` with each of `texts` becomes a pair. Fails as codec_field_inputs; with INVALID_ARGUMENT as well when the
+ * query is empty, or all pairs together pass PAIR_BYTES_MAX. */
+CHECKED Status codec_field_pairs(Arena *arena, ProtobufCBinaryData query, const ProtobufCBinaryData *texts,
+                                 size_t count, uint32_t count_max, CodecInputs *out_inputs, CodecFault *out_fault);
+
+/* One pair of two texts, neither of which may be empty. Fails as codec_field_inputs. */
+CHECKED Status codec_field_question(Arena *arena, ProtobufCBinaryData question, ProtobufCBinaryData context,
+                                    CodecInputs *out_inputs, CodecFault *out_fault);
+
+/* A number of results; 0 becomes `absent`. Fails with INVALID_ARGUMENT beyond `max`. */
+CHECKED Status codec_field_count(uint32_t value, uint32_t absent, uint32_t max, const char *field,
+                                 uint32_t *out_value, CodecFault *out_fault);

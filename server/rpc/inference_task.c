@@ -1,0 +1,295 @@
+#include "rpc/inference_task.h"
+
+#include "unicode/utf8.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+enum { TASK_TOKEN_BYTES = 16, TASK_ENCODING_BYTES = 128 }; /* what an Encoding takes in an arena, at most */
+
+static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault);
+static void call_prepare_and_submit(InferenceCall *base);
+static void call_finish(TaskCall *call);
+
+void inference_task_start(const TaskMethod *method, Inference *inference, RpcMessage *message, const uint8_t *wire,
+                          size_t size)
+{
+    TaskCall *call = inference_call_open(inference, message, sizeof *call);
+    if (!call) return;
+    call->method = method;
+    CodecFault fault = {.field = ""};
+    Status status = call_read(call, wire, size, &fault);
+    if (!status) {
+        uint64_t bytes = codec_request_text_bytes(&call->request.inputs);
+        if (bytes <= INFERENCE_LOOP_TEXT_BYTES_MAX) {
+            call_prepare_and_submit(&call->base);
+            return;
+        }
+        /* The loop must not be held up by a large text: a worker prepares it, and submits the jobs. */
+        status = inference_call_defer(&call->base, call_prepare_and_submit, bytes, &fault.error);
+    }
+    if (status) inference_call_fail(&call->base, &fault);
+}
+
+void inference_task_job_done(TaskJob *job)
+{
+    TaskCall *call = job->call;
+    /* Release what this job wrote; acquire what the others wrote before they were done. */
+    if (atomic_fetch_sub_explicit(&call->pending, 1, memory_order_acq_rel) == 1) call_finish(call);
+}
+
+Status inference_task_admit(TaskCall *call, uint64_t bytes, Error *out_error)
+{
+    InferenceCall *base = &call->base;
+    bytes += 64 * KIB; /* of chunks that end half empty */
+    Status status =
+        admission_hold(&base->inference->admission, &base->hold, base->arena->used_bytes + bytes, out_error);
+    if (!status) base->arena->budget_bytes += bytes;
+    return status;
+}
+
+Status inference_task_no_memory(CodecFault *out_fault)
+{
+    return error_set(&out_fault->error, STATUS_RESOURCE_EXHAUSTED, "the request's memory is used up");
+}
+
+/* Everything that can be refused without looking into the texts. */
+static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault)
+{
+    const TaskMethod *method = call->method;
+    InferenceCall *base = &call->base;
+    Status status = method->read(call, wire, size, out_fault);
+    if (status) return status;
+    call->request.inputs.prepare.task = method->task;
+    status = inference_call_find_model(base, call->request.inputs.model, out_fault);
+    if (!status) status = pipeline_check_task(base->pipeline, method->task, &out_fault->error);
+    if (!status && method->check) status = method->check(call, out_fault);
+    if (status) return status;
+    return admission_hold(&base->inference->admission, &base->hold, base->arena->used_bytes, &out_fault->error);
+}
+
+/* ---- Preparing ---- */
+
+static bool text_is_well_formed(TextView text)
+{
+    size_t position;
+    return text.size <= TEXT_BYTES_MAX && utf8_valid(text, &position);
+}
+
+/* What concerns both, such as their length in tokens, is said of the text, or of what differs between pairs. */
+Status inference_input_fault(const CodecInputs *inputs, uint32_t index, CodecFault *fault)
+{
+    const CodecText *input = &inputs->texts[index];
+    bool of_pair = input->has_pair;
+    if (of_pair && fault->error.status != STATUS_UNSUPPORTED) { /* that is: the model takes no pairs */
+        bool text_well = text_is_well_formed(input->text);
+        bool pair_well = text_is_well_formed(input->pair);
+        of_pair = text_well && (!pair_well || inputs->shape == CODEC_SHAPE_PAIRS);
+    }
+    return codec_request_fault(inputs, index, of_pair, fault);
+}
+
+/* The budget of a message is in proportion to its bytes, but a query's tokens are there for each text. */
+static Status query_admit(TaskCall *call, Error *out_error)
+{
+    const CodecInputs *inputs = &call->request.inputs;
+    if (inputs->shape != CODEC_SHAPE_PAIRS) return STATUS_OK;
+    uint64_t token_count = inputs->texts[0].text.size;
+    uint32_t limit = pipeline_token_count_max(call->base.pipeline);
+    if (token_count > limit) token_count = limit;
+    return inference_task_admit(call, inputs->count * (token_count * TASK_TOKEN_BYTES + TASK_ENCODING_BYTES),
+                                out_error);
+}
+
+/* Each text, or pair, is one sequence. */
+static Status texts_prepare(TaskCall *call, CodecFault *out_fault)
+{
+    const CodecInputs *inputs = &call->request.inputs;
+    const atomic_bool *cancelled = rpc_message_cancelled(call->base.message);
+    /* The arena's budget bounds what a client's bytes can cost. What we spend on the answer is bounded elsewhere:
+     * here by the count of texts, then by TaskSize. */
+    call->base.arena->budget_bytes += inputs->count * sizeof *call->prepared + 64 * KIB;
+    Status status = query_admit(call, &out_fault->error);
+    if (status) return status;
+    call->job_count = inputs->count;
+    call->prepared = arena_allocate_zeroed(call->base.arena, inputs->count, sizeof *call->prepared);
+    if (!call->prepared) return inference_task_no_memory(out_fault);
+    for (uint32_t i = 0; i < inputs->count; i++) {
+        if (atomic_load_explicit(cancelled, memory_order_relaxed)) {
+            return error_set(&out_fault->error, STATUS_CANCELLED, "the client cancelled the request");
+        }
+        const CodecText *input = &inputs->texts[i];
+        status = pipeline_prepare(call->base.pipeline, input->text, input->has_pair ? &input->pair : NULL,
+                                  &inputs->prepare, call->base.arena, &call->prepared[i], &out_fault->error);
+        if (status) return inference_input_fault(inputs, i, out_fault);
+    }
+    return STATUS_OK;
+}
+
+/* ---- Results ---- */
+
+static uint64_t output_count(const TaskCall *call, const Prepared *prepared)
+{
+    return pipeline_output_size(call->base.pipeline, call->method->task, prepared,
+                                call->embed ? call->embed->dimensions : 0);
+}
+
+/* Floats of a text's token rows. */
+static uint64_t rows_count(const TaskCall *call, const Prepared *prepared)
+{
+    if (!call->embed || !call->embed->return_tokens) return 0;
+    return (uint64_t)prepared->encoding.count * pipeline_row_size(call->base.pipeline);
+}
+
+static uint64_t results_bytes(const TaskCall *call)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < call->job_count; i++) {
+        const Prepared *prepared = &call->prepared[i];
+        bytes += (output_count(call, prepared) + rows_count(call, prepared)) * sizeof(float);
+        bytes += (uint64_t)prepared->mask_count * call->fill_count * sizeof(FillScore);
+    }
+    return bytes;
+}
+
+static Status reply_check(const TaskCall *call, const TaskSize *size, Error *out_error)
+{
+    uint64_t limit = call->base.inference->options.reply_bytes_max;
+    if (size->reply_bytes <= limit) return STATUS_OK;
+    return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
+                     "the reply would take %llu bytes, the limit is %llu (--reply-limit): send fewer inputs%s%s",
+                     (unsigned long long)size->reply_bytes, (unsigned long long)limit, size->hint ? ", or " : "",
+                     size->hint ? size->hint : "");
+}
+
+static void items_init(TaskCall *call, float *values, FillScore *fills)
+{
+    for (uint32_t i = 0; i < call->job_count; i++) {
+        const Prepared *prepared = &call->prepared[i];
+        call->jobs[i].call = call;
+        PipelineItem *item = &call->jobs[i].item;
+        *item = (PipelineItem){
+            .prepared = prepared,
+            .task = call->method->task,
+            .embed = call->embed,
+            .fill_count = call->fill_count,
+            .output = values,
+            .fills = fills,
+        };
+        values += output_count(call, prepared);
+        if (rows_count(call, prepared)) item->tokens = values;
+        values += rows_count(call, prepared);
+        fills += (size_t)prepared->mask_count * call->fill_count;
+    }
+}
+
+static Status call_results_allocate(TaskCall *call, CodecFault *out_fault)
+{
+    const TaskSize size = call->method->size(call);
+    Status status = reply_check(call, &size, &out_fault->error);
+    if (status) return status;
+    uint64_t bytes = results_bytes(call);
+    uint64_t jobs_bytes = call->job_count * (uint64_t)(sizeof *call->jobs + sizeof(SchedulerJob *));
+    status = inference_task_admit(call, bytes + jobs_bytes + size.memory_bytes, &out_fault->error);
+    if (status) return status;
+    call->jobs = arena_allocate_zeroed(call->base.arena, call->job_count, sizeof *call->jobs);
+    void *results = arena_allocate(call->base.arena, bytes);
+    if (!call->jobs || !results) return inference_task_no_memory(out_fault);
+    /* A task has floats or fills, never both. */
+    items_init(call, results, results);
+    return STATUS_OK;
+}
+
+/* ---- Jobs ---- */
+
+/* After success the call may be gone. */
+static Status call_submit(TaskCall *call, CodecFault *out_fault)
+{
+    SchedulerJob **list = arena_allocate(call->base.arena, call->job_count * sizeof *list);
+    if (!list) return inference_task_no_memory(out_fault);
+    for (uint32_t i = 0; i < call->job_count; i++) {
+        call->jobs[i].job = (SchedulerJob){
+            .batch_key = call->base.model,
+            .flow = rpc_message_flow(call->base.message),
+            .token_count = call->prepared[i].encoding.count,
+            .work = call->prepared[i].work,
+            .deadline_ns = rpc_message_deadline_ns(call->base.message),
+            .cancelled = rpc_message_cancelled(call->base.message),
+        };
+        list[i] = &call->jobs[i].job;
+    }
+    atomic_init(&call->pending, call->job_count);
+    return scheduler_submit(call->base.inference->scheduler, list, call->job_count, &out_fault->error);
+}
+
+/* On the loop or, for a large request, on a worker. */
+static void call_prepare_and_submit(InferenceCall *base)
+{
+    TaskCall *call = (TaskCall *)base;
+    CodecFault fault = {.field = ""};
+    uint64_t started_ns = clock_now_ns(&clock_monotonic);
+    Status status = call->method->prepare ? call->method->prepare(call, &fault) : texts_prepare(call, &fault);
+    call->tokenize_ns = clock_now_ns(&clock_monotonic) - started_ns;
+    if (!status) status = call_results_allocate(call, &fault);
+    if (!status) status = call_submit(call, &fault);
+    if (status) inference_call_fail(base, &fault);
+}
+
+/* One text that was not computed fails the message: a caller could not tell which results are there. */
+static bool call_failed(TaskCall *call)
+{
+    const CodecInputs *inputs = &call->request.inputs;
+    for (uint32_t i = 0; i < call->job_count; i++) {
+        Status status = call->jobs[i].item.status;
+        if (status == STATUS_OK) continue;
+        if (status != STATUS_INTERNAL) {
+            inference_call_drop(&call->base, status);
+            return true;
+        }
+        CodecFault fault;
+        error_set(&fault.error, status, "the model's answer is not finite; no result is returned for it");
+        codec_request_fault(inputs, i, inputs->shape != CODEC_SHAPE_INPUTS, &fault);
+        inference_call_fail(&call->base, &fault);
+        return true;
+    }
+    return false;
+}
+
+/* Queue and compute meet where the first batch with a text of the call starts; a batch is the largest of the
+ * call's. */
+static CodecTiming call_timing(const TaskCall *call)
+{
+    uint64_t started_ns = UINT64_MAX;
+    uint64_t finished_ns = 0;
+    CodecTiming timing = {.tokenize_ns = call->tokenize_ns};
+    for (uint32_t i = 0; i < call->job_count; i++) {
+        const TaskJob *job = &call->jobs[i];
+        if (job->started_ns < started_ns) started_ns = job->started_ns;
+        if (job->finished_ns > finished_ns) finished_ns = job->finished_ns;
+        if (job->batch_sequences > timing.batch_sequences) timing.batch_sequences = job->batch_sequences;
+        if (job->batch_tokens > timing.batch_tokens) timing.batch_tokens = job->batch_tokens;
+    }
+    timing.compute_ns = finished_ns - started_ns;
+    timing.total_ns = finished_ns - rpc_message_arrived_ns(call->base.message);
+    uint64_t known_ns = timing.compute_ns + timing.tokenize_ns;
+    timing.queue_ns = timing.total_ns > known_ns ? timing.total_ns - known_ns : 0;
+    return timing;
+}
+
+/* On the worker that finished the last job; the call is gone afterwards. */
+static void call_finish(TaskCall *call)
+{
+    if (call_failed(call)) return;
+    const CodecHead head = {
+        .model = text_view(model_name(call->base.model)),
+        .attention = inference_attention(call->base.pipeline),
+        .timing = call_timing(call),
+    };
+    CodecFault fault = {.field = ""};
+    CodecReply reply;
+    if (call->method->answer(call, &head, &reply, &fault)) {
+        inference_call_fail(&call->base, &fault);
+    } else {
+        inference_call_reply(&call->base, reply);
+    }
+}

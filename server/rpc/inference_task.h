@@ -1,0 +1,75 @@
+/* The one shape of a call for the encoder, whatever its task: the request is read, checked and prepared, becomes jobs
+ * of the scheduler all at once, and the worker that finishes the last of them answers. A task is a TaskMethod beside
+ * it. For rpc/inference*.c only. */
+#pragma once
+
+#include "rpc/inference_state.h"
+
+typedef struct TaskCall TaskCall;
+
+/* One sequence for the encoder. */
+typedef struct TaskJob {
+    SchedulerJob job; /* first; batch_key is the model */
+    TaskCall *call;
+    PipelineItem item; /* item.status is the job's, also when it was dropped */
+    uint64_t started_ns;
+    uint64_t finished_ns;
+    uint32_t batch_sequences;
+    uint32_t batch_tokens;
+} TaskJob;
+
+/* What a call takes beyond its items' outputs. */
+typedef struct TaskSize {
+    uint64_t memory_bytes; /* to make the answer of the outputs, at most */
+    uint64_t reply_bytes;  /* on the wire, at least: over the limit the call is refused before it is computed */
+    const char *hint;      /* what would make the reply smaller, beside fewer texts; NULL: nothing */
+} TaskSize;
+
+/* What sets a task's method apart. Each function runs once a call, in this order; a Status that is not OK ends the call
+ * with *out_fault. */
+typedef struct TaskMethod {
+    Task task;
+    /* Reads the wire into the call's request. Loop thread. */
+    Status (*read)(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault);
+    /* What depends on the model, without a look at the texts; NULL: nothing. Loop thread. */
+    Status (*check)(TaskCall *call, CodecFault *out_fault);
+    /* Fills in call->prepared and call->job_count; NULL: each text, or pair, is one sequence. Loop or worker. */
+    Status (*prepare)(TaskCall *call, CodecFault *out_fault);
+    /* Once prepared. */
+    TaskSize (*size)(const TaskCall *call);
+    /* Every job has run well: makes the reply within what `size` said. A worker's thread. */
+    Status (*answer)(TaskCall *call, const CodecHead *head, CodecReply *out_reply, CodecFault *out_fault);
+} TaskMethod;
+
+/* In the message's arena: the loop's, then a worker's while it prepares, then whose job is the last. */
+struct TaskCall {
+    InferenceCall base; /* first */
+    const TaskMethod *method;
+    union {
+        CodecInputs inputs; /* the beginning of every request */
+        CodecEmbedRequest embed;
+        CodecClassifyRequest classify;
+        CodecRerankRequest rerank;
+        CodecTagRequest tag;
+        CodecFillRequest fill;
+        CodecAnswerRequest answer;
+    } request;
+    const EmbedOptions *embed; /* NULL but for Embed */
+    uint32_t fill_count;       /* 0 but for FillMask: candidates of each mask */
+    Prepared *prepared;        /* [job_count] */
+    TaskJob *jobs;             /* [job_count] */
+    uint32_t job_count;
+    uint64_t tokenize_ns;
+    atomic_uint_fast32_t pending; /* jobs that are not done */
+};
+
+/* Starts a call of `method`. Loop thread. */
+void inference_task_start(const TaskMethod *method, Inference *inference, RpcMessage *message, const uint8_t *wire,
+                          size_t size);
+/* The job was run or dropped. A worker's thread, or that of scheduler_stop. */
+void inference_task_job_done(TaskJob *job);
+
+/* `bytes` more for the call's arena, admitted before they are taken. Fails with RESOURCE_EXHAUSTED. */
+CHECKED Status inference_task_admit(TaskCall *call, uint64_t bytes, Error *out_error);
+/* The arena is out, which the bound before it should have kept from happening, or the machine's memory is. */
+CHECKED Status inference_task_no_memory(CodecFault *out_fault);
