@@ -1,89 +1,174 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/encoder: small random BERT checkpoints and the hidden states that transformers computes for them
-(eager attention, fp32, a batch of one). Needs torch and transformers; the tests need only what this wrote.
+"""Makes tests/golden/encoder: small random checkpoints of every architecture and the hidden states that transformers
+computes for them (eager attention, fp32, a batch of one). Needs torch and transformers; the tests need only what this
+wrote.
 
-LayerNorm weights are randomized (their initial 1 and 0 would hide a swap) and query and key weights are scaled
-(attention of a fresh model is nearly uniform, and would hide a wrong scale or mask).
+    make_encoder.py [ARCHITECTURE[/CASE] ...]
 
 cases.bin, little endian: u32 case count; a case is u32 tokens, u32 rows, u32 ids[tokens], u8 type_ids[tokens] padded to
 whole u32, u32 row indices[rows], f32 hidden[rows][hidden size].
 """
 import pathlib
-import shutil
 import struct
+import sys
+import zlib
 
 import numpy as np
 import torch
-from transformers import BertConfig, BertForMaskedLM, BertModel
 
-HERE = pathlib.Path(__file__).parent
-LENGTHS = (1, 2, 3, 17, 64, 65, 127, 300)
-ROWS_KEPT = 6
-VOCABULARY = 61
+from architectures import ARCHITECTURES, build, type_count, write
+from reference import hidden_states, randomize, round_weights
 
-# name, hidden, heads, layers, intermediate, activation, stored type, "bert." prefix, sharded
-MODELS = (
-    ("one_head", 32, 1, 2, 37, "gelu", torch.float32, False, False),
-    ("three_heads_f16", 48, 3, 3, 101, "gelu_new", torch.float16, True, False),
-    ("five_heads_bf16", 40, 5, 4, 67, "relu", torch.bfloat16, False, False),
-    ("seven_heads_sharded", 63, 7, 2, 129, "silu", torch.float32, False, True),
-    ("head_of_64_sharded_f16", 192, 3, 1, 193, "gelu", torch.float16, True, True),
-    ("head_of_128_bf16", 128, 1, 1, 71, "gelu", torch.bfloat16, False, False),
-    ("head_of_15", 75, 5, 2, 50, "gelu", torch.float32, True, False),
-)
+HERE = pathlib.Path(__file__).parent / "encoder"
+LENGTHS = (1, 2, 3, 17, 65, 127)
+LONG = LENGTHS + (64, 300)  # for those stored as fp32
+ROWS_KEPT = 4
+ATTEMPTS = 64
+FAIR = 6e-6  # the furthest that fp32 itself may be from double precision; weights too sharp for it are drawn again
+
+# case: (hidden, heads, layers, intermediate), stored type, flags, other settings
+CASES = {
+    "bert": {
+        "one_head": ((32, 1, 2, 37), "f32", "", {}),
+        "three_heads": ((36, 3, 3, 41), "f16", "prefixed", {"hidden_act": "gelu_new"}),
+        "five_heads": ((40, 5, 4, 33), "bf16", "", {"hidden_act": "relu"}),
+        "seven_heads": ((63, 7, 1, 25), "f16", "sharded", {"hidden_act": "silu"}),
+        "head_of_64": ((64, 1, 1, 25), "f16", "prefixed sharded", {"layer_norm_eps": 1e-5}),
+        "head_of_128": ((128, 1, 1, 11), "bf16", "", {"hidden_act": "gelu_pytorch_tanh"}),
+        "head_of_15": ((45, 3, 2, 50), "f16", "prefixed", {"type_vocab_size": 5}),
+        "gamma_and_beta": ((24, 3, 2, 31), "f32", "gamma prefixed", {}),
+    },
+    "roberta": {
+        "three_heads": ((24, 3, 2, 41), "f32", "", {}),
+        "padding_of_5": ((40, 5, 2, 33), "f16", "prefixed", {"pad_token_id": 5, "hidden_act": "relu"}),
+        "padding_of_0": ((64, 1, 1, 30), "bf16", "sharded", {"pad_token_id": 0, "type_vocab_size": 2}),
+    },
+    "camembert": {
+        "two_heads": ((32, 2, 2, 41), "f32", "prefixed", {}),
+        "five_heads": ((40, 5, 1, 33), "f16", "", {"hidden_act": "gelu_new"}),
+        "head_of_64": ((64, 1, 1, 21), "bf16", "sharded", {"layer_norm_eps": 1e-12}),
+    },
+    "xlm-roberta": {
+        "three_heads": ((24, 3, 3, 41), "f32", "prefixed", {}),
+        "one_head": ((40, 1, 1, 33), "f16", "", {"hidden_act": "silu"}),
+        "head_of_64": ((64, 1, 1, 21), "bf16", "sharded", {"pad_token_id": 3}),
+    },
+    "distilbert": {
+        "three_heads": ((24, 3, 2, 41), "f32", "", {}),
+        "five_heads": ((40, 5, 2, 33), "f16", "prefixed", {"activation": "relu"}),
+        "head_of_64": ((64, 1, 1, 20), "bf16", "sharded", {"sinusoidal_pos_embds": True}),
+    },
+    "mpnet": {
+        "three_heads": ((24, 3, 2, 41), "f32", "", {}),
+        "five_heads": ((40, 5, 2, 33), "f16", "prefixed", {"hidden_act": "gelu_new"}),
+        "head_of_64": ((64, 1, 1, 20), "bf16", "sharded", {"hidden_act": "relu", "layer_norm_eps": 1e-5}),
+    },
+    "electra": {
+        "wide_embeddings": ((24, 3, 2, 41), "f32", "", {"embedding_size": 36}),
+        "narrow_embeddings": ((40, 5, 2, 33), "f16", "prefixed", {"embedding_size": 12, "hidden_act": "relu"}),
+        "head_of_64": ((64, 1, 1, 20), "bf16", "sharded", {"embedding_size": 70}),
+    },
+    "albert": {
+        "one_group": ((24, 3, 3, 41), "f32", "prefixed", {"embedding_size": 20}),
+        "groups_of_two": ((40, 5, 5, 33), "f16", "", {"embedding_size": 16, "num_hidden_groups": 2,
+                                                      "inner_group_num": 2, "hidden_act": "gelu"}),
+        "head_of_64": ((64, 1, 2, 20), "bf16", "sharded", {"embedding_size": 30}),
+    },
+    "deberta-v2": {
+        "three_heads": ((24, 3, 2, 41), "f32", "", {}),
+        "both_keys": ((40, 5, 2, 33), "f16", "prefixed", {
+            "share_att_key": False, "pos_att_type": "c2p|p2c", "type_vocab_size": 2, "position_biased_input": True}),
+        "content_to_position": ((24, 3, 2, 33), "f32", "", {
+            "share_att_key": False, "pos_att_type": ["c2p"], "position_buckets": -1, "norm_rel_ebd": "none",
+            "max_relative_positions": 20}),
+        "position_to_content": ((64, 1, 1, 20), "bf16", "sharded", {
+            "pos_att_type": ["p2c"], "position_buckets": 32, "max_relative_positions": -1,
+            "hidden_act": "gelu_new"}),
+    },
+    "modernbert": {
+        "window_of_8": ((24, 3, 4, 21), "f32", "", {"local_attention": 8}),
+        "with_biases": ((40, 5, 3, 33), "f16", "prefixed", {
+            "local_attention": 65, "norm_bias": True, "attention_bias": True, "mlp_bias": True,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}),
+        "older_names": ((64, 1, 2, 20), "bf16", "sharded hub", {
+            "local_attention": 128, "global_attn_every_n_layers": 2, "hidden_activation": "silu"}),
+    },
+    "nomic_bert": {
+        "three_heads": ((24, 3, 2, 41), "f32", "", {}),
+        "plain_names": ((40, 5, 2, 33), "f16", "prefixed native", {"hidden_act": "gelu"}),
+        "published_settings": ((64, 1, 1, 20), "bf16", "hub sharded", {}),
+        "half_rotated": ((48, 3, 2, 25), "f16", "hub", {"fraction": 0.5}),
+        "stretched": ((24, 1, 2, 25), "f32", "hub prefixed", {"stretch": (64, 2.0)}),
+        "without_types": ((40, 5, 1, 33), "f16", "", {"type_vocab_size": 1}),
+    },
+    "gte": {
+        "three_heads": ((24, 3, 2, 41), "f32", "", {}),
+        "plain_names": ((40, 5, 2, 33), "f16", "prefixed native", {"hidden_act": "silu"}),
+        "published_settings": ((64, 1, 1, 20), "bf16", "hub sharded", {}),
+        "without_types": ((48, 3, 2, 25), "f16", "hub", {"type_vocab_size": 0, "ntk": 2.0}),
+        "prefixed": ((24, 3, 2, 25), "f32", "hub prefixed", {"type_vocab_size": 2}),
+    },
+    "eurobert": {
+        "three_heads": ((24, 3, 2, 41), "f32", "", {}),
+        "grouped_heads": ((48, 6, 2, 33), "f16", "prefixed", {"num_key_value_heads": 2}),
+        "one_key": ((64, 4, 1, 40), "bf16", "sharded", {"num_key_value_heads": 1, "rms_norm_eps": 1e-6}),
+        "with_biases": ((40, 5, 2, 25), "f16", "hub", {"attention_bias": True, "mlp_bias": True}),
+    },
+    "jina-v2": {
+        "three_heads": ((24, 3, 2, 41), "f32", "", {}),
+        "eight_heads": ((64, 8, 1, 33), "f16", "", {"hidden_act": "gelu_new"}),
+        "twelve_heads": ((48, 12, 1, 20), "bf16", "", {}),
+        "head_of_64": ((64, 1, 1, 20), "bf16", "", {"type_vocab_size": 1}),
+    },
+    "jina_embeddings_v3": {
+        "three_heads": ((24, 3, 2, 41), "f32", "", {}),
+        "plain_names": ((40, 5, 2, 33), "f16", "prefixed native", {"hidden_act": "gelu_new"}),
+        "head_of_64": ((64, 1, 1, 20), "bf16", "sharded", {}),
+    },
+}
 
 
-def randomize(model, generator):
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            if "LayerNorm" in name:
-                parameter.copy_(noise * 0.2 + (1.0 if name.endswith("weight") else 0.0))
-            elif "query.weight" in name or "key.weight" in name:
-                parameter.copy_(noise * 0.02 * float(torch.randint(10, 31, (1,), generator=generator)))
-            elif name.endswith("bias"):
-                parameter.copy_(noise * 0.1)
-            else:
-                parameter.copy_(noise * 0.05)
+def make_case(model, length, generator):
+    """One case's bytes, and how far fp32 is from double precision in it."""
+    ids = torch.randint(0, model.config.vocab_size, (length,), generator=generator).tolist()
+    types = [(i >= length // 2) % type_count(model.config) for i in range(length)]
+    hidden = hidden_states(model, ids, types if type_count(model.config) > 1 else None)
+    exact = hidden_states(model.double(), ids, types if type_count(model.config) > 1 else None)
+    model.float()
+    rows = sorted(set(torch.randperm(length, generator=generator)[:ROWS_KEPT].tolist()) | {0, length - 1})
+    packed = (struct.pack("<II", length, len(rows)) + np.array(ids, "<u4").tobytes() + np.array(types, "u1").tobytes()
+              + bytes(-length % 4) + np.array(rows, "<u4").tobytes() + hidden[rows].numpy().astype("<f4").tobytes())
+    return packed, float((hidden - exact).abs().max()), float(hidden.abs().max())
 
 
-def make_cases(model, generator):
-    cases = []
-    for length in LENGTHS:
-        ids = torch.randint(0, VOCABULARY, (1, length), generator=generator)
-        types = (torch.arange(length) >= length // 2).long()[None]
-        with torch.no_grad():
-            mask = torch.ones_like(ids)
-            hidden = model(input_ids=ids, token_type_ids=types, attention_mask=mask).last_hidden_state[0]
-        rows = sorted(set(torch.randperm(length, generator=generator)[:ROWS_KEPT].tolist()) | {0, length - 1})
-        cases.append(struct.pack("<II", length, len(rows)) + ids[0].numpy().astype("<u4").tobytes()
-                     + types[0].numpy().astype("u1").tobytes() + bytes(-length % 4) + np.array(rows, "<u4").tobytes()
-                     + hidden[rows].numpy().astype("<f4").tobytes())
-    return struct.pack("<I", len(cases)) + b"".join(cases)
-
-
-def make_model(index, name, hidden, heads, layers, intermediate, activation, stored, prefixed, sharded):
-    generator = torch.Generator().manual_seed(1000 + index)
-    config = BertConfig(vocab_size=VOCABULARY, hidden_size=hidden, num_attention_heads=heads, num_hidden_layers=layers,
-                        intermediate_size=intermediate, hidden_act=activation, max_position_embeddings=max(LENGTHS),
-                        type_vocab_size=2, attn_implementation="eager", tie_word_embeddings=True)
-    whole = BertForMaskedLM(config).eval() if prefixed else BertModel(config, add_pooling_layer=False).eval()
-    randomize(whole, generator)
-    whole.to(stored)
-    directory = HERE / "encoder" / name
-    shutil.rmtree(directory, ignore_errors=True)
-    size = sum(p.numel() * p.element_size() for p in whole.parameters())
-    whole.save_pretrained(directory, max_shard_size=size // 2 if sharded else "1GB")
-    whole.float()
-    base = whole.bert if prefixed else whole
-    (directory / "cases.bin").write_bytes(make_cases(base, generator))
-    (directory / "generation_config.json").unlink(missing_ok=True)
+def make_model(architecture, name):
+    sizes, stored, flags, settings = CASES[architecture][name]
+    lengths = LONG if stored == "f32" else LENGTHS
+    model, base = build(architecture, sizes, settings, flags.split(), max(lengths))
+    for attempt in range(ATTEMPTS):
+        generator = torch.Generator().manual_seed(zlib.crc32(f"{architecture}/{name}/{attempt}".encode()))
+        randomize(model, generator)
+        round_weights(model, stored)
+        cases, errors, greatest = zip(*(make_case(base, length, generator) for length in lengths))
+        if max(errors) < FAIR:
+            break
+    else:
+        raise ValueError(f"{architecture}/{name}: always too sharp for fp32, off by {max(errors):.1e}")
+    folder = HERE / architecture / name
+    write(model, folder, architecture, stored, settings, flags.split())
+    (folder / "cases.bin").write_bytes(struct.pack("<I", len(cases)) + b"".join(cases))
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    print(f"{architecture}/{name}: {size} bytes, draw {attempt}, largest {max(greatest):.1f}, off by {max(errors):.1e}",
+          flush=True)
 
 
 def main():
     torch.set_num_threads(1)
-    for index, row in enumerate(MODELS):
-        make_model(index, *row)
+    for architecture in ARCHITECTURES:
+        for name in CASES[architecture]:
+            whole = f"{architecture}/{name}"
+            if len(sys.argv) < 2 or any(asked in (architecture, whole) for asked in sys.argv[1:]):
+                make_model(architecture, name)
 
 
 if __name__ == "__main__":

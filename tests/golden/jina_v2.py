@@ -1,0 +1,98 @@
+"""A reference of Jina's BERT of the second generation, which transformers does not have: written from its published
+description (symmetric ALiBi instead of a position table, a gated MLP), with the checkpoints' names of tensors.
+
+It is BERT but for three things. Attention scores get -slope * |i - j|; slopes are those of ALiBi. There are no position
+embeddings. The feed-forward part is layernorm(x + wo(act(first half) * second half)) of gated_layers(x).
+"""
+from types import SimpleNamespace
+
+import torch
+from torch import nn
+from transformers.activations import ACT2FN
+
+
+def alibi_slopes(heads):
+    """2^(-8k/n) for k = 1 .. n where n is a power of two, filled up with every second slope of 2n where it is not."""
+    whole = 1 << (heads.bit_length() - 1)
+    slopes = [2.0 ** (-8.0 * k / whole) for k in range(1, whole + 1)]
+    slopes += [2.0 ** (-4.0 * k / whole) for k in range(1, 2 * whole + 1, 2)][:heads - whole]
+    return torch.tensor(slopes)
+
+
+class SelfAttention(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.heads = config.num_attention_heads
+        for name in ("query", "key", "value"):
+            setattr(self, name, nn.Linear(config.hidden_size, config.hidden_size))
+
+    def forward(self, x):
+        tokens = x.shape[0]
+        q, k, v = (getattr(self, name)(x).view(tokens, self.heads, -1).transpose(0, 1)
+                   for name in ("query", "key", "value"))
+        positions = torch.arange(tokens)
+        distance = (positions[:, None] - positions[None, :]).abs()
+        scores = q @ k.transpose(1, 2) / q.shape[-1] ** 0.5
+        scores = scores - alibi_slopes(self.heads)[:, None, None].to(x.dtype) * distance
+        return (scores.softmax(-1) @ v).transpose(0, 1).reshape(tokens, -1)
+
+
+class AttentionOutput(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+
+
+class GatedMlp(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.gated_layers = nn.Linear(config.hidden_size, 2 * config.intermediate_size, bias=False)
+        self.wo = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.act = ACT2FN[config.hidden_act]
+
+    def forward(self, x):
+        gated, plain = self.gated_layers(x).chunk(2, dim=-1)
+        return self.layernorm(x + self.wo(self.act(gated) * plain))
+
+
+class Layer(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.attention = nn.ModuleDict({"self": SelfAttention(config), "output": AttentionOutput(config)})
+        self.mlp = GatedMlp(config)
+
+    def forward(self, x):
+        output = self.attention["output"]
+        return self.mlp(output.LayerNorm(x + output.dense(self.attention["self"](x))))
+
+
+class Embeddings(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
+        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+
+    def forward(self, ids, types):
+        return self.LayerNorm(self.word_embeddings(ids) + self.token_type_embeddings(types))
+
+
+class JinaBertModel(nn.Module):
+    """Takes one sequence as transformers' models take a batch of one."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.encoder = nn.Module()
+        self.encoder.layer = nn.ModuleList([Layer(config) for _ in range(config.num_hidden_layers)])
+
+    def forward(self, input_ids, token_type_ids=None, attention_mask=None):
+        assert attention_mask is None or bool(attention_mask.all())
+        types = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids
+        x = self.embeddings(input_ids[0], types[0])
+        for layer in self.encoder.layer:
+            x = layer(x)
+        return SimpleNamespace(last_hidden_state=x[None])
