@@ -1,7 +1,9 @@
-/* Unit vectors of texts given as token ids, for tests/golden/encoder_parity.py:
- *     encoder_vectors MODEL CPU < texts > vectors
- * A text is u32 token count, u32 ids[token count]; its vector is float[hidden size], pooled and normalized as the
- * checkpoint says. Texts are run in packed batches as they come. */
+/* What the reference computes, for the comparisons with transformers:
+ *     encoder_vectors MODEL CPU < texts > vectors            unit vectors, for encoder_parity.py
+ *     encoder_vectors MODEL CPU hidden < texts > vectors     hidden states, for sample.py
+ * A text is u32 token count, u32 ids[token count], and for hidden states u8 type ids[token count]. Its unit vector is
+ * float[hidden size], pooled and normalized as the checkpoint says; its hidden states float[token count][hidden size].
+ * Texts are run in packed batches as they come. */
 #include "encoder/encoder.h"
 #include "encoder/pooling.h"
 
@@ -17,6 +19,7 @@ typedef struct Batch {
     uint8_t type_ids[BATCH_TOKENS];
     uint32_t count;
     uint32_t token_count;
+    bool hidden; /* hidden states are asked for */
 } Batch;
 
 static void vectors_write(const Checkpoint *checkpoint, const Encoder *encoder, EncoderWorkspace *workspace,
@@ -28,27 +31,35 @@ static void vectors_write(const Checkpoint *checkpoint, const Encoder *encoder, 
     if (!vector) exit(1);
     const float *hidden = encoder_forward(encoder, workspace, batch->sequences, batch->count);
     for (uint32_t i = 0; i < batch->count; i++) {
-        pooling_apply(sentence->pooling, hidden, batch->sequences[i].token_count, 0, size, vector);
-        if (sentence->normalize) pooling_normalize(vector, size);
-        fwrite(vector, sizeof *vector, size, stdout);
-        hidden += (size_t)batch->sequences[i].token_count * size;
+        uint32_t rows = batch->sequences[i].token_count;
+        if (batch->hidden) {
+            fwrite(hidden, sizeof *hidden, (size_t)rows * size, stdout);
+        } else {
+            pooling_apply(sentence->pooling, hidden, rows, 0, size, vector);
+            if (sentence->normalize) pooling_normalize(vector, size);
+            fwrite(vector, sizeof *vector, size, stdout);
+        }
+        hidden += (size_t)rows * size;
     }
     free(vector);
     batch->count = batch->token_count = 0;
 }
 
-static void vectors_run(const Checkpoint *checkpoint, const Encoder *encoder, EncoderWorkspace *workspace)
+static void vectors_run(const Checkpoint *checkpoint, const Encoder *encoder, EncoderWorkspace *workspace,
+                        bool hidden)
 {
     static Batch batch;
+    batch.hidden = hidden;
     uint32_t tokens;
     while (fread(&tokens, sizeof tokens, 1, stdin) == 1) {
         if (tokens < 1 || tokens > BATCH_TOKENS) exit(1);
         if (batch.count == BATCH_TEXTS || batch.token_count + tokens > BATCH_TOKENS)
             vectors_write(checkpoint, encoder, workspace, &batch);
         uint32_t *ids = batch.ids + batch.token_count;
+        uint8_t *types = batch.type_ids + batch.token_count;
         if (fread(ids, sizeof *ids, tokens, stdin) != tokens) exit(1);
-        batch.sequences[batch.count++] =
-            (EncoderSequence){.ids = ids, .type_ids = batch.type_ids, .token_count = tokens};
+        if (hidden && fread(types, 1, tokens, stdin) != tokens) exit(1);
+        batch.sequences[batch.count++] = (EncoderSequence){.ids = ids, .type_ids = types, .token_count = tokens};
         batch.token_count += tokens;
     }
     if (batch.count) vectors_write(checkpoint, encoder, workspace, &batch);
@@ -56,20 +67,21 @@ static void vectors_run(const Checkpoint *checkpoint, const Encoder *encoder, En
 
 int main(int argument_count, char **arguments)
 {
-    Error error = {.message = "usage: encoder_vectors MODEL CPU < texts > vectors"};
+    Error error = {.message = "usage: encoder_vectors MODEL CPU [hidden] < texts > vectors"};
     const Kernels *kernels;
     Checkpoint *checkpoint = NULL;
     Encoder *encoder = NULL;
     EncoderWorkspace *workspace = NULL;
     Status status = STATUS_INVALID_ARGUMENT;
-    if (argument_count == 3) status = kernels_open(arguments[2], "packed", &kernels, &error);
+    bool hidden = argument_count == 4 && strcmp(arguments[3], "hidden") == 0;
+    if (argument_count == 3 || hidden) status = kernels_open(arguments[2], "packed", &kernels, &error);
     if (!status) status = checkpoint_open(arguments[1], &checkpoint, &error);
     if (!status) status = encoder_open(checkpoint, kernels, &encoder, &error);
     if (!status) status = encoder_workspace_open(encoder, BATCH_TOKENS, &workspace, &error);
     if (status)
         fprintf(stderr, "%s\n", error.message);
     else
-        vectors_run(checkpoint, encoder, workspace);
+        vectors_run(checkpoint, encoder, workspace, hidden);
     encoder_workspace_close(workspace);
     encoder_close(encoder);
     checkpoint_close(checkpoint);

@@ -7,6 +7,10 @@ import shutil
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
+from transformers.utils import logging
+
+logging.set_verbosity_error()
+logging.disable_progress_bar()
 
 STORED = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 NORM = re.compile(r"norm\d?\w*\.(weight|bias|gamma|beta)$|_ln\.(weight|bias)$", re.IGNORECASE)

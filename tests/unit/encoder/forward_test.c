@@ -40,22 +40,34 @@ static void compare_with_transformers(const Golden *golden, const char *name, co
             fail_msg("%s, %s, case %u: differs by %g", name, kernels_describe(kernels), i, (double)difference);
         if (difference > greatest) greatest = difference;
     }
-    print_message("%-24s %-20s max abs %.2e\n", name, kernels_describe(kernels), (double)greatest);
+    print_message("%-32s %-20s max abs %.2e\n", name, kernels_describe(kernels), (double)greatest);
     encoder_workspace_close(workspace);
     encoder_close(encoder);
+}
+
+static void compare_model(const char *name, void *state)
+{
+    (void)state;
+    Golden golden;
+    if (!golden_open(name, &golden)) return;
+    for (int v = 0; v < VARIANT_COUNT; v++)
+        if (variants[v] & kernels_available())
+            compare_with_transformers(&golden, name, kernels_select(variants[v]));
+    golden_close(&golden);
 }
 
 static void hidden_states_equal_transformers(void **state)
 {
     (void)state;
-    for (int i = 0; i < GOLDEN_MODEL_COUNT; i++) {
-        Golden golden;
-        golden_open(golden_models[i], &golden);
-        for (int v = 0; v < VARIANT_COUNT; v++)
-            if (variants[v] & kernels_available())
-                compare_with_transformers(&golden, golden_models[i], kernels_select(variants[v]));
-        golden_close(&golden);
-    }
+    golden_each(compare_model, NULL);
+}
+
+static void compare_model_with(const char *name, void *kernels)
+{
+    Golden golden;
+    if (!golden_open(name, &golden)) return;
+    compare_with_transformers(&golden, name, kernels);
+    golden_close(&golden);
 }
 
 static void hidden_states_with_openblas_equal_transformers(void **state)
@@ -66,15 +78,9 @@ static void hidden_states_with_openblas_equal_transformers(void **state)
     Status status = kernels_open("auto", "openblas", &kernels, &error);
     if (status == STATUS_NOT_FOUND) skip();
     golden_check(status, &error);
-    for (int i = 0; i < GOLDEN_MODEL_COUNT; i++) {
-        Golden golden;
-        golden_open(golden_models[i], &golden);
-        compare_with_transformers(&golden, golden_models[i], kernels);
-        golden_close(&golden);
-    }
+    golden_each(compare_model_with, (void *)kernels);
 }
 
-/* Runs the cases in the order of `order` and compares each one's bits with what it gave alone. */
 static void compare_packing(const Golden *golden, const Encoder *encoder, EncoderWorkspace *workspace,
                             const uint32_t *order, uint32_t count, float *const *alone)
 {
@@ -119,19 +125,21 @@ static void compare_random_packings(const Golden *golden, const Kernels *kernels
     encoder_close(encoder);
 }
 
+static void pack_model(const char *name, void *seed)
+{
+    Golden golden;
+    if (!golden_open(name, &golden)) return;
+    for (int v = 0; v < VARIANT_COUNT; v++)
+        if (variants[v] & kernels_available()) compare_random_packings(&golden, kernels_select(variants[v]), seed);
+    golden_close(&golden);
+}
+
 static void a_sequence_has_the_same_bits_in_any_batch(void **state)
 {
     (void)state;
     unsigned seed = (unsigned)time(NULL);
     print_message("seed %u\n", seed);
-    for (int i = 0; i < GOLDEN_MODEL_COUNT; i++) {
-        Golden golden;
-        golden_open(golden_models[i], &golden);
-        for (int v = 0; v < VARIANT_COUNT; v++)
-            if (variants[v] & kernels_available())
-                compare_random_packings(&golden, kernels_select(variants[v]), &seed);
-        golden_close(&golden);
-    }
+    golden_each(pack_model, &seed);
 }
 
 static void work_grows_with_products_and_with_attention(void **state)
@@ -140,7 +148,7 @@ static void work_grows_with_products_and_with_attention(void **state)
     Golden golden;
     Encoder *encoder;
     EncoderWorkspace *workspace;
-    golden_open("one_head", &golden);
+    assert_true(golden_open("bert/one_head", &golden));
     golden_encoder_open(&golden, kernels_select(KERNELS_REFERENCE), &encoder, &workspace);
     const ModelConfig *config = checkpoint_config(golden.checkpoint);
     uint64_t hidden = config->hidden_size;

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "encoder/encoder.h"
 
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,13 +15,6 @@
 #include <cmocka.h>
 
 enum { GOLDEN_CASES_MAX = 16 };
-
-static const char *const golden_models[] = {
-    "one_head",         "three_heads_f16", "five_heads_bf16", "seven_heads_sharded", "head_of_64_sharded_f16",
-    "head_of_128_bf16", "head_of_15",
-};
-
-enum { GOLDEN_MODEL_COUNT = sizeof golden_models / sizeof *golden_models };
 
 typedef struct GoldenCase {
     EncoderSequence sequence;
@@ -52,14 +46,32 @@ static inline const void *golden_take(const char **next, const char *end, size_t
     return start;
 }
 
-/* Opens tests/golden/encoder/<name>; fails the running test when it cannot. */
-static inline void golden_open(const char *name, Golden *out_golden)
+/* Calls `visit` with every checkpoint of tests/golden/encoder, as "<architecture>/<case>". */
+static inline void golden_each(void (*visit)(const char *name, void *state), void *state)
+{
+    static const char folder[] = TESTS_DATA "/golden/encoder/";
+    glob_t found;
+    assert_int_equal(glob(TESTS_DATA "/golden/encoder/*/*/cases.bin", 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        *strrchr(found.gl_pathv[i], '/') = 0;
+        visit(found.gl_pathv[i] + strlen(folder), state);
+    }
+    globfree(&found);
+}
+
+/* Opens tests/golden/encoder/<name>; fails the running test when it cannot. False: the model is not served. */
+static inline bool golden_open(const char *name, Golden *out_golden)
 {
     *out_golden = (Golden){0};
     Error error;
     char path[1024];
     snprintf(path, sizeof path, "%s/golden/encoder/%s", TESTS_DATA, name);
-    golden_check(checkpoint_open(path, &out_golden->checkpoint, &error), &error);
+    Status status = checkpoint_open(path, &out_golden->checkpoint, &error);
+    if (status == STATUS_UNSUPPORTED) {
+        print_message("%-32s refused: %s\n", name, error.message);
+        return false;
+    }
+    golden_check(status, &error);
     size_t hidden_size = checkpoint_config(out_golden->checkpoint)->hidden_size;
     size_t size;
     strcat(path, "/cases.bin");
@@ -79,6 +91,7 @@ static inline void golden_open(const char *name, Golden *out_golden)
         out_golden->token_count += item->sequence.token_count;
     }
     assert_ptr_equal(next, end);
+    return true;
 }
 
 static inline void golden_close(Golden *golden)

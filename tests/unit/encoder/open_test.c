@@ -10,7 +10,7 @@ static void write_changed_config(const char *directory, const char *from, const 
     char path[512];
     char *text;
     size_t size;
-    snprintf(path, sizeof path, "%s/golden/encoder/one_head/config.json", TESTS_DATA);
+    snprintf(path, sizeof path, "%s/golden/encoder/bert/one_head/config.json", TESTS_DATA);
     golden_check(file_read(path, 1 << 16, &text, &size, &error), &error);
     char *place = strstr(text, from);
     assert_non_null(place);
@@ -30,7 +30,7 @@ static Status open_changed(const char *from, const char *to, Error *out_error)
     char weights[512];
     char linked[512];
     char config[512];
-    snprintf(weights, sizeof weights, "%s/golden/encoder/one_head/model.safetensors", TESTS_DATA);
+    snprintf(weights, sizeof weights, "%s/golden/encoder/bert/one_head/model.safetensors", TESTS_DATA);
     snprintf(linked, sizeof linked, "%s/model.safetensors", directory);
     snprintf(config, sizeof config, "%s/config.json", directory);
     assert_int_equal(symlink(weights, linked), 0);
@@ -73,7 +73,7 @@ static void a_workspace_says_how_much_it_takes(void **state)
     Golden golden;
     Encoder *encoder;
     EncoderWorkspace *workspace;
-    golden_open("one_head", &golden);
+    assert_true(golden_open("bert/one_head", &golden));
     golden_encoder_open(&golden, kernels_select(KERNELS_ALL), &encoder, &workspace);
     uint64_t small = encoder_workspace_bytes(encoder, 512);
     uint64_t large = encoder_workspace_bytes(encoder, 1024);

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Compares hidden states with transformers' (eager, fp32, a batch of one) on random configurations, far from those in
+tests/golden/encoder.
+
+    sample.py [--architecture NAME ...] [--count N] [--seed S] [--cpu NAME] [--build FOLDER]
+
+Each configuration becomes a temporary checkpoint that encoder_vectors runs. Weights with which fp32 itself strays from
+double precision are drawn again. Prints each architecture's largest difference; exit code 1 when one is above 2e-5 or a
+checkpoint was refused. Needs torch and transformers.
+"""
+import argparse
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import torch
+
+from architectures import ARCHITECTURES, build, type_count, write
+from reference import hidden_states, randomize, round_weights
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DIFFERENCE_MAX = 2e-5
+FAIR = 6e-6
+DRAWS = 12
+ROTATED = ("modernbert", "nomic_bert", "gte", "eurobert", "jina_embeddings_v3")
+ACTIVATIONS = ("gelu", "gelu_new", "relu", "silu", "gelu_pytorch_tanh")
+
+
+def draw_sizes(rng, architecture):
+    step = 2 if architecture in ROTATED else 1
+    head = rng.choice((8, 12, 16, 22, 32, 40, 48, 64, 80, 96, step * rng.randint(4, 32)))
+    heads = rng.randint(1, max(1, 320 // head))
+    return head * heads, heads, rng.randint(1, 4), rng.randint(5, 200)
+
+
+def draw_common(rng, architecture):
+    name = {"distilbert": "activation", "modernbert": "hidden_activation"}.get(architecture, "hidden_act")
+    epsilon = {"modernbert": "norm_eps", "eurobert": "rms_norm_eps"}.get(architecture, "layer_norm_eps")
+    settings = {name: rng.choice(ACTIVATIONS)}
+    if architecture != "distilbert":
+        settings[epsilon] = rng.choice((1e-12, 1e-7, 1e-5, 1e-6))
+    return settings
+
+
+def draw_roberta(rng, sizes):
+    del sizes
+    return {"pad_token_id": rng.choice((0, 1, 1, 2, 7, 60)), "type_vocab_size": rng.choice((1, 1, 2))}
+
+
+def draw_electra(rng, sizes):
+    return {"embedding_size": rng.choice((sizes[0], rng.randint(5, 200))), "type_vocab_size": rng.choice((1, 2, 3))}
+
+
+def draw_albert(rng, sizes):
+    return draw_electra(rng, sizes) | {"num_hidden_groups": rng.randint(1, sizes[2]),
+                                       "inner_group_num": rng.randint(1, 3)}
+
+
+def draw_deberta(rng, sizes):
+    del sizes
+    return {"pos_att_type": rng.choice((["c2p"], ["p2c"], ["p2c", "c2p"], "c2p|p2c", "p2c|c2p")),
+            "share_att_key": rng.random() < 0.6, "position_buckets": rng.choice((-1, 8, 15, 32, 64, 256)),
+            "max_relative_positions": rng.choice((-1, 128, 300, 512)),
+            "norm_rel_ebd": rng.choice(("layer_norm", "layer_norm", "none")),
+            "position_biased_input": rng.random() < 0.3, "type_vocab_size": rng.choice((0, 0, 2))}
+
+
+def draw_modernbert(rng, sizes):
+    settings = {"local_attention": rng.choice((2, 3, 9, 16, 50, 128, 200, 600)),
+                **{name: rng.random() < 0.3 for name in ("norm_bias", "attention_bias", "mlp_bias")}}
+    if rng.random() < 0.5:
+        kinds = [rng.choice(("full_attention", "sliding_attention")) for _ in range(sizes[2])]
+        return settings | {"layer_types": kinds}
+    return settings | {"global_attn_every_n_layers": rng.randint(1, 4)}
+
+
+def draw_nomic(rng, sizes):
+    even = sizes[0] // sizes[1] % 4 == 0
+    return {"type_vocab_size": rng.choice((1, 2, 2))} | rng.choice((
+        {}, {}, {"stretch": (rng.choice((50, 128, 2048)), rng.choice((2.0, 4.0, 1.5)))},
+        {"fraction": 0.5} if even else {}))
+
+
+def draw_gte(rng, sizes):
+    del sizes
+    return {"type_vocab_size": rng.choice((0, 1, 2))} | rng.choice(({}, {"ntk": rng.choice((2.0, 4.0, 8.0))}))
+
+
+def draw_eurobert(rng, sizes):
+    divisors = [count for count in range(1, sizes[1] + 1) if sizes[1] % count == 0]
+    return {"num_key_value_heads": rng.choice(divisors), "attention_bias": rng.random() < 0.3,
+            "mlp_bias": rng.random() < 0.3}
+
+
+def draw_types(rng, sizes):
+    del sizes
+    return {"type_vocab_size": rng.choice((1, 2, 2, 4))}
+
+
+DRAWN = {"bert": draw_types, "roberta": draw_roberta, "camembert": draw_roberta, "xlm-roberta": draw_roberta,
+         "electra": draw_electra, "albert": draw_albert, "deberta-v2": draw_deberta, "modernbert": draw_modernbert,
+         "nomic_bert": draw_nomic, "gte": draw_gte, "eurobert": draw_eurobert, "jina-v2": draw_types}
+
+
+def draw_flags(rng, architecture, settings):
+    flags = {name for name in ("prefixed", "sharded") if rng.random() < 0.5}
+    if {"fraction", "stretch", "ntk"} & settings.keys():
+        flags.add("hub")  # only published code has them
+    elif architecture in ("nomic_bert", "gte", "jina_embeddings_v3"):
+        flags.add(rng.choice(("native", "", "hub") if architecture != "jina_embeddings_v3" else ("native", "")))
+    elif architecture == "eurobert" or architecture == "modernbert" and "layer_types" not in settings:
+        flags.add(rng.choice(("", "hub")))
+    if architecture == "bert" and rng.random() < 0.2:
+        flags.add("gamma")
+    return flags
+
+
+def draw(rng, architecture):
+    """A configuration, its model and its texts, or None where fp32 is no judge."""
+    sizes = draw_sizes(rng, architecture)
+    settings = draw_common(rng, architecture) | DRAWN.get(architecture, lambda *_: {})(rng, sizes)
+    flags = draw_flags(rng, architecture, settings)
+    if architecture == "nomic_bert" and "hub" in flags:
+        settings["hidden_act"] = "silu"  # what "swiglu" says
+    stored = rng.choice(("f32", "f16", "bf16"))
+    lengths = [rng.randint(1, 300), rng.randint(1, 40), rng.choice((1, 2, 300, 129))]
+    model, base = build(architecture, sizes, settings, flags, 300)
+    for _ in range(DRAWS):
+        randomize(model, torch.Generator().manual_seed(rng.getrandbits(32)))
+        round_weights(model, stored)
+        texts = [draw_text(rng, base.config, length) for length in lengths]
+        expected = [hidden_states(base, *text) for text in texts]
+        base.double()
+        exact = [hidden_states(base, *text) for text in texts]
+        base.float()
+        if max(float((a - b).abs().max()) for a, b in zip(expected, exact)) < FAIR:
+            return (sizes, stored, sorted(flags), settings, lengths), model, texts, expected, exact
+    return None
+
+
+def draw_text(rng, config, length):
+    kinds = type_count(config)
+    types = sorted(rng.randrange(kinds) for _ in range(length))
+    return [rng.randrange(config.vocab_size) for _ in range(length)], types if kinds > 1 else None
+
+
+def ours(program, cpu, folder, texts):
+    """Hidden states of all texts together, or the program's complaint."""
+    data = b"".join(struct.pack(f"<I{len(ids)}I", len(ids), *ids) + bytes(types or len(ids)) for ids, types in texts)
+    run = subprocess.run([program, folder, cpu, "hidden"], input=data, capture_output=True)
+    if run.returncode:
+        return run.stderr.decode(errors="replace").strip() or f"exit code {run.returncode}"
+    return np.frombuffer(run.stdout, "<f4")
+
+
+def compare(rng, architecture, program, cpu, folder):
+    """(what was drawn, difference from transformers, from double precision), or None where fp32 is no judge."""
+    drawn = draw(rng, architecture)
+    if not drawn:
+        return None
+    what, model, texts, expected, exact = drawn
+    write(model, folder, architecture, what[1], what[3], what[2])
+    got = ours(program, cpu, folder, texts)
+    if isinstance(got, str):
+        return what, got, got
+    return (what,) + tuple(float(np.abs(got - torch.cat(rows).numpy().ravel()).max()) for rows in (expected, exact))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--architecture", nargs="+", default=list(ARCHITECTURES), choices=list(ARCHITECTURES))
+    parser.add_argument("--count", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
+    parser.add_argument("--cpu", default="auto")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    program = options.build / "tests" / "golden" / "encoder_vectors"
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        for architecture in options.architecture:
+            worst, unfair = (0.0, 0.0), 0
+            for index in range(options.count):
+                seed = options.seed + index
+                found = compare(random.Random(f"{architecture} {seed}"), architecture, program, options.cpu,
+                                pathlib.Path(folder) / "checkpoint")
+                if found is None:
+                    unfair += 1
+                elif isinstance(found[1], str) or not found[1] <= DIFFERENCE_MAX:
+                    failed = True
+                    print(f"{architecture} --seed {seed} --count 1: {found[1]} (exactly: {found[2]}) {found[0]}")
+                else:
+                    worst = max(worst, found[1:])
+            print(f"{architecture}: {options.count - unfair} compared from seed {options.seed}, worst {worst[0]:.1e}, "
+                  f"from double precision {worst[1]:.1e}; {unfair} too sharp for fp32", flush=True)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
