@@ -45,6 +45,12 @@
 /* One text. Offsets are 32 bit; 16 MiB of text is 4 million tokens, far beyond any model. */
 #define TEXT_BYTES_MAX (16 * MIB)
 
+/* Regular expressions of tokenizers: the longest published one has 500 bytes. One search for a match takes a second at
+ * most, and a hostile one ends. */
+#define PATTERN_BYTES_MAX 8192u
+#define PATTERN_STEPS_MAX 1000000
+#define PATTERN_HEAP_BYTES_MAX (64 * MIB)
+
 /* One message on the wire; the default of gRPC is 4 MiB. Replies may be larger: 1,024 vectors of 4,096 floats. */
 #define MESSAGE_BYTES_MAX_DEFAULT (4 * MIB)
 #define MESSAGE_BYTES_MAX_LIMIT (64 * MIB)

@@ -36,10 +36,10 @@ DOORS = [
     ("cJSON", r"cjson/|cJSON", r"server/base/json\.c$"),
     ("libcurl", r"curl/", r"client/(pull|hub)\w*\.c$"),
     ("OpenSSL", r"openssl/", r"server/base/sha256\.c$"),
-    ("PCRE2", r"pcre2", r"server/tokenizer/.*\.c$"),
+    ("PCRE2", r"pcre2", r"server/tokenizer/pattern\.c$"),
     ("compiler intrinsics", r".*intrin\.h$|arm_neon\.h$", r"server/kernels/(avx2|avx512|neon)/"),
 ]
-ONE_FILE_DOORS = {"OpenBLAS", "cJSON", "OpenSSL"}
+ONE_FILE_DOORS = {"OpenBLAS", "cJSON", "OpenSSL", "PCRE2"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 

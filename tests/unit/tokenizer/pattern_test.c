@@ -1,0 +1,163 @@
+/* Regular expressions: what Oniguruma means is found, what cannot be is refused, what would hang fails. The expected
+ * matches are the library's. */
+#include "tokenizer/pattern.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* The matches as "0-2 3-5", or the message of the failure. */
+static const char *matches(TextView source, bool literal, TextView text)
+{
+    static char out[4096];
+    Pattern *pattern = NULL;
+    Error error;
+    ByteRange range;
+    size_t size = 0;
+    if (pattern_open(source, literal, &pattern, &error)) {
+        snprintf(out, sizeof out, "%s", error.message);
+        return out;
+    }
+    PatternScan scan = pattern_scan(pattern, text);
+    out[0] = '\0';
+    while (pattern_next(&scan, &range)) {
+        size +=
+            (size_t)snprintf(out + size, sizeof out - size, "%s%u-%u", size ? " " : "", range.begin, range.end);
+    }
+    if (scan.failed) snprintf(out, sizeof out, "failed");
+    pattern_scan_close(&scan);
+    pattern_close(pattern);
+    return out;
+}
+
+static void check(const char *regex, const char *text, const char *expected)
+{
+    const char *found = matches(text_view(regex), false, text_view(text));
+    if (strcmp(found, expected) != 0) fail_msg("%s in \"%s\": %s, expected %s", regex, text, found, expected);
+}
+
+static void pattern_finds_what_oniguruma_finds(void **state)
+{
+    (void)state;
+    check("a{,2}b", "aab", "0-3");
+    check("x{", "ax{", "1-3");
+    check("^a", "a\na\n", "0-1 2-3");
+    check("a$", "a\na\n", "0-1 2-3");
+    check(".", "a\n\xC3\xA9", "0-1 2-4");
+    check("\\h+", "xBEEF g", "1-5");
+    check("\\s",
+          "a\xC2\x85"
+          "b\xE1\xA0\x8E"
+          "c\x1C \xE3\x80\x80",
+          "1-3 9-10 10-13");
+    check("\\w+", "\xC2\xB2\xE2\x91\xA0 \xE2\x93\x90", "0-2 6-9");
+    check("\\p{^L}+", "ab1,", "2-4");
+    check("\\P{L}", "a1", "1-2");
+    check("[^\\S\\n]+", "a \n\tb", "1-2 3-4");
+    check("[[:punct:]]", "a$,b", "1-2 2-3");
+    check("(?i:'s|'t)", "'S'\xC5\xBF't", "0-2 2-5 5-7");
+    check("\\bab\\B", "abc ab", "0-2");
+    check("\\p{Han}", "\xE3\x80\x81\xE4\xB8\xAD\xF0\xAE\xAF\xB0", "3-6 6-10");
+    check("\\p{L}", "\xF0\x9E\xA4\x80\xF0\x96\xB5\x80\xEA\x9F\x8B", "0-4 4-8 8-11");
+    check("\\x{41}\\x42\\u0043", "ABC", "0-3");
+    check("(?<!a)b++", "abbb", "2-4");
+}
+
+static void pattern_skips_an_empty_match_behind_a_match(void **state)
+{
+    (void)state;
+    check("", "a\xC3\xA9", "0-0 1-1 3-3");
+    check("a*", "baac", "0-0 1-3 4-4");
+    check("a|", "ab", "0-1 2-2");
+    check("", "", "0-0");
+}
+
+static void pattern_takes_literals_literally(void **state)
+{
+    (void)state;
+    assert_string_equal(matches(text_view("a.[b"), true, text_view("aXa.[b.a.[b")), "2-6 7-11");
+    assert_string_equal(matches(text_view(""), true, text_view("ab")), "0-0 1-1 2-2");
+    assert_string_equal(matches((TextView){NULL, 0}, true, (TextView){NULL, 0}), "0-0");
+}
+
+static void pattern_refuses_by_name(void **state)
+{
+    (void)state;
+    static const char *const REFUSED[][2] = {
+        {"(?~ab)", "an unknown kind of group at byte 0"},
+        {"a(?x) b", "an unknown kind of group at byte 1"},
+        {"[a&&b]", "an intersection of classes at byte 2"},
+        {"[a[b]]", "a class within a class at byte 2"},
+        {"[^\\W]", "a negated class within a class at byte 2"},
+        {"(a)\\1", "an unknown escape or property at byte 3"},
+        {"\\X", "an unknown escape or property at byte 0"},
+        {"\\p{Klingon}", "an unknown escape or property at byte 0"},
+        {"a{1,2}+", "a repeated interval at byte 1"},
+        {"a{2}?", "a repeated interval at byte 1"},
+        {"a**", "a repetition of nothing or of a repetition at byte 2"},
+        {"*", "a repetition of nothing or of a repetition at byte 0"},
+        {"(?i)strasse", "letters that one character may stand for"},
+        {"(?i)\xC3\xA9", "a character beyond ASCII"},
+        {"(?i)\\p{Lu}", "a class by case"},
+        {"(?<=a+)b", "not supported: lookbehind"},
+    };
+    for (size_t i = 0; i < sizeof REFUSED / sizeof REFUSED[0]; i++) {
+        const char *found = matches(text_view(REFUSED[i][0]), false, text_view("ab"));
+        if (!strstr(found, REFUSED[i][1])) fail_msg("%s: %s", REFUSED[i][0], found);
+    }
+}
+
+static void pattern_refuses_what_is_none(void **state)
+{
+    (void)state;
+    static const char *const BROKEN[] = {"(",        ")",           "[",        "[a",     "[a-",
+                                         "(?",       "\\",          "[\\",      "\\p{",   "\\x{",
+                                         "[[:",      "[b-a]",       "[]a]",     "a{3,2}", "[\xE4\xB8\xAD-a]",
+                                         "((((((((", "\\x{110000}", "\\x{D800}"};
+    for (size_t i = 0; i < sizeof BROKEN / sizeof BROKEN[0]; i++) {
+        assert_non_null(strstr(matches(text_view(BROKEN[i]), false, text_view("ab")), "regular expression"));
+    }
+    assert_non_null(strstr(matches((TextView){"a\0b", 3}, false, text_view("ab")), "NUL"));
+    assert_non_null(strstr(matches((TextView){"\xC3", 1}, true, text_view("ab")), "UTF-8"));
+}
+
+/* Without a limit these take longer than the universe has. */
+static void pattern_fails_where_it_would_hang(void **state)
+{
+    (void)state;
+    char text[4096];
+    memset(text, 'a', sizeof text);
+    text[sizeof text - 1] = 'b';
+    TextView view = {text, sizeof text};
+    assert_string_equal(matches(text_view("(a|aa)+$"), false, view), "failed");
+    assert_string_equal(matches(text_view("(?:a*a*)*[cd]"), false, view), "failed");
+}
+
+/* The compiled code's stack is 32 KiB. */
+static void pattern_finds_what_takes_a_deep_stack(void **state)
+{
+    (void)state;
+    size_t size = 100000;
+    char *text = malloc(size);
+    assert_non_null(text);
+    memset(text, 'a', size);
+    assert_string_equal(matches(text_view("(?:a|b(?=c))*"), false, (TextView){text, size}), "0-100000");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pattern_finds_what_oniguruma_finds),
+        cmocka_unit_test(pattern_skips_an_empty_match_behind_a_match),
+        cmocka_unit_test(pattern_takes_literals_literally),
+        cmocka_unit_test(pattern_refuses_by_name),
+        cmocka_unit_test(pattern_refuses_what_is_none),
+        cmocka_unit_test(pattern_fails_where_it_would_hang),
+        cmocka_unit_test(pattern_finds_what_takes_a_deep_stack),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
