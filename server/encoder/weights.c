@@ -56,7 +56,7 @@ static CHECKED Status weights_pass(Loader *loader, Encoder *encoder)
     Status status = weights_embeddings(loader, encoder);
     for (uint32_t i = 0; !status && i < loader->config->layer_count; i++)
         status = weights_layer(loader, i, &encoder->layers[i]);
-    if (!status) status = heads_load(loader, &encoder->heads);
+    if (!status) status = heads_load(loader, &encoder->word_embeddings, &encoder->head);
     return status;
 }
 
@@ -75,30 +75,12 @@ static CHECKED Status weights_allocate(Loader *loader, Encoder *encoder)
     return STATUS_OK;
 }
 
-static GemmActivation weights_activation(Activation activation)
-{
-    switch (activation) {
-    case ACTIVATION_GELU:
-        return GEMM_GELU;
-    case ACTIVATION_GELU_TANH:
-        return GEMM_GELU_TANH;
-    case ACTIVATION_RELU:
-        return GEMM_RELU;
-    case ACTIVATION_SILU:
-        return GEMM_SILU;
-    case ACTIVATION_TANH:
-        return GEMM_TANH;
-    }
-    assert(!"an activation that config.c let through");
-    return GEMM_NONE;
-}
-
 static void weights_describe(Encoder *encoder, const ModelConfig *config, const Kernels *kernels)
 {
     uint32_t head_size = config->hidden_size / config->head_count;
     encoder->config = *config;
     encoder->kernels = kernels;
-    encoder->activation = weights_activation(config->activation);
+    encoder->activation = heads_activation(config->activation);
     encoder->plan = (AttentionPlan){.window_reach = ATTENTION_UNLIMITED,
                                     .key_value_head_count = config->head_count,
                                     .head_count = config->head_count,

@@ -24,6 +24,6 @@ struct Encoder {
     const float *type_embeddings;     /* [types][hidden] */
     EncoderNorm embedding_norm;
     EncoderLayer *layers; /* [layer_count] */
-    EncoderHeads heads;
+    EncoderHead head;
     float *block; /* what all the pointers above point into */
 };

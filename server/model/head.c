@@ -137,7 +137,6 @@ static Status head_read_variant(const FieldReader *reader, const ModelConfig *mo
         if (status == STATUS_OK && json_type(json_member(reader->object, "pooler_hidden_size")) != JSON_NULL) {
             status = field_size(reader, "pooler_hidden_size", size, size, &size, out_error);
         }
-        if (status == STATUS_OK) status = field_boolean(reader, "legacy", &config->legacy, out_error);
     }
     return status;
 }
@@ -146,7 +145,7 @@ Status head_read(const char *path, const JsonValue *root, const ModelConfig *mod
                  HeadConfig *out_config, Error *out_error)
 {
     FieldReader reader;
-    HeadConfig config = {.activation = ACTIVATION_GELU, .tied = true, .legacy = true};
+    HeadConfig config = {.activation = ACTIVATION_GELU, .tied = true};
     Status status = field_open(path, root, &reader, out_error);
     if (status == STATUS_OK) status = head_read_kind(&reader, &config.kind, out_error);
     if (status == STATUS_OK && (config.kind == HEAD_CLASSIFY || config.kind == HEAD_TAG)) {

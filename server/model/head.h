@@ -29,7 +29,7 @@ typedef struct HeadConfig {
     HeadPooling pooling;   /* CLASSIFY */
     Activation activation; /* of the dense layer, in the architectures that leave it to config.json */
     bool tied;             /* FILL: the decoder is the table of word embeddings unless it is there by itself */
-    bool legacy;           /* FILL, DeBERTa: the spelling of the head's tensors */
+
 } HeadConfig;
 
 /* Reads config.json, already parsed into `root`; what it puts out lies in `arena`. Fails as labels_read, with CORRUPT

@@ -22,7 +22,7 @@ static bool collector_grow(Collector *collector)
 {
     uint64_t capacity = (uint64_t)collector->capacity + collector->capacity / 2 + COLLECTOR_CAPACITY_MIN;
     if (capacity > collector->limit) capacity = collector->limit;
-    CollectedToken *tokens = realloc(collector->tokens, capacity * sizeof *tokens);
+    StoredToken *tokens = realloc(collector->tokens, capacity * sizeof *tokens);
     if (!tokens) {
         collector->failed = true;
         return false;
@@ -30,6 +30,11 @@ static bool collector_grow(Collector *collector)
     collector->tokens = tokens;
     collector->capacity = (uint32_t)capacity;
     return true;
+}
+
+void collector_begin_word(Collector *collector)
+{
+    collector->word++;
 }
 
 void collector_push(Collector *collector, CollectedToken token)
@@ -42,10 +47,10 @@ void collector_push(Collector *collector, CollectedToken token)
     } else if (index == collector->capacity && !collector_grow(collector)) {
         return;
     }
-    collector->tokens[index] = token;
+    collector->tokens[index] = (StoredToken){token, collector->word};
 }
 
-CollectedToken collector_token(const Collector *collector, uint32_t kept, uint32_t index)
+StoredToken collector_token(const Collector *collector, uint32_t kept, uint32_t index)
 {
     assert(index < kept && kept <= collector->count && kept <= collector->limit);
     if (collector->side == TRUNCATION_RIGHT) return collector->tokens[index];

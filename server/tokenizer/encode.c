@@ -92,15 +92,17 @@ static uint64_t template_size(const Template *template, bool without_special, Ke
     return size;
 }
 
-static Status encoding_allocate(Encoding *encoding, uint64_t count, Arena *arena, Error *out_error)
+static Status encoding_allocate(Encoding *encoding, uint64_t count, bool words, Arena *arena, Error *out_error)
 {
     if (count <= UINT32_MAX) {
         encoding->count = (uint32_t)count;
         encoding->offsets = arena_allocate(arena, count * sizeof *encoding->offsets);
         encoding->ids = arena_allocate(arena, count * sizeof *encoding->ids);
+        if (words) encoding->words = arena_allocate(arena, count * sizeof *encoding->words);
         encoding->type_ids = arena_allocate(arena, count);
         encoding->segments = arena_allocate(arena, count);
-        if (encoding->offsets && encoding->ids && encoding->type_ids && encoding->segments) return STATUS_OK;
+        bool whole = encoding->offsets && encoding->ids && encoding->type_ids && encoding->segments;
+        if (whole && (!words || encoding->words)) return STATUS_OK;
     }
     return error_set(
         out_error, STATUS_RESOURCE_EXHAUSTED,
@@ -109,10 +111,11 @@ static Status encoding_allocate(Encoding *encoding, uint64_t count, Arena *arena
         (unsigned long long)count, arena->budget_bytes);
 }
 
-static void encoding_put(Encoding *encoding, uint32_t at, CollectedToken token, uint8_t type_id, uint8_t segment)
+static void encoding_put(Encoding *encoding, uint32_t at, StoredToken token, uint8_t type_id, uint8_t segment)
 {
-    encoding->ids[at] = token.id;
-    encoding->offsets[at] = token.origin;
+    encoding->ids[at] = token.token.id;
+    encoding->offsets[at] = token.token.origin;
+    if (encoding->words) encoding->words[at] = token.word;
     encoding->type_ids[at] = type_id;
     encoding->segments[at] = segment;
 }
@@ -124,13 +127,13 @@ static void encoding_fill(Encoding *encoding, const Template *template, bool wit
     for (uint32_t i = 0; i < template->piece_count; i++) {
         const TemplatePiece *piece = &template->pieces[i];
         if (piece->kind == TEMPLATE_TOKEN) {
-            CollectedToken token = {piece->id, {0, 0}};
+            StoredToken token = {.token = {.id = piece->id}};
             if (!without_special) encoding_put(encoding, at++, token, piece->type_id, ENCODING_SEGMENT_NONE);
             continue;
         }
         uint8_t segment = piece->kind == TEMPLATE_PAIR;
         for (uint32_t k = 0; k < kept[segment]; k++) {
-            CollectedToken token = collector_token(texts[segment], kept[segment], k);
+            StoredToken token = collector_token(texts[segment], kept[segment], k);
             encoding_put(encoding, at++, token, piece->type_id, segment);
         }
     }
@@ -149,7 +152,8 @@ static Status encode_finish(const Template *template, const Collector *text, con
     Encoding encoding = {.truncated = kept.text != all.text || kept.pair != all.pair};
     uint64_t all_count = template_size(template, without_special, all);
     encoding.text_token_count = all_count < UINT32_MAX ? (uint32_t)all_count : UINT32_MAX;
-    status = encoding_allocate(&encoding, template_size(template, without_special, kept), arena, out_error);
+    status = encoding_allocate(&encoding, template_size(template, without_special, kept), options->return_words,
+                               arena, out_error);
     if (status) return status;
     encoding_fill(&encoding, template, without_special, (const Collector *const[2]){text, pair},
                   (const uint32_t[2]){kept.text, kept.pair});

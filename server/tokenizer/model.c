@@ -9,9 +9,23 @@ void model_close(Model *model)
     *model = (Model){0};
 }
 
+bool model_unknown_id(const Model *model, uint32_t *out_id)
+{
+    switch (model->kind) {
+    case MODEL_WORDPIECE:
+        *out_id = model->wordpiece.unknown_id;
+        return true;
+    case MODEL_WORDLEVEL:
+        *out_id = model->wordlevel.unknown_id;
+        return true;
+    }
+    return false;
+}
+
 void model_split(const Model *model, const Normalized *normalized, uint32_t begin, uint32_t end,
                  Collector *collector)
 {
+    collector_begin_word(collector);
     switch (model->kind) {
     case MODEL_WORDPIECE:
         wordpiece_split(&model->wordpiece, normalized, begin, end, collector);

@@ -21,6 +21,8 @@ typedef struct Model {
 
 void model_close(Model *model); /* accepts a zeroed and a half-built one */
 
+/* False: the model has no token for what it does not know. */
+bool model_unknown_id(const Model *model, uint32_t *out_id);
 /* Pushes the tokens of the word normalized[begin, end), which is not empty. Any thread. */
 void model_split(const Model *model, const Normalized *normalized, uint32_t begin, uint32_t end,
                  Collector *collector);

@@ -62,6 +62,7 @@ static void pretokenize_normalized(const Tokenizer *tokenizer, const Normalized 
     while (added_next(&scan, &piece)) {
         if (piece.token) {
             ByteRange origin = normalized_origin(normalized, piece.range.begin, piece.range.end);
+            collector_begin_word(collector);
             collector_push(collector, (CollectedToken){piece.token->id, origin});
         } else {
             pretokenize_words(tokenizer, normalized, piece.range, collector);
@@ -101,6 +102,7 @@ Status pretokenize_text(const Tokenizer *tokenizer, TextView text, bool parse_sp
     Status status = STATUS_OK;
     while (!status && added_next(&scan, &piece)) {
         if (piece.token) {
+            collector_begin_word(collector);
             collector_push(collector, (CollectedToken){piece.token->id, piece.range});
             continue;
         }

@@ -53,6 +53,16 @@ bool tokenizer_token_special(const Tokenizer *tokenizer, uint32_t id)
     return added && added->special;
 }
 
+bool tokenizer_unknown_id(const Tokenizer *tokenizer, uint32_t *out_id)
+{
+    return model_unknown_id(&tokenizer->model, out_id);
+}
+
+bool tokenizer_marks_subwords(const Tokenizer *tokenizer)
+{
+    return tokenizer->model.prefix && tokenizer->model.prefix[0];
+}
+
 uint32_t tokenizer_added_count(const Tokenizer *tokenizer, bool pair)
 {
     return pair ? tokenizer->pair.added_count : tokenizer->single.added_count;

@@ -18,6 +18,7 @@ typedef enum TruncationStrategy {
 
 typedef struct EncodeOptions {
     bool without_special_tokens; /* no template: the text's tokens alone */
+    bool return_words;           /* fill in Encoding.words */
     bool parse_special_tokens;   /* let "[SEP]" in the text become the control token; never for untrusted text */
     uint32_t token_count_max;    /* 0: no truncation; counts what the template adds */
     TruncationSide side;
@@ -35,6 +36,7 @@ typedef struct Encoding {
     uint8_t *type_ids;
     uint8_t *segments;  /* 0: text, 1: pair, ENCODING_SEGMENT_NONE */
     ByteRange *offsets; /* bytes of the original text or pair; {0, 0} for what the template added */
+    uint32_t *words;    /* when asked for: tokens of a word, as the pre-tokenizer splits a text, share a number */
 } Encoding;
 
 /* Opens `directory`/tokenizer.json (with tokenizer_config.json and special_tokens_map.json beside it where they
@@ -45,10 +47,10 @@ typedef struct Encoding {
 CHECKED Status tokenizer_open(const char *directory, Tokenizer **out_tokenizer, Error *out_error);
 void tokenizer_close(Tokenizer *tokenizer); /* NULL is a no-op; accepts a half-open tokenizer */
 
-/* Encodes `text` (and `pair` unless NULL). On success *out_encoding lives in `arena`, 14 bytes a token. Any thread; no
- * blocking; linear in the text's size. Beside the arena it takes scratch, up to 64 bytes for each byte of a text
- * without blanks. Fails with INVALID_ARGUMENT (not UTF-8, longer than TEXT_BYTES_MAX, no room for one token beside the
- * template, or a strategy that cannot make room), RESOURCE_EXHAUSTED (the arena's budget), NO_MEMORY. */
+/* Encodes `text` (and `pair` unless NULL). On success *out_encoding lives in `arena`, 14 bytes a token, 18 with words.
+ * Any thread; no blocking; linear in the text's size. Beside the arena it takes scratch, up to 64 bytes for each byte
+ * of a text without blanks. Fails with INVALID_ARGUMENT (not UTF-8, longer than TEXT_BYTES_MAX, no room for one token
+ * beside the template, or a strategy that cannot make room), RESOURCE_EXHAUSTED (the arena's budget), NO_MEMORY. */
 CHECKED Status tokenizer_encode(const Tokenizer *tokenizer, TextView text, const TextView *pair,
                                 const EncodeOptions *options, Arena *arena, Encoding *out_encoding,
                                 Error *out_error);
@@ -64,5 +66,9 @@ uint32_t tokenizer_vocabulary_size(const Tokenizer *tokenizer);
 TextView tokenizer_token_text(const Tokenizer *tokenizer, uint32_t id);
 /* Whether `id` is an added token flagged special. */
 bool tokenizer_token_special(const Tokenizer *tokenizer, uint32_t id);
+/* The model's token for what it does not know. False: it has none. */
+bool tokenizer_unknown_id(const Tokenizer *tokenizer, uint32_t *out_id);
+/* Whether the vocabulary marks tokens that continue a word ("##ing"). */
+bool tokenizer_marks_subwords(const Tokenizer *tokenizer);
 /* How many tokens the template adds to a single text, or to a pair. */
 uint32_t tokenizer_added_count(const Tokenizer *tokenizer, bool pair);

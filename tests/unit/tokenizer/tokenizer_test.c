@@ -363,9 +363,29 @@ static void text_where_single_words_touch_marks_keeps_linear_time(void **state)
     tokenizer_close(tokenizer);
 }
 
+/* The numbers that tokenizers' Encoding.word_ids gives, counted from 1; the template's tokens have none. */
+static void tokenizer_tokens_of_a_word_share_its_number(void **state)
+{
+    (void)state;
+    Tokenizer *tokenizer = open_json(HEAD MIDDLE "\"post_processor\":null,\"decoder\":null," MODEL(VOCAB));
+    Arena arena;
+    const EncodeOptions options = {.return_words = true};
+    Encoding encoding = encode(tokenizer, "abb a,b c", &options, &arena);
+    static const uint32_t words[] = {1, 1, 1, 2, 3, 4, 5};
+    assert_int_equal(encoding.count, 7);
+    for (uint32_t i = 0; i < encoding.count; i++) assert_int_equal(encoding.words[i], words[i]);
+    uint32_t unknown_id = 9;
+    assert_true(tokenizer_unknown_id(tokenizer, &unknown_id));
+    assert_int_equal(unknown_id, 0);
+    assert_true(tokenizer_marks_subwords(tokenizer));
+    arena_free(&arena);
+    tokenizer_close(tokenizer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tokenizer_tokens_of_a_word_share_its_number),
         cmocka_unit_test(text_becomes_a_control_token_only_when_asked),
         cmocka_unit_test(invalid_text_is_refused_with_its_position),
         cmocka_unit_test(no_room_beside_the_template_is_refused),
