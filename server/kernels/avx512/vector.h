@@ -43,9 +43,10 @@ static inline Vector vector_load_masked(const float *from, VectorMask mask)
     return _mm512_maskz_loadu_ps(mask, from);
 }
 
-static inline void vector_store_masked(float *to, VectorMask mask, Vector x)
+/* The first `count` lanes of x; all of them when count >= VECTOR_LANES. */
+static inline void vector_store_first(float *to, size_t count, Vector x)
 {
-    _mm512_mask_storeu_ps(to, mask, x);
+    _mm512_mask_storeu_ps(to, vector_mask(count), x);
 }
 
 /* x inside the mask, other outside. */
