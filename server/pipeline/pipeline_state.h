@@ -11,3 +11,13 @@ struct Pipeline {
     bool takes_pairs;              /* the template's segment ids of a pair are within the model's type_count */
     uint32_t *prompt_token_counts; /* [prompt_count of the checkpoint]: leading tokens that pooling leaves out */
 };
+
+typedef struct LexiconRun LexiconRun; /* rows gathered for the vocabulary; one worker's */
+
+/* Floating-point operations of an input prepared for `task`. */
+uint64_t task_work(const Pipeline *pipeline, Task task, const Prepared *prepared);
+/* Whether `token` is a mask that FILL fills. */
+bool task_is_mask(const Pipeline *pipeline, const Encoding *encoding, uint32_t token);
+bool run_values_finite(const float *values, size_t count);
+/* Fills the item's vector and, where asked for, token rows. `pooled` is scratch of the vector's size. */
+void embed_finish(const Pipeline *pipeline, float *pooled, const float *rows, PipelineItem *item);

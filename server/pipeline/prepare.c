@@ -1,4 +1,4 @@
-/* Preparing a text: its prompt in front, tokens, the length policy. */
+/* Preparing a text: its prompt in front, tokens, the length policy, what its task needs. */
 #include "pipeline/pipeline_state.h"
 
 #include <stdio.h>
@@ -14,15 +14,15 @@ Status pipeline_check_prompt(const Pipeline *pipeline, TextView prompt_name, Err
     return prompt_find(pipeline, prompt_name, &prompt, out_error);
 }
 
-Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView *pair,
-                        const PrepareOptions *options, Arena *arena, Prepared *out_prepared, Error *out_error)
+/* The tokens of a text, its prompt in front; *out_prompt_token_count of them are the prompt's. */
+static CHECKED Status prepare_encode(const Pipeline *pipeline, TextView text, const TextView *pair,
+                                     const PrepareOptions *options, Arena *arena, Prepared *prepared,
+                                     Error *out_error)
 {
     const Prompt *prompt = NULL;
-    Status status = prompt_find(pipeline, options->prompt_name, &prompt, out_error);
+    Status status = STATUS_OK;
+    if (options->task == TASK_EMBED) status = prompt_find(pipeline, options->prompt_name, &prompt, out_error);
     if (status) return status;
-    if (pair && !pipeline->takes_pairs) {
-        return error_set(out_error, STATUS_UNSUPPORTED, "the model takes one text, not a pair");
-    }
     if (prompt && prompt->text.size && !text_join(arena, prompt->text, text, &text)) {
         return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
                          "the request's memory does not hold text and prompt");
@@ -31,23 +31,39 @@ Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView 
         .token_count_max = pipeline->token_count_max,
         .side = options->length_policy == LENGTH_TRUNCATE_LEFT ? TRUNCATION_LEFT : TRUNCATION_RIGHT,
     };
-    status = pipeline_encode(pipeline, text, pair, &encode, arena, &out_prepared->encoding, out_error);
+    status = pipeline_encode(pipeline, text, pair, &encode, arena, &prepared->encoding, out_error);
+    if (status || !prompt) return status;
+    size_t index = (size_t)(prompt - checkpoint_sentence_config(pipeline->checkpoint)->prompts);
+    prepared->prompt_token_count =
+        prompt_left(pipeline->prompt_token_counts[index], &prepared->encoding, options->length_policy);
+    return STATUS_OK;
+}
+
+static CHECKED Status prepare_check_pair(const Pipeline *pipeline, Task task, Error *out_error)
+{
+    if (task == TASK_TAG) {
+        return error_set(out_error, STATUS_INVALID_ARGUMENT, "entities are found in one text, not in a pair");
+    }
+    if (pipeline->takes_pairs) return STATUS_OK;
+    return error_set(out_error, STATUS_UNSUPPORTED, "the model takes one text, not a pair");
+}
+
+Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView *pair,
+                        const PrepareOptions *options, Arena *arena, Prepared *out_prepared, Error *out_error)
+{
+    Prepared prepared = {0};
+    Status status = STATUS_OK;
+    if (pair) status = prepare_check_pair(pipeline, options->task, out_error);
+    if (!status) status = prepare_encode(pipeline, text, pair, options, arena, &prepared, out_error);
+    if (!status && options->length_policy == LENGTH_REFUSE) {
+        status = length_check(&prepared.encoding, pair != NULL, pipeline->token_count_max, out_error);
+    }
     if (status) return status;
-    const Encoding *encoding = &out_prepared->encoding;
-    if (options->length_policy == LENGTH_REFUSE) {
-        status = length_check(encoding, pair != NULL, pipeline->token_count_max, out_error);
-        if (status) return status;
-    }
-    uint32_t prompt_token_count = 0;
-    if (prompt) {
-        size_t index = (size_t)(prompt - checkpoint_sentence_config(pipeline->checkpoint)->prompts);
-        prompt_token_count = prompt_left(pipeline->prompt_token_counts[index], encoding, options->length_policy);
-    }
-    if (encoding->count == 0 || prompt_token_count >= encoding->count) {
+    if (prepared.encoding.count == 0 || prepared.prompt_token_count >= prepared.encoding.count) {
         return error_set(out_error, STATUS_INVALID_ARGUMENT, "no token is left to embed");
     }
-    out_prepared->prompt_token_count = prompt_token_count;
-    out_prepared->work = encoder_work(pipeline->encoder, encoding->count);
+    prepared.work = task_work(pipeline, options->task, &prepared);
+    *out_prepared = prepared;
     return STATUS_OK;
 }
 

@@ -1,4 +1,5 @@
 /* Which tasks a checkpoint serves, and how large their results are. */
+#include "encoder/head_run.h"
 #include "pipeline/pipeline_state.h"
 
 #include <assert.h>
@@ -19,8 +20,24 @@ const char *task_name(Task task)
 
 bool pipeline_has_task(const Pipeline *pipeline, Task task)
 {
-    (void)pipeline;
-    return task == TASK_EMBED;
+    HeadKind head = encoder_head(pipeline->encoder);
+    switch (task) {
+    case TASK_EMBED:
+        return true;
+    case TASK_CLASSIFY:
+        return head == HEAD_CLASSIFY;
+    case TASK_RERANK:
+        return head == HEAD_CLASSIFY && pipeline_label_count(pipeline) == 1 && pipeline->takes_pairs;
+    case TASK_TAG:
+        return head == HEAD_TAG;
+    case TASK_FILL:
+        return false;
+    case TASK_ANSWER:
+        return head == HEAD_ANSWER && pipeline->takes_pairs;
+    case TASK_COUNT:
+        break;
+    }
+    return false;
 }
 
 /* "embed, classify", cut where the buffer ends: six names are shorter. */
@@ -44,6 +61,20 @@ Status pipeline_check_task(const Pipeline *pipeline, Task task, Error *out_error
                      task_name(task), task_list(pipeline, names, sizeof names));
 }
 
+uint32_t pipeline_label_count(const Pipeline *pipeline)
+{
+    return encoder_head(pipeline->encoder) == HEAD_NONE
+               ? 0
+               : checkpoint_head_config(pipeline->checkpoint)->label_count;
+}
+
+TextView pipeline_label(const Pipeline *pipeline, uint32_t label)
+{
+    const HeadConfig *head = checkpoint_head_config(pipeline->checkpoint);
+    assert(label < head->label_count);
+    return head->labels[label];
+}
+
 uint64_t pipeline_output_size(const Pipeline *pipeline, Task task, const Prepared *prepared, uint32_t dimensions)
 {
     uint64_t token_count = prepared->encoding.count;
@@ -64,8 +95,16 @@ uint64_t pipeline_output_size(const Pipeline *pipeline, Task task, const Prepare
     return 0;
 }
 
-uint32_t pipeline_label_count(const Pipeline *pipeline)
+uint64_t task_work(const Pipeline *pipeline, Task task, const Prepared *prepared)
 {
-    (void)pipeline;
-    return 0;
+    uint64_t work = encoder_work(pipeline->encoder, prepared->encoding.count);
+    if (task == TASK_EMBED) return work;
+    uint32_t row_count = task == TASK_FILL ? prepared->mask_count : prepared->encoding.count;
+    return work + head_run_work(pipeline->encoder, row_count);
+}
+
+bool task_is_mask(const Pipeline *pipeline, const Encoding *encoding, uint32_t token)
+{
+    (void)pipeline, (void)encoding, (void)token;
+    return false;
 }
