@@ -33,6 +33,11 @@
 #define MODEL_INTERMEDIATE_SIZE_MAX 131072
 #define MODEL_VOCABULARY_SIZE_MAX 4194304
 #define MODEL_POSITION_COUNT_MAX 1048576
+/* DeBERTa's table of relative positions, whose projections every layer keeps: 256 or 512 in what is published. */
+#define MODEL_RELATIVE_SPAN_MAX 4096
+/* The largest base of a rotary embedding in use is 10 million. */
+#define MODEL_ROTARY_THETA_MAX 1e12
+#define MODEL_CONVOLUTION_SIZE_MAX 63
 #define MODEL_TYPE_COUNT_MAX 1024
 /* Rotary embeddings: dimensions of a head that turn, and the table of the first positions (32,768 of a head of 128);
  * beyond it, cosines are computed as they are needed. */

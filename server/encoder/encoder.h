@@ -21,7 +21,8 @@ void encoder_workspace_close(EncoderWorkspace *workspace); /* NULL is a no-op */
 /* What encoder_workspace_open allocates, for the memory budget. */
 uint64_t encoder_workspace_bytes(const Encoder *encoder, uint32_t token_capacity);
 
-/* One input of a batch. ids < vocabulary size and type_ids < type count were proved by the caller. */
+/* One input of a batch. ids < vocabulary size were proved by the caller, and type_ids < type count where that is more
+ * than 1; where it is not, they are not read. */
 typedef struct EncoderSequence {
     const uint32_t *ids;
     const uint8_t *type_ids;

@@ -61,6 +61,12 @@ float *loader_take(Loader *loader, size_t size)
     return start;
 }
 
+float *loader_scratch(Loader *loader, size_t size)
+{
+    if (size > loader->scratch_size) loader->scratch_size = size;
+    return loader->scratch;
+}
+
 Status loader_find(const Loader *loader, const char *name, uint64_t rows, uint64_t columns, Tensor *out_tensor)
 {
     return loader_find_kind(loader, name, "", rows, columns, out_tensor);
@@ -150,5 +156,40 @@ Status loader_linear(Loader *loader, const LinearPart *parts, uint32_t part_coun
     out_linear->weights =
         gemm_weights_read(loader->kernels, columns, depth, loader_read_row, &rows, loader->scratch, storage);
     for (uint32_t i = 0; i < part_count; i++) checkpoint_release(loader->checkpoint, &rows.tensors[i]);
+    return STATUS_OK;
+}
+
+typedef struct TapRows {
+    Tensor tensor;
+    uint32_t tap;
+} TapRows;
+
+static void loader_read_tap(const void *context, uint32_t column, float *out_row)
+{
+    const TapRows *rows = context;
+    uint64_t size = rows->tensor.shape[1];
+    uint64_t tap_count = rows->tensor.shape[2];
+    for (uint64_t i = 0; i < size; i++)
+        tensor_read(&rows->tensor, (column * size + i) * tap_count + rows->tap, 1, out_row + i);
+}
+
+Status loader_convolution(Loader *loader, const char *module, uint32_t size, uint32_t tap_count,
+                          EncoderLinear *out_taps)
+{
+    TapRows rows;
+    char name[2 * TENSOR_NAME_BYTES_MAX];
+    const uint64_t shape[] = {size, size, tap_count};
+    loader_name(loader, module, ".weight", name);
+    Status status = checkpoint_tensor(loader->checkpoint, name, 3, shape, &rows.tensor, loader->error);
+    if (status) return status;
+    status = loader_copy_kind(loader, module, ".bias", 0, size, &out_taps[tap_count / 2].bias);
+    if (status) return status;
+    for (rows.tap = 0; rows.tap < tap_count; rows.tap++) {
+        float *storage = loader_take(loader, gemm_weights_size(loader->kernels, size, size));
+        float *scratch = loader_scratch(loader, gemm_scratch_size(loader->kernels, size));
+        if (!storage) continue;
+        out_taps[rows.tap].weights =
+            gemm_weights_read(loader->kernels, size, size, loader_read_tap, &rows, scratch, storage);
+    }
     return STATUS_OK;
 }

@@ -19,7 +19,7 @@ typedef struct Loader {
     Error *error;
     size_t used;    /* floats of the block so far */
     float *block;   /* NULL in the first pass */
-    float *scratch; /* gemm_scratch_size of the deepest product; NULL in the first pass */
+    float *scratch; /* the largest that was asked for; NULL in the first pass */
     size_t scratch_size;
     char prefix[TENSOR_NAME_BYTES_MAX]; /* of the module being read, with its '.'; stands before every name */
 } Loader;
@@ -31,6 +31,8 @@ void loader_enter(Loader *loader, const char *format, ...) __attribute__((format
 void loader_leave(Loader *loader);
 /* The next `size` floats of the block, for what is computed from weights; NULL in the first pass. */
 float *loader_take(Loader *loader, size_t size);
+/* Scratch until the next call of a function below; NULL in the first pass. */
+float *loader_scratch(Loader *loader, size_t size);
 /* Proves a tensor of [rows][columns], or of [columns] when rows is 0, without reading it. All functions from here on
  * fail as checkpoint_tensor. */
 CHECKED Status loader_find(const Loader *loader, const char *name, uint64_t rows, uint64_t columns,
@@ -52,3 +54,8 @@ typedef enum LinearBias { LINEAR_BIAS, LINEAR_NO_BIAS, LINEAR_BIAS_IF_PRESENT } 
 /* Lays the modules out side by side as one product. */
 CHECKED Status loader_linear(Loader *loader, const LinearPart *parts, uint32_t part_count, uint32_t depth,
                              LinearBias bias, EncoderLinear *out_linear);
+
+/* A convolution over rows of `size` in and out, [size][size][tap_count]: one product a tap, the bias in the middle one.
+ */
+CHECKED Status loader_convolution(Loader *loader, const char *module, uint32_t size, uint32_t tap_count,
+                                  EncoderLinear *out_taps);

@@ -1,15 +1,22 @@
 /* The weights of an encoder as its forward pass reads them: one block of floats, laid out once at start. */
 #pragma once
 
-#include "attention/plan.h"
+#include "attention/attention.h"
+#include "attention/rotary.h"
 #include "encoder/encoder.h"
 #include "encoder/heads.h"
+#include "encoder/layout.h"
 
 typedef struct EncoderLayer {
     EncoderLinear projections; /* hidden -> query, key and value side by side */
+    EncoderNorm query_norm;
+    EncoderNorm key_norm;
+    AttentionPlan plan;
+    const Rotary *rotary; /* NULL: queries and keys are not rotated */
     EncoderLinear attention_output;
     EncoderNorm attention_norm;
-    EncoderLinear intermediate;
+    EncoderNorm second_norm;
+    EncoderLinear intermediate; /* of a gated MLP: gates and values side by side */
     EncoderLinear output;
     EncoderNorm output_norm;
 } EncoderLayer;
@@ -17,13 +24,33 @@ typedef struct EncoderLayer {
 struct Encoder {
     const Kernels *kernels;
     ModelConfig config;
-    AttentionPlan plan;
+    const EncoderLayout *layout;
     GemmActivation activation;
-    Tensor word_embeddings;           /* stays mapped, in its stored type: [vocabulary][hidden] */
-    const float *position_embeddings; /* [positions][hidden] */
-    const float *type_embeddings;     /* [types][hidden] */
+    GemmActivation convolution_activation;
+    Tensor word_embeddings;           /* stays mapped, in its stored type: [vocabulary][embedding] */
+    const float *position_embeddings; /* [positions][embedding]; NULL: none */
+    const float *type_embeddings;     /* [types][embedding]; NULL: none */
     EncoderNorm embedding_norm;
-    EncoderLayer *layers; /* [layer_count] */
+    EncoderLinear projection; /* embedding -> hidden; no columns: none */
+    Rotary *rotary;           /* NULL: none */
+    Rotary *local_rotary;     /* of the local layers */
+    AttentionBuckets *buckets;
+    AttentionBias bias;              /* what all layers share of it */
+    const float *relative_positions; /* DeBERTa: [2 * span][hidden] */
+    EncoderLayer *layers;            /* [encoder_layer_count] */
+    EncoderLinear *convolution;      /* DeBERTa: [convolution_size], one a tap; NULL: none */
+    EncoderNorm convolution_norm;
+    EncoderNorm final_norm;
     EncoderHead head;
     float *block; /* what all the pointers above point into */
 };
+
+/* Layers that have weights of their own; fewer than are run where some are shared. */
+uint32_t encoder_layer_count(const ModelConfig *config);
+/* Floats of a row of queries, keys and values. */
+uint32_t encoder_projection_width(const ModelConfig *config);
+
+/* One of the loader's passes over what all layers share of their attention, and over layer `index`. Fail as
+ * checkpoint_tensor. */
+CHECKED Status weights_load_positions(Loader *loader, Encoder *encoder);
+CHECKED Status weights_load_layer(Loader *loader, Encoder *encoder, uint32_t index);

@@ -97,10 +97,13 @@ static const SafetensorsEntry *checkpoint_find_spelled(const Checkpoint *checkpo
     char prefixed[TENSOR_NAME_BYTES_MAX];
     const SafetensorsEntry *entry = safetensors_find(&checkpoint->weights.table, name);
     if (entry) return entry;
-    const char *prefix = architecture_prefix(checkpoint->config.architecture);
-    int written = snprintf(prefixed, sizeof prefixed, "%s%s", prefix, name);
-    assert(written > 0 && (size_t)written < sizeof prefixed);
-    return safetensors_find(&checkpoint->weights.table, prefixed);
+    for (int i = 0; !entry && i < ARCHITECTURE_PREFIX_COUNT; i++) {
+        const char *prefix = architecture_prefix(checkpoint->config.architecture, i);
+        int written = snprintf(prefixed, sizeof prefixed, "%s%s", prefix, name);
+        assert(written > 0 && (size_t)written < sizeof prefixed);
+        if (*prefix) entry = safetensors_find(&checkpoint->weights.table, prefixed);
+    }
+    return entry;
 }
 
 /* Checkpoints converted from TensorFlow name LayerNorm's weight and bias gamma and beta. */
@@ -176,8 +179,8 @@ Status checkpoint_tensor(const Checkpoint *checkpoint, const char *name, uint32_
     if (!entry) {
         const Weights *weights = &checkpoint->weights;
         return error_set(out_error, STATUS_NOT_FOUND, "%s: no tensor \"%s\" (nor \"%s%s\")%s",
-                         weights->files[0].path, name, architecture_prefix(checkpoint->config.architecture), name,
-                         weights->file_count > 1 ? " in this or any other shard" : "");
+                         weights->files[0].path, name, architecture_prefix(checkpoint->config.architecture, 0),
+                         name, weights->file_count > 1 ? " in this or any other shard" : "");
     }
     Tensor tensor = {.rank = rank, .element_count = entry->element_count, .data = entry->data};
     memcpy(tensor.shape, entry->shape, sizeof tensor.shape);

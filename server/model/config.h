@@ -33,10 +33,26 @@ typedef enum PositionBias {
     POSITION_BIAS_DISENTANGLED, /* DeBERTa: content to position and position to content */
 } PositionBias;
 
-/* Frequency i of a head is theta^(-2 i / head_size) / divisor. */
+/* rope_type, and GTE's own "ntk". */
+typedef enum RotaryKind {
+    ROTARY_KIND_DEFAULT,
+    ROTARY_KIND_LINEAR,
+    ROTARY_KIND_NTK,
+    ROTARY_KIND_DYNAMIC,
+    ROTARY_KIND_YARN,
+    ROTARY_KIND_LLAMA3,
+} RotaryKind;
+
+/* What a kind does not use is 0, as what is absent is; attention/rotary.h says what each number does. */
 typedef struct RotaryConfig {
+    RotaryKind kind;
     double theta; /* 0: positions are not rotated */
-    double divisor;
+    double factor;
+    double attention_factor;
+    double beta_fast, beta_slow, mscale, mscale_all_dim;
+    bool no_truncation;
+    double low_frequency_factor, high_frequency_factor;
+    uint32_t position_count; /* that the model was trained on, for the kinds that ask */
 } RotaryConfig;
 
 /* DeBERTa's relative attention. */
@@ -64,9 +80,8 @@ typedef struct ModelConfig {
     uint32_t vocabulary_size;
     uint32_t position_count;  /* tokens of the longest text */
     uint32_t position_rows;   /* of the table of absolute positions; 0: there is none */
-    uint32_t position_offset; /* the first token's row: pad_token_id + 1 in RoBERTa's family, else 0 */
-    uint32_t pad_token_id;
-    uint32_t type_count; /* type_vocab_size; 0: there is no table of types */
+    uint32_t position_offset; /* RoBERTa's family and MPNet: pad_token_id + 1, the first token's row; else 0 */
+    uint32_t type_count;      /* type_vocab_size; 0: there is no table of types */
     float norm_epsilon;
     NormKind norm;
     Activation activation;
@@ -79,10 +94,12 @@ typedef struct ModelConfig {
     RotaryConfig local_rotary; /* of the local layers */
     uint32_t window;           /* local layers see this many tokens to either side */
     bool layer_is_local[MODEL_LAYER_COUNT_MAX];
+    uint32_t relative_rows; /* MPNet: of the table of relative positions */
     DisentangledConfig disentangled;
     uint32_t group_count;      /* ALBERT: layers of their own; else layer_count */
     uint32_t inner_count;      /* ALBERT: layers in a group; else 1 */
-    uint32_t convolution_size; /* DeBERTa: tokens under the convolution after the first layer; 0: none */
+    uint32_t convolution_size; /* DeBERTa: tokens under the convolution beside the first layer; 0: none */
+    Activation convolution_activation;
 } ModelConfig;
 
 typedef enum Pooling { POOLING_MEAN, POOLING_CLS, POOLING_MAX, POOLING_LAST } Pooling;

@@ -51,6 +51,13 @@ Status field_size(const FieldReader *reader, const char *name, uint32_t min, uin
     return STATUS_OK;
 }
 
+Status field_size_if_present(const FieldReader *reader, const char *name, uint32_t min, uint32_t max,
+                             uint32_t *out_size, Error *out_error)
+{
+    if (json_type(json_member(reader->object, name)) == JSON_NULL) return STATUS_OK;
+    return field_size(reader, name, min, max, out_size, out_error);
+}
+
 Status field_number(const FieldReader *reader, const char *name, double *out_number, Error *out_error)
 {
     const JsonValue *value = json_member(reader->object, name);

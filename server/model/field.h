@@ -17,6 +17,9 @@ CHECKED Status field_open(const char *path, const JsonValue *root, FieldReader *
  * (fractional or out of range). */
 CHECKED Status field_size(const FieldReader *reader, const char *name, uint32_t min, uint32_t max,
                           uint32_t *out_size, Error *out_error);
+/* As field_size, and leaves the output as it is when the field is absent. */
+CHECKED Status field_size_if_present(const FieldReader *reader, const char *name, uint32_t min, uint32_t max,
+                                     uint32_t *out_size, Error *out_error);
 /* The next leave their output as it is when the field is absent. They fail with CORRUPT. */
 CHECKED Status field_number(const FieldReader *reader, const char *name, double *out_number, Error *out_error);
 CHECKED Status field_boolean(const FieldReader *reader, const char *name, bool *out_boolean, Error *out_error);

@@ -121,17 +121,16 @@ static Status head_read_pooling(const FieldReader *reader, HeadPooling standard,
 static Status head_read_variant(const FieldReader *reader, const ModelConfig *model, HeadConfig *config,
                                 Error *out_error)
 {
-    TextView type = text_view(architecture_model_type(model->architecture));
     Status status = STATUS_OK;
-    if (text_equal(type, text_view("modernbert"))) {
+    if (model->architecture == ARCHITECTURE_MODERNBERT) {
         status = head_read_pooling(reader, HEAD_POOLING_FIRST, config, out_error);
         if (status == STATUS_OK) {
             status = config_read_activation(reader, "classifier_activation", &config->activation, out_error);
         }
-    } else if (text_equal(type, text_view("eurobert"))) {
+    } else if (model->architecture == ARCHITECTURE_EUROBERT) {
         config->tied = false;
         status = head_read_pooling(reader, HEAD_POOLING_LATE, config, out_error);
-    } else if (text_equal(type, text_view("deberta-v2"))) {
+    } else if (model->architecture == ARCHITECTURE_DEBERTA_V2) {
         uint32_t size = model->hidden_size;
         status = config_read_activation(reader, "pooler_hidden_act", &config->activation, out_error);
         if (status == STATUS_OK && json_type(json_member(reader->object, "pooler_hidden_size")) != JSON_NULL) {

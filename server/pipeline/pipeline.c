@@ -120,10 +120,12 @@ static uint32_t encoding_type_count(const Encoding *encoding)
     return type_count;
 }
 
-/* Segment ids come from the template alone, so one text and one pair show all of them. */
+/* Segment ids come from the template alone, so one text and one pair show all of them. A model without types reads
+ * none. */
 static Status pipeline_prove_segments(Pipeline *pipeline, Error *out_error)
 {
     uint32_t type_count = checkpoint_config(pipeline->checkpoint)->type_count;
+    if (type_count == 0) type_count = UINT32_MAX;
     Arena arena;
     arena_init(&arena, PROBE_ARENA_BYTES);
     const TextView probe = text_view("a");

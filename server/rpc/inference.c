@@ -102,7 +102,7 @@ static CodecModel model_describe(const RegistryView *view)
     const Pipeline *pipeline = model_pipeline(view->model);
     model.pipeline = pipeline;
     const ModelConfig *config = checkpoint_config(pipeline_checkpoint(pipeline));
-    model.architecture = text_view(architecture_model_type(config->architecture));
+    model.architecture = text_view(config->model_type);
     model.attention = inference_attention(pipeline);
     model.precision = text_view("float32");
     model.weights_sha256 = text_view(view->weights_sha256);

@@ -9,11 +9,19 @@ static void config_fuzz_check(const ModelConfig *config)
 {
     assert(config->hidden_size >= 1 && config->hidden_size <= MODEL_HIDDEN_SIZE_MAX);
     assert(config->layer_count >= 1 && config->layer_count <= MODEL_LAYER_COUNT_MAX);
-    assert(config->head_count >= 1 && config->hidden_size % config->head_count == 0);
+    assert(config->embedding_size >= 1 && config->embedding_size <= MODEL_HIDDEN_SIZE_MAX);
+    assert(config->head_count >= 1 && config->head_count <= MODEL_HEAD_COUNT_MAX);
+    assert(config->head_size >= 1 && config->head_count * config->head_size <= MODEL_INTERMEDIATE_SIZE_MAX);
+    assert(config->key_value_head_count >= 1 && config->head_count % config->key_value_head_count == 0);
+    assert(config->group_count >= 1 && config->group_count <= config->layer_count);
+    assert(config->inner_count >= 1 && config->inner_count * config->layer_count <= MODEL_LAYER_COUNT_MAX);
+    assert(config->position_rows == 0 ||
+           config->position_rows - config->position_offset >= config->position_count);
+    assert(config->disentangled.span <= MODEL_RELATIVE_SPAN_MAX);
     assert(config->intermediate_size >= 1 && config->intermediate_size <= MODEL_INTERMEDIATE_SIZE_MAX);
     assert(config->vocabulary_size >= 1 && config->vocabulary_size <= MODEL_VOCABULARY_SIZE_MAX);
     assert(config->position_count >= 1 && config->position_count <= MODEL_POSITION_COUNT_MAX);
-    assert(config->type_count >= 1 && config->type_count <= MODEL_TYPE_COUNT_MAX);
+    assert(config->type_count <= MODEL_TYPE_COUNT_MAX);
     assert(config->norm_epsilon > 0 && config->norm_epsilon <= 1);
     assert(config->architecture < ARCHITECTURE_COUNT);
 }

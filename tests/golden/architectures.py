@@ -58,9 +58,9 @@ def make_config(architecture, sizes, settings, positions):
         values |= {"max_position_embeddings": trained,
                    "rope_parameters": {"rope_type": "dynamic", "factor": factor, "rope_theta": 1000.0}}
     if architecture == "jina-v2":
-        values = {"layer_norm_eps": 1e-12, "hidden_act": "gelu"} | values
-        return transformers.BertConfig(position_embedding_type="alibi", feed_forward_type="geglu",
-                                       architectures=["JinaBertForMaskedLM"], **values)
+        values = {"layer_norm_eps": 1e-12, "hidden_act": "gelu", "feed_forward_type": "geglu"} | values
+        return transformers.BertConfig(position_embedding_type="alibi", architectures=["JinaBertForMaskedLM"],
+                                       **values)
     return getattr(transformers, f"{prefix}Config")(attn_implementation="eager", **values)
 
 

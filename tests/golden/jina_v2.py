@@ -2,13 +2,13 @@
 description (symmetric ALiBi instead of a position table, a gated MLP), with the checkpoints' names of tensors.
 
 It is BERT but for three things. Attention scores get -slope * |i - j|; slopes are those of ALiBi. There are no position
-embeddings. The feed-forward part is layernorm(x + wo(act(first half) * second half)) of gated_layers(x).
+embeddings. The feed-forward part is layernorm(x + wo(act(first half) * second half)) of gated_layers(x);
+feed_forward_type names the activation, whatever hidden_act is.
 """
 from types import SimpleNamespace
 
 import torch
 from torch import nn
-from transformers.activations import ACT2FN
 
 
 def alibi_slopes(heads):
@@ -50,7 +50,7 @@ class GatedMlp(nn.Module):
         self.gated_layers = nn.Linear(config.hidden_size, 2 * config.intermediate_size, bias=False)
         self.wo = nn.Linear(config.intermediate_size, config.hidden_size)
         self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.act = ACT2FN[config.hidden_act]
+        self.act = {"geglu": nn.GELU(), "reglu": nn.ReLU()}[config.feed_forward_type]
 
     def forward(self, x):
         gated, plain = self.gated_layers(x).chunk(2, dim=-1)

@@ -116,7 +116,7 @@ CASES = {
     },
     "jina-v2": {
         "three_heads": ((24, 3, 2, 41), "f32", "", {}),
-        "eight_heads": ((64, 8, 1, 33), "f16", "", {"hidden_act": "gelu_new"}),
+        "eight_heads": ((64, 8, 1, 33), "f16", "", {"feed_forward_type": "reglu"}),
         "twelve_heads": ((48, 12, 1, 20), "bf16", "", {}),
         "head_of_64": ((64, 1, 1, 20), "bf16", "", {"type_vocab_size": 1}),
     },

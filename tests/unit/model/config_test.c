@@ -101,8 +101,8 @@ static void config_names_activations_as_transformers(void **state)
 static void config_refuses_other_models_by_name(void **state)
 {
     (void)state;
-    assert_refused("\"model_type\": \"roberta\"", STATUS_UNSUPPORTED,
-                   "model_type \"roberta\" is not supported; supported: \"bert\"");
+    assert_refused("\"model_type\": \"gpt2\"", STATUS_UNSUPPORTED,
+                   "model_type \"gpt2\" is not supported; supported: \"bert\" \"roberta\"");
     assert_refused("\"model_type\": null", STATUS_CORRUPT, "\"model_type\" is absent");
     assert_refused("\"model_type\": 7", STATUS_CORRUPT, "must be a string, found a number");
     assert_refused("\"position_embedding_type\": \"relative_key\"", STATUS_UNSUPPORTED, "\"relative_key\"");

@@ -1,0 +1,158 @@
+/* One layer's weights. */
+#include "encoder/weights.h"
+
+#include <string.h>
+
+uint32_t encoder_layer_count(const ModelConfig *config)
+{
+    return config->group_count * config->inner_count;
+}
+
+uint32_t encoder_projection_width(const ModelConfig *config)
+{
+    return (config->head_count + 2 * config->key_value_head_count) * config->head_size;
+}
+
+static LinearBias weights_bias(bool present)
+{
+    return present ? LINEAR_BIAS : LINEAR_NO_BIAS;
+}
+
+static void weights_enter_layer(Loader *loader, const Encoder *encoder, uint32_t index)
+{
+    const EncoderLayout *layout = encoder->layout;
+    uint32_t inner_count = encoder->config.inner_count;
+    if (layout->inner)
+        loader_enter(loader, "%s.%u.%s.%u.", layout->layer, index / inner_count, layout->inner,
+                     index % inner_count);
+    else
+        loader_enter(loader, "%s.%u.", layout->layer, index);
+}
+
+/* A norm that the architecture may lack. */
+static CHECKED Status weights_norm(Loader *loader, const char *module, uint32_t size, EncoderNorm *out_norm)
+{
+    *out_norm = (EncoderNorm){0};
+    return module ? loader_norm(loader, module, size, loader->config->norm, out_norm) : STATUS_OK;
+}
+
+/* DeBERTa: the projections of the table of positions, by modules of their own or by those of the content. */
+static CHECKED Status weights_position_linears(Loader *loader, const Encoder *encoder, EncoderLinear *out_keys,
+                                               EncoderLinear *out_queries)
+{
+    const ModelConfig *config = loader->config;
+    uint32_t columns = config->head_count * config->head_size;
+    Status status = STATUS_OK;
+    if (config->disentangled.shares_projections) return status;
+    if (config->disentangled.content_to_position) {
+        LinearPart part = {encoder->layout->position_key, columns};
+        status = loader_linear(loader, &part, 1, config->hidden_size, LINEAR_BIAS, out_keys);
+    }
+    if (!status && config->disentangled.position_to_content) {
+        LinearPart part = {encoder->layout->position_query, columns};
+        status = loader_linear(loader, &part, 1, config->hidden_size, LINEAR_BIAS, out_queries);
+    }
+    return status;
+}
+
+/* Writes columns [first, first + columns) of the product of all positions to out[rows][columns]. */
+static void weights_project(const Encoder *encoder, const EncoderLinear *linear, uint32_t first, uint32_t columns,
+                            float *product, float *out)
+{
+    uint32_t rows = 2 * encoder->config.disentangled.span;
+    size_t width = linear->weights.columns;
+    gemm_multiply(encoder->kernels, &linear->weights, encoder->relative_positions, encoder->config.hidden_size,
+                  rows, product, width, &(GemmEpilogue){.bias = linear->bias, .activation = GEMM_NONE});
+    for (size_t row = 0; row < rows; row++)
+        memcpy(out + row * columns, product + row * width + first, columns * sizeof *out);
+}
+
+static CHECKED Status weights_disentangled(Loader *loader, const Encoder *encoder, EncoderLayer *layer)
+{
+    const DisentangledConfig *terms = &loader->config->disentangled;
+    uint32_t columns = loader->config->head_count * loader->config->head_size;
+    size_t size = (size_t)2 * terms->span * columns;
+    EncoderLinear linear_keys = layer->projections;
+    EncoderLinear linear_queries = layer->projections;
+    uint32_t first_key = terms->shares_projections ? columns : 0;
+    Status status = weights_position_linears(loader, encoder, &linear_keys, &linear_queries);
+    if (status) return status;
+    float *keys = NULL;
+    float *queries = NULL;
+    if (terms->content_to_position)
+        keys = loader_take(loader, attention_positions_size(encoder->kernels, &layer->plan));
+    if (terms->position_to_content) queries = loader_take(loader, size);
+    /* The product, as wide as the projections, and the part of it that is packed. */
+    float *scratch = loader_scratch(loader, 4 * size);
+    if (keys) {
+        weights_project(encoder, &linear_keys, first_key, columns, scratch, scratch + 3 * size);
+        attention_positions_pack(encoder->kernels, &layer->plan, scratch + 3 * size, keys);
+    }
+    if (queries) weights_project(encoder, &linear_queries, 0, columns, scratch, queries);
+    layer->plan.bias.position_keys = keys;
+    layer->plan.bias.position_queries = queries;
+    return STATUS_OK;
+}
+
+static void weights_plan(const Encoder *encoder, uint32_t index, EncoderLayer *layer)
+{
+    bool local = encoder->config.layer_is_local[index];
+    layer->plan.window_reach = local ? encoder->config.window : ATTENTION_UNLIMITED;
+    layer->rotary = local ? encoder->local_rotary : encoder->rotary;
+    layer->plan.bias = encoder->bias;
+}
+
+static CHECKED Status weights_attention(Loader *loader, const Encoder *encoder, uint32_t index,
+                                        EncoderLayer *layer)
+{
+    const ModelConfig *config = loader->config;
+    const EncoderLayout *layout = encoder->layout;
+    uint32_t queries = config->head_count * config->head_size;
+    uint32_t keys = config->key_value_head_count * config->head_size;
+    bool norm_absent = layout->first_norm_absent && index == 0;
+    const LinearPart apart[] = {{layout->query, queries}, {layout->key, keys}, {layout->value, keys}};
+    const LinearPart together[] = {{layout->query, encoder_projection_width(config)}};
+    const LinearPart output = {layout->attention_output, config->hidden_size};
+    LinearBias bias = weights_bias(config->attention_bias);
+    weights_plan(encoder, index, layer);
+    Status status = loader_linear(loader, layout->key ? apart : together, layout->key ? 3 : 1, config->hidden_size,
+                                  bias, &layer->projections);
+    if (!status) status = weights_norm(loader, layout->query_norm, queries, &layer->query_norm);
+    if (!status) status = weights_norm(loader, layout->key_norm, keys, &layer->key_norm);
+    if (!status && encoder->bias.kind == ATTENTION_BIAS_DISENTANGLED)
+        status = weights_disentangled(loader, encoder, layer);
+    if (!status) status = loader_linear(loader, &output, 1, queries, bias, &layer->attention_output);
+    if (status) return status;
+    return weights_norm(loader, norm_absent ? NULL : layout->attention_norm, config->hidden_size,
+                        &layer->attention_norm);
+}
+
+static CHECKED Status weights_mlp(Loader *loader, const Encoder *encoder, EncoderLayer *layer)
+{
+    const ModelConfig *config = loader->config;
+    const EncoderLayout *layout = encoder->layout;
+    uint32_t hidden = config->hidden_size;
+    uint32_t size = config->intermediate_size;
+    bool apart = config->gated && layout->values;
+    const LinearPart parts[] = {{layout->intermediate, config->gated && !apart ? 2 * size : size},
+                                {layout->values, size}};
+    const LinearPart output = {layout->output, hidden};
+    Status status = loader_linear(loader, parts, apart ? 2 : 1, hidden, weights_bias(config->intermediate_bias),
+                                  &layer->intermediate);
+    if (status) return status;
+    status = loader_linear(loader, &output, 1, size, weights_bias(config->output_bias), &layer->output);
+    if (status) return status;
+    return weights_norm(loader, layout->output_norm, hidden, &layer->output_norm);
+}
+
+Status weights_load_layer(Loader *loader, Encoder *encoder, uint32_t index)
+{
+    EncoderLayer *layer = &encoder->layers[index];
+    weights_enter_layer(loader, encoder, index);
+    Status status = weights_attention(loader, encoder, index, layer);
+    if (!status)
+        status =
+            weights_norm(loader, encoder->layout->second_norm, loader->config->hidden_size, &layer->second_norm);
+    if (!status) status = weights_mlp(loader, encoder, layer);
+    return status;
+}

@@ -1,0 +1,83 @@
+#include "encoder/workspace.h"
+
+#include <stdlib.h>
+
+enum { ALIGNMENT = 16 /* floats: a cache line */ };
+
+/* Floats of the workspace's parts, each in whole cache lines. */
+typedef struct WorkspaceSizes {
+    size_t hidden, beside, projections, rows, intermediate, attention, sum;
+} WorkspaceSizes;
+
+static size_t workspace_round_up(size_t count)
+{
+    return (count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Floats of a row of workspace->rows; 0: it is not used. */
+static size_t workspace_row_size(const Encoder *encoder)
+{
+    const ModelConfig *config = &encoder->config;
+    const EncoderLayout *layout = encoder->layout;
+    size_t size = layout->norm_order == NORM_BEFORE || layout->second_norm ? config->hidden_size : 0;
+    if (encoder->projection.weights.columns && config->embedding_size > size) size = config->embedding_size;
+    return size;
+}
+
+static WorkspaceSizes workspace_sizes(const Encoder *encoder, uint32_t token_capacity)
+{
+    const ModelConfig *config = &encoder->config;
+    size_t hidden = config->hidden_size;
+    uint64_t group = GROUP_TOKENS - 1 + (uint64_t)config->position_count;
+    if (group > token_capacity) group = token_capacity;
+    size_t attention = attention_scratch_size(encoder->kernels, &encoder->layers[0].plan);
+    for (uint32_t i = 1; i < encoder_layer_count(config); i++) {
+        size_t size = attention_scratch_size(encoder->kernels, &encoder->layers[i].plan);
+        if (size > attention) attention = size;
+    }
+    WorkspaceSizes sizes = {
+        .hidden = workspace_round_up(token_capacity * hidden),
+        .beside = config->convolution_size ? workspace_round_up(token_capacity * hidden) : 0,
+        .projections = workspace_round_up(group * encoder_projection_width(config)),
+        .rows = workspace_round_up(group * workspace_row_size(encoder)),
+        .intermediate = workspace_round_up((size_t)BLOCK_ROWS * encoder->layers[0].intermediate.weights.columns),
+        .attention = workspace_round_up(attention),
+    };
+    sizes.sum =
+        sizes.hidden + sizes.beside + sizes.projections + sizes.rows + sizes.intermediate + sizes.attention;
+    return sizes;
+}
+
+uint64_t encoder_workspace_bytes(const Encoder *encoder, uint32_t token_capacity)
+{
+    return workspace_sizes(encoder, token_capacity).sum * sizeof(float) + sizeof(EncoderWorkspace);
+}
+
+CHECKED Status encoder_workspace_open(const Encoder *encoder, uint32_t token_capacity,
+                                      EncoderWorkspace **out_workspace, Error *out_error)
+{
+    WorkspaceSizes sizes = workspace_sizes(encoder, token_capacity);
+    EncoderWorkspace *workspace = calloc(1, sizeof *workspace);
+    if (!workspace) goto fail;
+    workspace->token_capacity = token_capacity;
+    workspace->floats = aligned_alloc(ALIGNMENT * sizeof(float), sizes.sum * sizeof(float));
+    if (!workspace->floats) goto fail;
+    workspace->hidden = workspace->floats;
+    workspace->beside = workspace->hidden + sizes.hidden;
+    workspace->projections = workspace->beside + sizes.beside;
+    workspace->rows = workspace->projections + sizes.projections;
+    workspace->intermediate = workspace->rows + sizes.rows;
+    workspace->attention = workspace->intermediate + sizes.intermediate;
+    *out_workspace = workspace;
+    return STATUS_OK;
+fail:
+    encoder_workspace_close(workspace);
+    return error_set(out_error, STATUS_NO_MEMORY, "No memory for a workspace of %u tokens", token_capacity);
+}
+
+void encoder_workspace_close(EncoderWorkspace *workspace)
+{
+    if (!workspace) return;
+    free(workspace->floats);
+    free(workspace);
+}
