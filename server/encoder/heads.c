@@ -116,10 +116,10 @@ static uint32_t head_output_count(const Loader *loader, HeadKind kind)
 
 Status heads_load(Loader *loader, const Tensor *word_embeddings, EncoderHead *out_head)
 {
+    loader_leave(loader);
     const HeadConfig *config = checkpoint_head_config(loader->checkpoint);
     const HeadRow *row = config->kind == HEAD_NONE ? NULL : head_find_row(loader, config->kind);
     *out_head = (EncoderHead){.kind = HEAD_NONE};
-    loader_leave(loader);
     if (!row) return STATUS_OK;
     EncoderHead head = {.kind = row->kind, .pooling = config->pooling};
     uint32_t depth = loader->config->hidden_size;

@@ -163,7 +163,17 @@ uint64_t codec_reply_list_models_bytes(const CodecModel *models, size_t count)
     return codec_parts_bytes(count, sizeof(ModelReply), label_count, sizeof(ProtobufCBinaryData));
 }
 
-static bool model_build(const CodecModel *model, ModelReply *out_model)
+static bool model_labels_build(Arena *arena, const Pipeline *pipeline, Headlight__V1__ModelInfo *out_info)
+{
+    uint32_t count = pipeline_label_count(pipeline);
+    out_info->labels = arena_allocate(arena, count * sizeof *out_info->labels);
+    if (!out_info->labels) return false;
+    for (uint32_t i = 0; i < count; i++) out_info->labels[i] = codec_data_of(pipeline_label(pipeline, i));
+    out_info->n_labels = count;
+    return true;
+}
+
+static bool model_build(Arena *arena, const CodecModel *model, ModelReply *out_model)
 {
     Headlight__V1__ModelInfo *info = &out_model->info;
     headlight__v1__model_info__init(info);
@@ -183,7 +193,7 @@ static bool model_build(const CodecModel *model, ModelReply *out_model)
         if (!pipeline_has_task(model->pipeline, (Task)task)) continue;
         out_model->tasks[info->n_tasks++] = codec_data_of(text_view(task_name((Task)task)));
     }
-    return true;
+    return model_labels_build(arena, model->pipeline, info);
 }
 
 bool codec_reply_list_models(Arena *arena, const CodecModel *models, size_t count, CodecReply *out_reply)
@@ -196,7 +206,7 @@ bool codec_reply_list_models(Arena *arena, const CodecModel *models, size_t coun
     response->n_models = count;
     response->models = (Headlight__V1__ModelInfo **)list;
     for (size_t i = 0; i < count; i++) {
-        if (!model_build(&models[i], list[i])) return false;
+        if (!model_build(arena, &models[i], list[i])) return false;
     }
     out_reply->message = response;
     return true;

@@ -36,10 +36,8 @@ void inference_close(Inference *inference)
 
 /* Methods of the service that come with later versions. */
 static const char *const missing_paths[] = {
-    "/headlight.v1.Inference/Classify",  "/headlight.v1.Inference/Rerank",
-    "/headlight.v1.Inference/TagTokens", "/headlight.v1.Inference/FillMask",
-    "/headlight.v1.Inference/Answer",    "/headlight.v1.Inference/Sanitize",
-    "/headlight.v1.Inference/Explain",   "/headlight.v1.Inference/ClassifyStream",
+    "/headlight.v1.Inference/Sanitize",
+    "/headlight.v1.Inference/Explain",
 };
 
 void inference_methods(Inference *inference, RpcMethod out_methods[INFERENCE_METHOD_COUNT])
@@ -47,6 +45,12 @@ void inference_methods(Inference *inference, RpcMethod out_methods[INFERENCE_MET
     const RpcMethod methods[] = {
         {.path = "/headlight.v1.Inference/Embed", .handle = inference_embed_handle},
         {.path = "/headlight.v1.Inference/EmbedStream", .shape = RPC_BIDI, .handle = inference_embed_handle},
+        {.path = "/headlight.v1.Inference/Classify", .handle = inference_classify_handle},
+        {.path = "/headlight.v1.Inference/ClassifyStream", .shape = RPC_BIDI, .handle = inference_classify_handle},
+        {.path = "/headlight.v1.Inference/Rerank", .handle = inference_rerank_handle},
+        {.path = "/headlight.v1.Inference/TagTokens", .handle = inference_tag_handle},
+        {.path = "/headlight.v1.Inference/FillMask", .handle = inference_fill_handle},
+        {.path = "/headlight.v1.Inference/Answer", .handle = inference_answer_handle},
         {.path = "/headlight.v1.Inference/Tokenize", .handle = inference_tokens_tokenize},
         {.path = "/headlight.v1.Inference/Detokenize", .handle = inference_tokens_detokenize},
         {.path = "/headlight.v1.Inference/ListModels", .handle = inference_list_models},
@@ -64,7 +68,6 @@ void inference_methods(Inference *inference, RpcMethod out_methods[INFERENCE_MET
         const char *path = missing_paths[i];
         out_methods[COUNT + i] = (RpcMethod){
             .path = path,
-            .shape = strstr(path, "Stream") ? RPC_BIDI : RPC_UNARY,
             .handle = inference_unimplemented,
             .context = (void *)path,
         };

@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { TASK_TOKEN_BYTES = 16, TASK_ENCODING_BYTES = 128 }; /* what an Encoding takes in an arena, at most */
+enum { TASK_TOKEN_BYTES = 20, TASK_ENCODING_BYTES = 128 }; /* what an Encoding takes in an arena, at most */
 
 static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault);
 static void call_prepare_and_submit(InferenceCall *base);

@@ -42,6 +42,21 @@ static inline void request_check_fault(Status status, const CodecFault *fault)
            status == STATUS_RESOURCE_EXHAUSTED || status == STATUS_UNSUPPORTED);
 }
 
+/* Prepares each text, or pair, of a request. */
+static inline Status request_prepare(const CodecInputs *inputs, Arena *arena, Prepared *out_prepared,
+                                     CodecFault *out_fault)
+{
+    assert(inputs->count >= 1 && inputs->count <= REQUEST_INPUT_COUNT_MAX);
+    for (uint32_t i = 0; i < inputs->count; i++) {
+        const CodecText *input = &inputs->texts[i];
+        out_prepared[i] = (Prepared){0};
+        Status status = pipeline_prepare(request_pipeline(), input->text, input->has_pair ? &input->pair : NULL,
+                                         &inputs->prepare, arena, &out_prepared[i], &out_fault->error);
+        if (status) return codec_request_fault(inputs, i, input->has_pair, out_fault);
+    }
+    return STATUS_OK;
+}
+
 /* Packs as a reply is packed; the sanitizer sees what the size does not cover. */
 static inline void request_pack(CodecReply reply)
 {

@@ -18,6 +18,8 @@ import pytest
 import grpc_tools
 from grpc_tools import protoc
 
+from task_models import make_model
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HEADLIGHT_BUILD", ROOT / "build"))
 PROGRAM = BUILD / "server" / "headlightd"
@@ -73,6 +75,13 @@ class Server:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+
+def refused(call):
+    """The error that `call` ends with."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call()
+    return caught.value
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +173,31 @@ def real_model():
     if not (REAL_MODEL / "model.safetensors").exists():
         pytest.skip("models/all-MiniLM-L6-v2 is not there: deploy/models/get-default")
     return REAL_MODEL
+
+
+class Served:
+    """A model of task_models.py and a stub of the server that serves it."""
+
+    def __init__(self, model, stub, channel):
+        self.model, self.stub, self.channel = model, stub, channel
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory, start_server, make_stub):
+    """served(name) with the server's flags: each pair is started once."""
+    running = {}
+
+    def serve(name, *flags):
+        if (name, flags) not in running:
+            model = make_model(SMALL_MODEL, tmp_path_factory.mktemp("models") / name, name)
+            context = start_server(*flags, model=model.folder)
+            channel = context.__enter__().channel()
+            if name == "fill_mask":
+                pytest.skip("no FillMask yet")
+            running[name, flags] = (Served(model, make_stub(channel), channel), context)
+        return running[name, flags][0]
+
+    yield serve
+    for one, context in running.values():
+        one.channel.close()
+        context.__exit__(None, None, None)

@@ -272,8 +272,7 @@ static void inference_tokenize_in_any_arena_gives_one_answer(void **state)
 static void inference_missing_methods_are_unimplemented(void **state)
 {
     (void)state;
-    const char *const names[] = {"Classify", "Rerank",   "TagTokens", "FillMask",
-                                 "Answer",   "Sanitize", "Explain",   "ClassifyStream"};
+    const char *const names[] = {"Sanitize", "Explain"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         RpcMessage message;
         Headlight__V1__ListModelsRequest request = HEADLIGHT__V1__LIST_MODELS_REQUEST__INIT;
@@ -281,6 +280,40 @@ static void inference_missing_methods_are_unimplemented(void **state)
         call(&message, names[i], &request);
         assert_int_equal(message.error.status, STATUS_UNIMPLEMENTED);
         assert_non_null(strstr(message.error.message, names[i]));
+        fake_close(&message);
+    }
+}
+
+static void inference_task_that_the_model_lacks_is_refused_with_those_it_has(void **state)
+{
+    (void)state;
+    EmbedInputs inputs;
+    inputs_init(&inputs, 1, "a cat");
+    Headlight__V1__ClassifyRequest classify = HEADLIGHT__V1__CLASSIFY_REQUEST__INIT;
+    classify.n_inputs = 1;
+    classify.inputs = inputs.list;
+    Headlight__V1__RerankRequest rerank = HEADLIGHT__V1__RERANK_REQUEST__INIT;
+    rerank.query = inputs.texts[0].text;
+    rerank.n_texts = 1;
+    rerank.texts = &inputs.texts[0].text;
+    Headlight__V1__AnswerRequest answer = HEADLIGHT__V1__ANSWER_REQUEST__INIT;
+    answer.question = answer.context = inputs.texts[0].text;
+    const struct {
+        const char *name;
+        const void *request;
+        const char *task;
+    } cases[] = {
+        {"Classify", &classify, "classify"},  {"ClassifyStream", &classify, "classify"},
+        {"Rerank", &rerank, "rerank"},        {"TagTokens", &classify, "tag"},
+        {"FillMask", &classify, "fill_mask"}, {"Answer", &answer, "answer"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        RpcMessage message;
+        fake_open(&message, 0);
+        call(&message, cases[i].name, cases[i].request);
+        assert_int_equal(message.error.status, STATUS_FAILED_PRECONDITION);
+        assert_non_null(strstr(message.error.message, cases[i].task));
+        assert_non_null(strstr(message.error.message, "embed"));
         fake_close(&message);
     }
 }
@@ -307,6 +340,7 @@ int main(void)
         cmocka_unit_test(inference_any_arena_gives_one_answer),
         cmocka_unit_test(inference_tokenize_in_any_arena_gives_one_answer),
         cmocka_unit_test(inference_missing_methods_are_unimplemented),
+        cmocka_unit_test(inference_task_that_the_model_lacks_is_refused_with_those_it_has),
         cmocka_unit_test(inference_shutdown_fails_what_still_waits),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);

@@ -1,0 +1,87 @@
+/* Answer: one question, one context, in as many windows as the context needs. */
+#include "rpc/inference_task.h"
+
+#include <stdio.h>
+
+/* Windows overlap and each repeats the question, so their tokens may pass the budget of a message: by 1,000 windows of
+ * 512 tokens. Admitted once they are there; until then, only one call a thread has them. */
+#define ANSWER_WINDOWS_BYTES_MAX (8 * MIB)
+
+/* What pipeline_answer takes of the arena a token of the longest window, and a candidate of each: twice top_k and some.
+ */
+enum {
+    ANSWER_TOKEN_BYTES_MAX = 256,
+    ANSWER_CANDIDATE_BYTES_MAX = 64,
+    ANSWER_SPARE_CANDIDATES_MAX = 16,
+};
+
+static Status answer_read(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault)
+{
+    return codec_request_answer(call->base.arena, wire, size, &call->request.answer, out_fault);
+}
+
+/* A context of one window has at most the limit's tokens; longer ones are read whole, as transformers does, unless the
+ * client wants them refused. */
+static Status answer_prepare(TaskCall *call, CodecFault *out_fault)
+{
+    const CodecInputs *inputs = &call->request.inputs;
+    InferenceCall *base = &call->base;
+    base->arena->budget_bytes += ANSWER_WINDOWS_BYTES_MAX;
+    Status status =
+        pipeline_prepare_answer(base->pipeline, inputs->texts[0].text, inputs->texts[0].pair, &inputs->prepare,
+                                base->arena, &call->prepared, &call->job_count, &out_fault->error);
+    if (status) return inference_input_fault(inputs, 0, out_fault);
+    if (call->job_count == 1 || !inputs->refuses_long) return STATUS_OK;
+    snprintf(out_fault->field, sizeof out_fault->field, "context");
+    return error_set(
+        &out_fault->error, STATUS_INVALID_ARGUMENT,
+        "question and context have %u tokens, the model's limit is %u: with options.length_policy AUTO "
+        "they are read in overlapping windows",
+        call->prepared[0].encoding.text_token_count, pipeline_token_count_max(base->pipeline));
+}
+
+static TaskSize answer_size(const TaskCall *call)
+{
+    uint32_t top_k = call->request.answer.top_k;
+    uint64_t candidate_count = call->job_count * (2 * (uint64_t)top_k + ANSWER_SPARE_CANDIDATES_MAX);
+    uint64_t token_count = pipeline_token_count_max(call->base.pipeline);
+    return (TaskSize){
+        .memory_bytes = codec_reply_answer_bytes(top_k) + call->job_count * sizeof(float *) +
+                        token_count * ANSWER_TOKEN_BYTES_MAX + candidate_count * ANSWER_CANDIDATE_BYTES_MAX,
+    };
+}
+
+static Status answer_answer(TaskCall *call, const CodecHead *head, CodecReply *out_reply, CodecFault *out_fault)
+{
+    InferenceCall *base = &call->base;
+    const float **logits = arena_allocate(base->arena, call->job_count * sizeof *logits);
+    if (!logits) return inference_task_no_memory(out_fault);
+    TextView context = call->request.inputs.texts[0].pair;
+    CodecAnswers answers = {.context = context, .window_count = call->job_count};
+    for (uint32_t i = 0; i < call->job_count; i++) {
+        logits[i] = call->jobs[i].item.output;
+        answers.token_count += call->prepared[i].encoding.count;
+    }
+    answers.text_token_count = call->prepared[0].encoding.text_token_count;
+    AnswerScore *scores = NULL;
+    if (pipeline_answer(base->pipeline, call->prepared, logits, call->job_count, context,
+                        call->request.answer.top_k, base->arena, &scores, &answers.answer_count,
+                        &out_fault->error)) {
+        return out_fault->error.status;
+    }
+    answers.answers = scores;
+    if (codec_reply_answer(base->arena, head, &answers, out_reply)) return STATUS_OK;
+    return inference_task_no_memory(out_fault);
+}
+
+void inference_answer_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size)
+{
+    static const TaskMethod method = {
+        .task = TASK_ANSWER,
+        .read = answer_read,
+        .prepare = answer_prepare,
+        .size = answer_size,
+        .answer = answer_answer,
+    };
+    inference_task_start(&method, context, message, wire, size);
+}

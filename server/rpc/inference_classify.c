@@ -1,0 +1,57 @@
+/* Classify and ClassifyStream. */
+#include "rpc/inference_task.h"
+
+static Status classify_read(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault)
+{
+    return codec_request_classify(call->base.arena, wire, size, call->base.inference->options.input_count_max,
+                                  &call->request.classify, out_fault);
+}
+
+/* Labels of one text's answer. */
+static uint32_t classify_count(const TaskCall *call)
+{
+    uint32_t label_count = pipeline_label_count(call->base.pipeline);
+    uint32_t top_k = call->request.classify.top_k;
+    return top_k < label_count ? top_k : label_count;
+}
+
+/* On the wire a label has its text, a float, two tags and a size. */
+static TaskSize classify_size(const TaskCall *call)
+{
+    enum { LABEL_WIRE_BYTES_MIN = 7 };
+    uint64_t score_count = call->job_count * (uint64_t)classify_count(call);
+    uint64_t sorted_count = call->job_count * (uint64_t)pipeline_label_count(call->base.pipeline);
+    return (TaskSize){
+        .memory_bytes = codec_reply_classify_bytes(call->job_count, score_count) +
+                        sorted_count * sizeof(LabelScore) + call->job_count * sizeof(CodecClassification),
+        .reply_bytes = score_count * LABEL_WIRE_BYTES_MIN,
+        .hint = "set top_k",
+    };
+}
+
+static Status classify_answer(TaskCall *call, const CodecHead *head, CodecReply *out_reply, CodecFault *out_fault)
+{
+    const Pipeline *pipeline = call->base.pipeline;
+    Arena *arena = call->base.arena;
+    uint32_t label_count = pipeline_label_count(pipeline);
+    CodecClassification *results = arena_allocate(arena, call->job_count * sizeof *results);
+    LabelScore *scores = arena_allocate(arena, (uint64_t)call->job_count * label_count * sizeof *scores);
+    if (!results || !scores) return inference_task_no_memory(out_fault);
+    for (uint32_t i = 0; i < call->job_count; i++, scores += label_count) {
+        pipeline_classify(pipeline, call->jobs[i].item.output, call->request.classify.raw_scores, scores);
+        results[i] = (CodecClassification){&call->prepared[i].encoding, scores, classify_count(call)};
+    }
+    if (codec_reply_classify(arena, head, pipeline, results, call->job_count, out_reply)) return STATUS_OK;
+    return inference_task_no_memory(out_fault);
+}
+
+void inference_classify_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size)
+{
+    static const TaskMethod method = {
+        .task = TASK_CLASSIFY,
+        .read = classify_read,
+        .size = classify_size,
+        .answer = classify_answer,
+    };
+    inference_task_start(&method, context, message, wire, size);
+}

@@ -1,0 +1,61 @@
+/* Rerank: the query with each text is one sequence of a cross-encoder. */
+#include "rpc/inference_task.h"
+
+#include <stdlib.h>
+
+static Status rerank_read(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault)
+{
+    return codec_request_rerank(call->base.arena, wire, size, call->base.inference->options.input_count_max,
+                                &call->request.rerank, out_fault);
+}
+
+static uint32_t rerank_count(const TaskCall *call)
+{
+    uint32_t top_n = call->request.rerank.top_n;
+    return top_n < call->job_count ? top_n : call->job_count;
+}
+
+static TaskSize rerank_size(const TaskCall *call)
+{
+    return (TaskSize){
+        .memory_bytes = codec_reply_rerank_bytes(call->job_count) + call->job_count * sizeof(CodecRank),
+    };
+}
+
+/* By descending score; equal ones as the request has them. */
+static int rank_compare(const void *left, const void *right)
+{
+    const CodecRank *a = left, *b = right;
+    if (a->score != b->score) return a->score > b->score ? -1 : 1;
+    return a->index < b->index ? -1 : 1;
+}
+
+static Status rerank_answer(TaskCall *call, const CodecHead *head, CodecReply *out_reply, CodecFault *out_fault)
+{
+    const CodecRerankRequest *request = &call->request.rerank;
+    CodecRank *ranks = arena_allocate(call->base.arena, call->job_count * sizeof *ranks);
+    if (!ranks) return inference_task_no_memory(out_fault);
+    for (uint32_t i = 0; i < call->job_count; i++) {
+        ranks[i] = (CodecRank){
+            .encoding = &call->prepared[i].encoding,
+            .text = request->inputs.texts[i].pair,
+            .index = i,
+            .score = pipeline_rank(call->base.pipeline, call->jobs[i].item.output, request->raw_scores),
+        };
+    }
+    qsort(ranks, call->job_count, sizeof *ranks, rank_compare);
+    if (codec_reply_rerank(call->base.arena, head, ranks, rerank_count(call), request->return_text, out_reply))
+        return STATUS_OK;
+    return inference_task_no_memory(out_fault);
+}
+
+void inference_rerank_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size)
+{
+    static const TaskMethod method = {
+        .task = TASK_RERANK,
+        .read = rerank_read,
+        .size = rerank_size,
+        .answer = rerank_answer,
+    };
+    inference_task_start(&method, context, message, wire, size);
+}
