@@ -63,23 +63,25 @@ void positions_multiply_keys(PositionTerms *terms, const ScoreBlock *block, cons
     const AttentionBias *bias = &plan->bias;
     if (bias->kind != ATTENTION_BIAS_DISENTANGLED || !bias->position_queries) return;
     size_t stride = (size_t)plan->head_count * plan->head_size;
-    int64_t distance = (int64_t)block->key - block->query;
-    uint32_t first = positions_row(bias->buckets, distance + block->keys - 1);
-    uint32_t last = positions_row(bias->buckets, distance - (block->queries - 1));
     uint32_t panel = terms->kernels->panel_columns;
     terms->key = block->key;
-    terms->row = first;
-    for (uint32_t key = 0; key < block->keys; key += panel)
+    terms->row = positions_row(bias->buckets, (int64_t)block->key + block->keys - 1 - block->query);
+    for (uint32_t key = 0; key < block->keys; key += panel) {
+        uint32_t keys = positions_min(panel, block->keys - key);
+        int64_t distance = (int64_t)block->key + key - block->query;
+        uint32_t first = positions_row(bias->buckets, distance + keys - 1);
+        uint32_t last = positions_row(bias->buckets, distance - (block->queries - 1));
         terms->kernels->gemm_tile(&(GemmTile){
             .a = bias->position_queries + first * stride + (size_t)terms->head * plan->head_size,
             .a_stride = stride,
             .panel = panels + (size_t)key * plan->head_size,
-            .c = terms->by_key + key,
+            .c = terms->by_key + (size_t)(first - terms->row) * TILE_KEYS + key,
             .c_stride = TILE_KEYS,
             .rows = last - first + 1,
-            .columns = positions_min(panel, block->keys - key),
+            .columns = keys,
             .depth = plan->head_size,
         });
+    }
 }
 
 /* by_query[queries][row - first] = queries * position keys^T, for rows of whole panels from `first` up to `last`. */
