@@ -28,35 +28,48 @@ static uint32_t buckets_row(uint32_t bucket_count, uint32_t maximum, int64_t dis
     return (uint32_t)(row < 0 ? 0 : row > 2 * span - 1 ? 2 * span - 1 : row);
 }
 
-static uint32_t buckets_range(const AttentionBuckets *buckets)
+/* The distance from which on, to both sides, the row no longer changes. */
+static uint32_t buckets_reach(uint32_t bucket_count, uint32_t maximum)
+{
+    const int64_t far = MODEL_POSITION_COUNT_MAX;
+    uint32_t first = buckets_row(bucket_count, maximum, -far);
+    uint32_t last = buckets_row(bucket_count, maximum, far);
+    int64_t reach = 0;
+    while (buckets_row(bucket_count, maximum, -reach) != first ||
+           buckets_row(bucket_count, maximum, reach) != last)
+        reach++;
+    return (uint32_t)reach;
+}
+
+/* Writes the rows and their range. False when rows do not follow each other, on which the range relies. */
+static bool buckets_fill(AttentionBuckets *buckets, uint32_t bucket_count, uint32_t maximum)
 {
     size_t count = 2 * (size_t)buckets->reach + 1;
-    uint32_t range = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t last = i + BLOCK_DISTANCES - 1;
-        uint32_t rows = buckets->rows[i] - buckets->rows[last < count ? last : count - 1] + 1;
-        if (rows > range) range = rows;
+        buckets->rows[i] = buckets_row(bucket_count, maximum, (int64_t)buckets->reach - (int64_t)i);
+        if (i > 0 && buckets->rows[i] > buckets->rows[i - 1]) return false;
+        size_t first = i < BLOCK_DISTANCES ? 0 : i - (BLOCK_DISTANCES - 1);
+        uint32_t range = buckets->rows[first] - buckets->rows[i] + 1;
+        if (range > buckets->range) buckets->range = range;
     }
-    return range;
+    return true;
 }
 
 CHECKED Status attention_buckets_open(uint32_t bucket_count, uint32_t maximum, AttentionBuckets **out_buckets,
                                       Error *out_error)
 {
-    if (bucket_count == 1 || maximum < 1 || (bucket_count && (maximum - 1) <= bucket_count / 2))
+    if (bucket_count == 1 || maximum < 1 || (bucket_count && maximum - 1 <= bucket_count / 2))
         return error_set(out_error, STATUS_UNSUPPORTED,
                          "%u buckets of relative positions up to %u are not defined", bucket_count, maximum);
-    uint32_t span = bucket_count ? bucket_count : maximum;
-    uint32_t reach = 0;
-    while (reach < MODEL_POSITION_COUNT_MAX && (buckets_row(bucket_count, maximum, reach) < 2 * span - 1 ||
-                                                buckets_row(bucket_count, maximum, -(int64_t)reach) > 0))
-        reach++;
+    uint32_t reach = buckets_reach(bucket_count, maximum);
     AttentionBuckets *buckets = malloc(sizeof *buckets + (2 * (size_t)reach + 1) * sizeof *buckets->rows);
     if (!buckets) return error_set(out_error, STATUS_NO_MEMORY, "No memory for buckets up to %u", reach);
-    *buckets = (AttentionBuckets){.reach = reach, .row_count = 2 * span};
-    for (int64_t distance = -(int64_t)reach; distance <= (int64_t)reach; distance++)
-        buckets->rows[distance + reach] = buckets_row(bucket_count, maximum, -distance);
-    buckets->range = buckets_range(buckets);
+    *buckets = (AttentionBuckets){.reach = reach, .row_count = 2 * (bucket_count ? bucket_count : maximum)};
+    if (!buckets_fill(buckets, bucket_count, maximum)) {
+        attention_buckets_close(buckets);
+        return error_set(out_error, STATUS_UNSUPPORTED,
+                         "%u buckets of relative positions up to %u are not in order", bucket_count, maximum);
+    }
     *out_buckets = buckets;
     return STATUS_OK;
 }

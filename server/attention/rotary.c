@@ -61,6 +61,7 @@ static float rotary_yarn(const RotaryPlan *plan, uint32_t i)
 {
     double low = rotary_yarn_dimension(plan, plan->beta_fast != 0.0 ? plan->beta_fast : 32.0);
     double high = rotary_yarn_dimension(plan, plan->beta_slow != 0.0 ? plan->beta_slow : 1.0);
+    if (!isfinite(low) || !isfinite(high)) return NAN;
     if (!plan->no_truncation) {
         low = floor(low);
         high = ceil(high);
@@ -95,7 +96,7 @@ static double rotary_dynamic_theta(const RotaryPlan *plan, uint32_t length)
     if (length <= plan->position_count)
         return plan->theta * pow(plan->factor * trained / trained - (plan->factor - 1.0), exponent);
     float stretch = (float)plan->factor * (float)length / (float)trained - (float)(plan->factor - 1.0);
-    return (double)((float)plan->theta * (float)pow((double)stretch, (double)(float)exponent));
+    return (double)((float)plan->theta * (float)pow((double)stretch, exponent));
 }
 
 /* Writes the frequencies of texts of `length` tokens. */
