@@ -47,7 +47,7 @@ Status options_parse(int count, const char *const *arguments, char *(*environmen
     Options options = {0};
     Status status = STATUS_OK;
     for (size_t i = 0; i < ROW_COUNT && !status; i++) {
-        if (rows[i].type == TYPE_SWITCH) continue;
+        if (rows[i].type == TYPE_SWITCH || (rows[i].type == TYPE_LIST && !rows[i].fallback[0])) continue;
         status = row_set(&rows[i], &options, rows[i].fallback, "default", out_error);
     }
     if (!status) status = options_read_environment(&options, environment, out_error);
@@ -142,8 +142,7 @@ static Status argument_read(Options *options, int count, const char *const *argu
     }
     bool *row_given = &given[row - rows];
     if (*row_given && row->type != TYPE_LIST) {
-        const char *why = strcmp(row->name, "model") == 0 ? ": this version serves one model" : "";
-        return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s is given twice%s", source, why);
+        return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s is given twice", source);
     }
     if (!*row_given) row_reset(row, options);
     *row_given = true;

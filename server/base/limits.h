@@ -25,6 +25,8 @@
 /* A folder of a module within a checkpoint, such as "1_Pooling". */
 #define MODULE_PATH_BYTES_MAX 256
 #define PATH_BYTES_MAX 4096
+/* Files and folders of one checkpoint: SHARD_COUNT_MAX shards and what lies beside them. */
+#define CHECKPOINT_FILES_MAX 4096
 
 /* Sizes of a model that we accept: larger than any published encoder, small enough that no product overflows. */
 #define MODEL_HIDDEN_SIZE_MAX 16384
@@ -78,6 +80,8 @@
 #define MODEL_NAME_BYTES_MAX 256
 /* Models of one process: more would wait for each other on any machine's cores. */
 #define MODEL_COUNT_MAX 256
+/* Changes of the models that wait for each other: each takes seconds, so more would time out. */
+#define MODEL_CHANGES_MAX 64
 #define INPUT_COUNT_MAX_LIMIT 65536
 
 static_assert(JSON_BYTES_MAX < UINT32_MAX, "positions in a JSON file are 32 bit");

@@ -13,6 +13,8 @@ typedef struct EncoderWorkspace EncoderWorkspace; /* activations of one worker; 
 CHECKED Status encoder_open(const Checkpoint *checkpoint, const Kernels *kernels, Encoder **out_encoder,
                             Error *out_error);
 void encoder_close(Encoder *encoder); /* NULL is a no-op */
+/* What encoder_open allocated. */
+uint64_t encoder_bytes(const Encoder *encoder);
 
 /* Room for batches of up to `token_capacity` tokens; all of it is allocated here, none in encoder_forward. */
 CHECKED Status encoder_workspace_open(const Encoder *encoder, uint32_t token_capacity,

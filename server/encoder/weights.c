@@ -69,6 +69,7 @@ static CHECKED Status weights_allocate(Loader *loader, Encoder *encoder)
     encoder->block = aligned_alloc(HUGE_PAGE_BYTES, bytes);
     loader->scratch = malloc(loader->scratch_size * sizeof(float));
     loader->block = encoder->block;
+    encoder->block_bytes = bytes;
     if (!encoder->block || !loader->scratch)
         return error_set(loader->error, STATUS_NO_MEMORY,
                          "%s: its weights take %zu MiB, which this process cannot get",
@@ -170,6 +171,11 @@ fail:
     free(loader.scratch);
     encoder_close(encoder);
     return status;
+}
+
+uint64_t encoder_bytes(const Encoder *encoder)
+{
+    return encoder->block_bytes + encoder->config.layer_count * (uint64_t)sizeof *encoder->layers;
 }
 
 void encoder_close(Encoder *encoder)

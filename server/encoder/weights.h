@@ -42,6 +42,7 @@ struct Encoder {
     EncoderNorm convolution_norm;
     EncoderNorm final_norm;
     EncoderHead head;
+    size_t block_bytes;
     float *block; /* what all the pointers above point into */
 };
 

@@ -186,13 +186,25 @@ Status checkpoint_tensor(const Checkpoint *checkpoint, const char *name, uint32_
     memcpy(tensor.shape, entry->shape, sizeof tensor.shape);
     Status status = checkpoint_check_shape(checkpoint, entry, rank, shape, out_error);
     if (status == STATUS_OK) status = checkpoint_select_type(checkpoint, entry, &tensor.type, out_error);
-    if (status == STATUS_OK) *out_tensor = tensor;
-    return status;
+    if (status != STATUS_OK) return status;
+    checkpoint->weights.table.entries[entry - checkpoint->weights.table.entries].kept = true;
+    *out_tensor = tensor;
+    return STATUS_OK;
 }
 
 bool checkpoint_has_tensor(const Checkpoint *checkpoint, const char *name)
 {
     return checkpoint_find(checkpoint, name) != NULL;
+}
+
+uint64_t checkpoint_kept_bytes(const Checkpoint *checkpoint)
+{
+    const SafetensorsTable *table = &checkpoint->weights.table;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->entries[i].kept) bytes += table->entries[i].end - table->entries[i].begin;
+    }
+    return bytes;
 }
 
 void checkpoint_release(const Checkpoint *checkpoint, const Tensor *tensor)
@@ -203,7 +215,11 @@ void checkpoint_release(const Checkpoint *checkpoint, const Tensor *tensor)
         const FileMapping *mapping = &checkpoint->weights.files[i].mapping;
         if (data < mapping->bytes || data >= mapping->bytes + mapping->size) continue;
         file_release(mapping, (size_t)(data - mapping->bytes), size);
-        return;
+        break;
+    }
+    const SafetensorsTable *table = &checkpoint->weights.table;
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->entries[i].data == data && table->entries[i].element_count) table->entries[i].kept = false;
     }
 }
 

@@ -34,6 +34,10 @@ bool checkpoint_has_tensor(const Checkpoint *checkpoint, const char *name);
  */
 void checkpoint_release(const Checkpoint *checkpoint, const Tensor *tensor);
 
+/* Bytes of the tensors that were found and not released: what is read from the files as long as the checkpoint is open.
+ */
+uint64_t checkpoint_kept_bytes(const Checkpoint *checkpoint);
+
 /* SHA-256 over the safetensors files in the order of their names, in hexadecimal. Reads all weights: seconds for a
  * large model, so call it away from the loop; ends soon after *stop became true. Fails with NO_MEMORY, INTERNAL,
  * CANCELLED. */

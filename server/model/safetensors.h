@@ -25,6 +25,7 @@ typedef struct SafetensorsEntry {
     uint64_t begin;            /* offsets within the file's data: [begin, end) */
     uint64_t end;
     uint32_t file_index;
+    bool kept; /* the checkpoint's: found, and not released since */
 } SafetensorsEntry;
 
 /* The tensors of several files. Zeroed is empty; one thread while it is filled, any afterwards. */

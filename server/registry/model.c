@@ -1,20 +1,28 @@
 #include "registry/model.h"
 
 #include "base/limits.h"
+#include "base/log.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 struct Model {
+    BackgroundItem close_item; /* posted once the last user is gone */
+    BackgroundItem hash_item;
     char name[MODEL_NAME_BYTES_MAX + 1];
     Pipeline *pipeline;
     PipelineWorkspace **workspaces; /* [worker_count] */
     uint32_t worker_count;
     uint32_t batch_tokens;
     uint32_t batch_items;
+    uint64_t memory_bytes;
+    atomic_uint_fast64_t *memory;
+    Background *janitor;
     atomic_uint_fast32_t users;
+    atomic_bool retired;
+    atomic_bool hashed; /* weights_sha256 is there */
+    char weights_sha256[SHA256_HEX_BYTES];
 };
 
 static void model_close(Model *model);
@@ -33,6 +41,7 @@ Status model_open(const ModelOptions *options, Model **out_model, Error *out_err
     snprintf(model->name, sizeof model->name, "%s", options->name);
     model->worker_count = options->worker_count;
     model->batch_items = options->batch_items;
+    model->janitor = options->janitor;
     atomic_init(&model->users, 1);
     Status status = pipeline_open(&pipeline_options, &model->pipeline, out_error);
     if (status) goto fail;
@@ -40,6 +49,11 @@ Status model_open(const ModelOptions *options, Model **out_model, Error *out_err
     model->batch_tokens = options->batch_tokens > longest ? options->batch_tokens : longest;
     status = model_open_workspaces(model, out_error);
     if (status) goto fail;
+    model->memory_bytes = encoder_bytes(pipeline_encoder(model->pipeline)) +
+                          checkpoint_kept_bytes(pipeline_checkpoint(model->pipeline)) + options->tokenizer_bytes +
+                          model->worker_count * model_workspace_bytes(model);
+    model->memory = options->memory;
+    if (model->memory) atomic_fetch_add(model->memory, model->memory_bytes);
     *out_model = model;
     return STATUS_OK;
 fail:
@@ -54,7 +68,13 @@ static void model_close(Model *model)
     }
     free(model->workspaces);
     pipeline_close(model->pipeline);
+    if (model->memory) atomic_fetch_sub(model->memory, model->memory_bytes);
     free(model);
+}
+
+static void model_run_close(BackgroundItem *item)
+{
+    model_close((Model *)((char *)item - offsetof(Model, close_item)));
 }
 
 Model *model_retain(Model *model)
@@ -66,7 +86,44 @@ Model *model_retain(Model *model)
 void model_release(Model *model)
 {
     /* Release what this user read and wrote; acquire that of the others before it is freed. */
-    if (model && atomic_fetch_sub_explicit(&model->users, 1, memory_order_acq_rel) == 1) model_close(model);
+    if (!model || atomic_fetch_sub_explicit(&model->users, 1, memory_order_acq_rel) != 1) return;
+    if (!model->janitor) {
+        model_close(model);
+        return;
+    }
+    model->close_item.run = model_run_close;
+    background_post(model->janitor, &model->close_item);
+}
+
+void model_retire(Model *model)
+{
+    atomic_store(&model->retired, true);
+}
+
+static void model_run_hash(BackgroundItem *item)
+{
+    Model *model = (Model *)((char *)item - offsetof(Model, hash_item));
+    Error error;
+    if (checkpoint_hash(pipeline_checkpoint(model->pipeline), &model->retired, model->weights_sha256, &error)) {
+        LogLevel level = error.status == STATUS_CANCELLED ? LOG_DEBUG : LOG_WARNING;
+        log_event(level, "hash_failed", "%s", error.message);
+    } else {
+        atomic_store(&model->hashed, true);
+        log_event(LOG_INFO, "weights_hashed", "'%s': sha256 %s", model->name, model->weights_sha256);
+    }
+    model_release(model);
+}
+
+void model_hash(Model *model, Background *hasher)
+{
+    model_retain(model);
+    model->hash_item.run = model_run_hash;
+    background_post(hasher, &model->hash_item);
+}
+
+const char *model_weights_sha256(const Model *model)
+{
+    return atomic_load(&model->hashed) ? model->weights_sha256 : "";
 }
 
 const char *model_name(const Model *model)
@@ -91,6 +148,11 @@ uint64_t model_batch_work(const Model *model)
     uint64_t work = encoder_work(pipeline_encoder(model->pipeline), longest);
     uint64_t token_work = work / longest + (work % longest != 0);
     return token_work > UINT64_MAX / model->batch_tokens ? UINT64_MAX : token_work * model->batch_tokens;
+}
+
+uint64_t model_memory_bytes(const Model *model)
+{
+    return model->memory_bytes;
 }
 
 uint64_t model_workspace_bytes(const Model *model)

@@ -3,6 +3,9 @@
 #pragma once
 
 #include "pipeline/pipeline.h"
+#include "registry/background.h"
+
+#include <stdatomic.h>
 
 typedef struct Model Model; /* immutable once open, but for the count of its users: any thread */
 
@@ -14,6 +17,9 @@ typedef struct ModelOptions {
     uint32_t worker_count;
     uint32_t batch_tokens; /* the most of one batch; raised to the longest text */
     uint32_t batch_items;
+    uint64_t tokenizer_bytes;     /* counted with its memory */
+    Background *janitor;          /* frees it, which takes a while; NULL: its last user does. Outlives it */
+    atomic_uint_fast64_t *memory; /* of all models: counts this one as long as it lives; NULL: nobody counts */
 } ModelOptions;
 
 /* Opens the checkpoint, gives each worker a workspace and runs each once, so that the first request finds its memory
@@ -25,6 +31,13 @@ CHECKED Status model_open(const ModelOptions *options, Model **out_model, Error 
 Model *model_retain(Model *model);
 /* The last user frees the model. Any thread; NULL is a no-op. */
 void model_release(Model *model);
+/* It answers no new call: what is still done on its behalf, but not for a call, stops. Any thread. */
+void model_retire(Model *model);
+
+/* Reads its weights for their digest on the thread of `hasher`, which must end before the janitor's. */
+void model_hash(Model *model, Background *hasher);
+/* 64 hexadecimal digits; empty until they are known. */
+const char *model_weights_sha256(const Model *model);
 
 const char *model_name(const Model *model);
 const Pipeline *model_pipeline(const Model *model);
@@ -32,5 +45,6 @@ const Pipeline *model_pipeline(const Model *model);
 PipelineWorkspace *model_workspace(const Model *model, uint32_t worker);
 /* Operations of a full batch of the longest texts, at least of one of them; UINT64_MAX where that does not fit. */
 uint64_t model_batch_work(const Model *model);
-/* Of one workspace. */
-uint64_t model_workspace_bytes(const Model *model);
+/* Its weights as they are laid out, what stays of its files, its tokenizer and all its workspaces. */
+uint64_t model_memory_bytes(const Model *model);
+uint64_t model_workspace_bytes(const Model *model); /* of one */

@@ -108,7 +108,7 @@ static CodecModel model_describe(const RegistryView *view)
     model.architecture = text_view(config->model_type);
     model.attention = inference_attention(pipeline);
     model.precision = text_view("float32");
-    model.weights_sha256 = text_view(view->weights_sha256);
+    model.weights_sha256 = text_view(model_weights_sha256(view->model));
     model.token_count_max = pipeline_token_count_max(pipeline);
     model.layer_count = config->layer_count;
     model.head_count = config->head_count;

@@ -43,11 +43,12 @@ void core_close(Core *core)
     queue_close(&core->queue);
 }
 
-void core_raise_batch_work(Core *core, uint64_t work)
+void core_raise_limits(Core *core, uint64_t batch_work, uint32_t job_tokens)
 {
-    if (work <= core->options.batch_work_max) return;
-    core->options.batch_work_max = work;
-    queue_raise_slack(&core->queue, work);
+    if (core->options.queue_tokens_max < job_tokens) core->options.queue_tokens_max = job_tokens;
+    if (core->options.batch_work_max >= batch_work) return;
+    core->options.batch_work_max = batch_work;
+    queue_raise_slack(&core->queue, batch_work);
 }
 
 /* ---- dead jobs ---- */

@@ -20,8 +20,8 @@ typedef struct Core {
 CHECKED Status core_open(Core *core, const SchedulerOptions *options, Error *out_error);
 void core_close(Core *core); /* a zeroed core is a no-op */
 
-/* As scheduler_raise_batch_work. */
-void core_raise_batch_work(Core *core, uint64_t work);
+/* As scheduler_raise_limits. */
+void core_raise_limits(Core *core, uint64_t batch_work, uint32_t job_tokens);
 
 /* As scheduler_submit; jobs found dead are put in front of *out_dropped, linked by `next`, their drop_reason set:
  * the caller hands them to `drop`, whatever is returned. */

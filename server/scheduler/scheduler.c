@@ -13,7 +13,7 @@ struct Scheduler {
     pthread_cond_t changed; /* on CLOCK_MONOTONIC: the queue, or stopping */
     bool lock_ready;
     bool stopping; /* guarded by lock */
-    Core core;     /* guarded by lock, but for the options, of which only batch_work_max ever changes */
+    Core core;     /* guarded by lock, but for the options that core_raise_limits leaves alone */
     SchedulerCallbacks callbacks;
     SchedulerJob **batch_jobs; /* [worker_count][batch_jobs_max]; each row its worker's */
     Workers workers;           /* of the thread that opens and stops */
@@ -89,10 +89,10 @@ Status scheduler_submit(Scheduler *scheduler, SchedulerJob *const *jobs, uint32_
     return status;
 }
 
-void scheduler_raise_batch_work(Scheduler *scheduler, uint64_t work)
+void scheduler_raise_limits(Scheduler *scheduler, uint64_t batch_work, uint32_t job_tokens)
 {
     pthread_mutex_lock(&scheduler->lock);
-    core_raise_batch_work(&scheduler->core, work);
+    core_raise_limits(&scheduler->core, batch_work, job_tokens);
     pthread_mutex_unlock(&scheduler->lock);
 }
 

@@ -55,10 +55,10 @@ typedef struct SchedulerCallbacks {
 typedef struct SchedulerOptions {
     uint32_t worker_count;     /* 1 .. SCHEDULER_WORKER_COUNT_LIMIT */
     uint32_t queue_jobs_max;   /* waiting, not running; 1 .. SCHEDULER_QUEUE_JOBS_LIMIT */
-    uint64_t queue_tokens_max; /* at least batch_tokens_max */
+    uint64_t queue_tokens_max; /* at least batch_tokens_max; likewise */
     uint32_t batch_tokens_max; /* a batch stops growing here; one job alone may pass it */
     uint32_t batch_jobs_max;   /* 1 .. queue_jobs_max */
-    uint64_t batch_work_max;   /* likewise; scheduler_raise_batch_work may raise it */
+    uint64_t batch_work_max;   /* likewise; scheduler_raise_limits may raise it */
     uint64_t wait_max_ns;      /* the longest a batch is held back for company; 0: never */
     const Clock *clock;        /* outlives the scheduler */
 } SchedulerOptions;
@@ -75,9 +75,9 @@ CHECKED Status scheduler_open(const SchedulerOptions *options, const SchedulerCa
  * draining A job whose deadline has passed is accepted and then dropped. */
 CHECKED Status scheduler_submit(Scheduler *scheduler, SchedulerJob *const *jobs, uint32_t count, Error *out_error);
 
-/* Raises batch_work_max to `work`, for a model that comes later and has more to do; a lower one changes nothing. Any
- * thread. */
-void scheduler_raise_batch_work(Scheduler *scheduler, uint64_t work);
+/* For a model that comes later: raises batch_work_max to `batch_work`, and queue_tokens_max to `job_tokens`, so that its
+ * longest text fits. Lower ones change nothing. Any thread. */
+void scheduler_raise_limits(Scheduler *scheduler, uint64_t batch_work, uint32_t job_tokens);
 
 typedef struct SchedulerGauge {
     uint64_t queued_jobs;

@@ -38,9 +38,11 @@ class Server:
         self.socket = folder / "socket"
         self.address = f"unix:{self.socket}"
         self.log_path = folder / "log"
-        model = model or os.environ.get("HEADLIGHT_TEST_MODEL", SMALL_MODEL)
+        if model is None:
+            model = os.environ.get("HEADLIGHT_TEST_MODEL", SMALL_MODEL)
+        served = ["--model", str(model)] if model else []  # False: none
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([PROGRAM, "--model", str(model), "--listen", self.address, *flags],
+            self.process = subprocess.Popen([PROGRAM, *served, "--listen", self.address, *flags],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if wait:
             self.wait_for(" ready ")

@@ -113,7 +113,7 @@ static void world_draw_job(World *world, WorldJob *job, uint64_t flow, uint32_t 
     if (world_chance(world, 2)) job->job.work = 0;
     if (world_chance(world, 1)) job->job.token_count = scenario->options.batch_tokens_max + 1;
     if (world_chance(world, scenario->raise_percent))
-        core_raise_batch_work(&world->core, (uint64_t)1 << world_pick(world, 24, 36));
+        core_raise_limits(&world->core, (uint64_t)1 << world_pick(world, 24, 36), 0);
     if (world_chance(world, scenario->cancel_percent)) {
         job->cancel_ns = now_ns + world_random(world, 200 * NS_PER_MS);
     }

@@ -30,7 +30,7 @@ BELOW = {
 DOORS = [
     ("protobuf-c", r"protobuf-c/|.*\.pb-c\.h$", r"server/rpc/.*codec|client/"),
     ("gRPC C core", r"grpc/", r"server/rpc/(?!.*codec)|client/channel\.c$"),
-    ("libuv", r"uv\.h$|uv/", r"server/rpc/(?!.*codec)|server/admin/|server/service\.c$"),
+    ("libuv", r"uv\.h$|uv/", r"server/rpc/(?!.*codec)|server/admin/|server/service(_\w+)?\.[ch]$"),
     ("OpenBLAS", r"cblas|openblas|lapack", r"server/kernels/[^/]*\.c$"),
     ("ICU", r"unicode/", r"server/unicode/.*\.c$"),
     ("cJSON", r"cjson/|cJSON", r"server/base/json\.c$"),

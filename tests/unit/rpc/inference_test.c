@@ -1,5 +1,6 @@
 /* The handlers of the Inference service over a fake transport and real workers: every message gets exactly one answer,
  * and what it held is given back. */
+#include "unit/registry/loaded.h"
 #include "unit/rpc/fake_transport.h"
 
 #include "headlight/v1/headlight.pb-c.h"
@@ -10,7 +11,7 @@
 enum { TEST_WORKERS = 2, TEST_BATCH_TOKENS = 64, TEST_BATCH_ITEMS = 8 };
 
 typedef struct Fixture {
-    Registry *registry;
+    TestRegistry models;
     Inference *inference;
     Scheduler *scheduler;
 } Fixture;
@@ -22,31 +23,15 @@ static void check(Status status, const Error *error)
     if (status) fail_msg("%s", error->message);
 }
 
-/* Loads the model called `name`, or loads it anew. */
-static void load(const char *name)
-{
-    const ModelOptions options = {
-        .name = name,
-        .directory = TESTS_DATA "/golden/pipeline/queries",
-        .kernels = kernels_select(KERNELS_ALL),
-        .worker_count = TEST_WORKERS,
-        .batch_tokens = TEST_BATCH_TOKENS,
-        .batch_items = TEST_BATCH_ITEMS,
-    };
-    Error error;
-    Model *model = NULL;
-    check(model_open(&options, &model, &error), &error);
-    registry_set(fixture.registry, model);
-}
-
 static int fixture_open(void **state)
 {
     (void)state;
     Error error;
-    check(registry_open(&fixture.registry, &error), &error);
-    check(registry_add(fixture.registry, text_view("queries"), &error), &error);
+    const RegistryOptions registry_options = test_registry_options(&fixture.models);
+    test_registry_open(&fixture.models, &registry_options);
+    check(registry_name(fixture.models.registry, text_view("queries"), TEST_CHECKPOINT, &error), &error);
     const InferenceOptions options = {
-        .registry = fixture.registry,
+        .registry = fixture.models.registry,
         .input_count_max = 100,
         .reply_bytes_max = 256 * KIB,
         .request_memory_bytes = 8 * MIB,
@@ -75,7 +60,7 @@ static int fixture_close(void **state)
     scheduler_close(fixture.scheduler);
     assert_int_equal(atomic_load(&fixture.inference->admission.bytes), 0);
     inference_close(fixture.inference);
-    registry_close(fixture.registry);
+    test_registry_close(&fixture.models);
     return 0;
 }
 
@@ -145,7 +130,8 @@ static void inference_before_the_model_is_loaded_is_unavailable_with_a_retry(voi
     assert_false(response->models[0]->ready);
     headlight__v1__list_models_response__free_unpacked(response, NULL);
     fake_close(&message);
-    load("queries");
+    TestChange change = test_change(&fixture.models, REGISTRY_LOAD, "queries", NULL);
+    check(change.change.error.status, &change.change.error);
 }
 
 static void inference_embed_answers_every_text_in_order(void **state)

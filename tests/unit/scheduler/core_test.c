@@ -178,9 +178,13 @@ static void core_runs_a_job_beyond_a_batch_by_itself(void **state)
     (void)state;
     SchedulerOptions options = test_options(1);
     options.batch_tokens_max = 50;
+    options.queue_tokens_max = 50;
     Bench *bench = bench_open(&options);
     SchedulerJob *dropped = NULL;
-    assert_int_equal(bench_submit(bench, 0, 2, &dropped, NULL), STATUS_OK);
+    Error error;
+    assert_int_equal(bench_submit(bench, 0, 1, &dropped, &error), STATUS_INVALID_ARGUMENT);
+    core_raise_limits(&bench->core, 0, 100);
+    assert_int_equal(bench_submit(bench, 0, 1, &dropped, &error), STATUS_OK);
     assert_int_equal(bench_begin(bench, 0), 1);
     bench_close(bench);
 }
@@ -195,8 +199,8 @@ static void core_batches_grow_with_the_work_that_is_raised(void **state)
     assert_int_equal(bench_submit(bench, 0, 4, &dropped, NULL), STATUS_OK);
     assert_int_equal(bench_begin(bench, 0), 1);
     core_finish(&bench->core, &bench->batches[0]);
-    core_raise_batch_work(&bench->core, (uint64_t)1 << 50);
-    core_raise_batch_work(&bench->core, 1);
+    core_raise_limits(&bench->core, (uint64_t)1 << 50, 0);
+    core_raise_limits(&bench->core, 1, 0);
     assert_int_equal(bench_begin(bench, 0), 2);
     bench_close(bench);
 }

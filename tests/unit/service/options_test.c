@@ -42,6 +42,7 @@ static void options_without_arguments_are_the_defaults(void **state)
     assert_int_equal(parse(no_environment, arguments, &options, &error), STATUS_OK);
     assert_int_equal(options.listen.count, 1);
     assert_string_equal(options.listen.items[0], "127.0.0.1:50051");
+    assert_int_equal(options.model.count, 0);
     assert_int_equal(options.workers, 0);
     assert_int_equal(options.payload_limit, 4 << 20);
     assert_string_equal(options.cpu, "auto");
@@ -59,7 +60,8 @@ static void options_flag_wins_over_variable_over_default(void **state)
     assert_int_equal(parse(environment_of_the_test, arguments, &options, &error), STATUS_OK);
     assert_int_equal(options.workers, 5);
     assert_string_equal(options.log_level, "debug");
-    assert_string_equal(options.model, "name=dir");
+    assert_int_equal(options.model.count, 1);
+    assert_string_equal(options.model.items[0], "name=dir");
     assert_int_equal(options.listen.count, 2);
     assert_string_equal(options.listen.items[1], "unix:/a");
     options_close(&options);
@@ -70,11 +72,13 @@ static void options_lists_are_collected_and_replace_the_default(void **state)
     (void)state;
     Options options;
     Error error;
-    const char *arguments[] = {"--listen", "[::1]:0", "--listen=unix:/b,c", NULL};
+    const char *arguments[] = {"--listen", "[::1]:0", "--listen=unix:/b,c", "--model=one=a", "--model", "b", NULL};
     assert_int_equal(parse(environment_of_the_test, arguments, &options, &error), STATUS_OK);
     assert_int_equal(options.listen.count, 2);
     assert_string_equal(options.listen.items[0], "[::1]:0");
     assert_string_equal(options.listen.items[1], "unix:/b,c");
+    assert_int_equal(options.model.count, 2);
+    assert_string_equal(options.model.items[1], "b");
     options_close(&options);
 }
 
@@ -121,7 +125,7 @@ static void options_refuse_with_a_reason(void **state)
     ASSERT_REFUSED("--request-memory is '99999999999999GiB'", "--request-memory=99999999999999GiB");
     ASSERT_REFUSED("--workers needs a value", "--workers");
     ASSERT_REFUSED("--workers is given twice", "--workers=1", "--workers=2");
-    ASSERT_REFUSED("--model is given twice: this version serves one model", "--model", "a", "--model", "b");
+    ASSERT_REFUSED("--cpu is given twice", "--cpu", "auto", "--cpu", "auto");
     ASSERT_REFUSED("--help takes no value", "--help=1");
     ASSERT_REFUSED("--cpu is 'avx': it must be one of auto|avx512|avx2|reference", "--cpu", "avx");
     ASSERT_REFUSED("--cpu is ''", "--cpu=");
