@@ -4,12 +4,14 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "cores.h"
+#include "rpc/models.h"
 #include "service_state.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 /* Idle on one address, 17 are open; then further addresses and connections. */
@@ -187,13 +189,15 @@ static Status service_open_server(Service *service, Error *out_error)
     };
     Status status = inference_open(&inference_options, &service->inference, out_error);
     if (status) return status;
-    RpcMethod methods[INFERENCE_METHOD_COUNT];
+    RpcMethod methods[INFERENCE_METHOD_COUNT + MODELS_METHOD_COUNT];
+    bool admin = strcmp(options->admin, "on") == 0;
     inference_methods(service->inference, methods);
+    if (admin) models_methods(service->registry, methods + INFERENCE_METHOD_COUNT);
     RpcServerOptions server_options = rpc_server_options_default();
     server_options.addresses = (const char *const *)options->listen.items;
     server_options.address_count = options->listen.count;
     server_options.methods = methods;
-    server_options.method_count = INFERENCE_METHOD_COUNT;
+    server_options.method_count = INFERENCE_METHOD_COUNT + (admin ? MODELS_METHOD_COUNT : 0);
     server_options.message_bytes_max = options->payload_limit;
     server_options.reply_bytes_max =
         options->reply_limit + 1 * MIB; /* what is not a float is counted by us as well */

@@ -89,6 +89,7 @@ static bool change_begin_load(Registry *registry, RegistryChange *change)
                   entry->name);
         return false;
     }
+    if (!entry && registry_check_name(change->name, &change->error)) return false;
     if ((!entry || change->directory) && change_directory(registry, change, directory, &change->error))
         return false;
     if (!entry && registry_add(registry, change->name, directory, REGISTRY_ASKED, &entry, &change->error)) {

@@ -76,7 +76,7 @@ RegistryEntry *registry_entry(const Registry *registry, TextView name)
     return NULL;
 }
 
-static Status registry_check_name(TextView name, Error *out_error)
+Status registry_check_name(TextView name, Error *out_error)
 {
     size_t position;
     if (name.size == 0 || name.size > MODEL_NAME_BYTES_MAX) {

@@ -42,8 +42,8 @@ bool registry_busy(const Registry *registry);
 /* What is asked for while serving. */
 typedef enum RegistryAction {
     /* Loads `directory` as `name`. NULL: where that name was before, else the folder of that name. Fails with
-     * FAILED_PRECONDITION (it is loaded, belongs to another directory, or may not be read from this one), as model_open, as registry_name, and with
-     * RESOURCE_EXHAUSTED (memory_max). */
+     * FAILED_PRECONDITION (it is loaded, belongs to another directory, or may not be read from this one), with
+     * RESOURCE_EXHAUSTED (memory_max), and as model_open and registry_name. */
     REGISTRY_LOAD,
     /* Calls that hold the model end well. Fails with NOT_FOUND, FAILED_PRECONDITION (the default). */
     REGISTRY_UNLOAD,
@@ -57,7 +57,7 @@ typedef struct RegistryChange {
     RegistryAction action;
     TextView name;         /* lives until done, as does the directory */
     const char *directory; /* REGISTRY_LOAD: a folder's name, or a directory that registry_name was given */
-    bool force; /* REGISTRY_RELOAD: whether its files changed or not; REGISTRY_UNLOAD: forgets its directory */
+    bool force;            /* REGISTRY_RELOAD: in any case; REGISTRY_UNLOAD: its directory is forgotten */
     void (*done)(struct RegistryChange *change); /* may free it */
     Error error;                                 /* its status is OK: done. Directories are not named */
     bool changed;                                /* false: there was nothing to do */

@@ -78,6 +78,8 @@ struct Registry {
 
 /* NULL: there is none. Parked ones too. */
 RegistryEntry *registry_entry(const Registry *registry, TextView name);
+/* Fails with INVALID_ARGUMENT. */
+CHECKED Status registry_check_name(TextView name, Error *out_error);
 CHECKED Status registry_add(Registry *registry, TextView name, const char *directory, RegistryOrigin origin,
                             RegistryEntry **out_entry, Error *out_error);
 void registry_remove(Registry *registry, RegistryEntry *entry);

@@ -118,21 +118,3 @@ uint64_t codec_reply_tokenize_bytes(uint32_t count, uint64_t token_count);
 CHECKED bool codec_reply_tokenize(Arena *arena, const Tokenizer *tokenizer, const Encoding *encodings,
                                   uint32_t count, CodecReply *out_reply);
 CHECKED bool codec_reply_detokenize(Arena *arena, TextView text, CodecReply *out_reply);
-
-typedef struct CodecModel {
-    TextView name;
-    const Pipeline *pipeline; /* whose tasks and labels; NULL while loading, all that follows empty */
-    TextView architecture;
-    TextView attention;
-    TextView precision;
-    TextView weights_sha256;
-    uint32_t token_count_max;
-    uint32_t layer_count;
-    uint32_t head_count;
-    uint32_t hidden_size;
-} CodecModel;
-
-/* What codec_reply_list_models takes from the arena, at most. */
-uint64_t codec_reply_list_models_bytes(const CodecModel *models, size_t count);
-/* Builds the ListModelsResponse. */
-CHECKED bool codec_reply_list_models(Arena *arena, const CodecModel *models, size_t count, CodecReply *out_reply);

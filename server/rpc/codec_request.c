@@ -144,13 +144,6 @@ Status codec_request_detokenize(Arena *arena, const uint8_t *wire, size_t size,
     return codec_field_name(message->model, "model", &out_request->model, out_fault);
 }
 
-Status codec_request_list_models(Arena *arena, const uint8_t *wire, size_t size, CodecFault *out_fault)
-{
-    const void *message =
-        request_unpack(&headlight__v1__list_models_request__descriptor, arena, wire, size, out_fault);
-    return message ? STATUS_OK : out_fault->error.status;
-}
-
 /* The message, or NULL when *out_fault says why not. */
 static const void *request_unpack(const ProtobufCMessageDescriptor *descriptor, Arena *arena, const uint8_t *wire,
                                   size_t size, CodecFault *out_fault)

@@ -102,7 +102,6 @@ CHECKED Status codec_request_tokenize(Arena *arena, const uint8_t *wire, size_t 
                                       CodecTokenizeRequest *out_request, CodecFault *out_fault);
 CHECKED Status codec_request_detokenize(Arena *arena, const uint8_t *wire, size_t size,
                                         CodecDetokenizeRequest *out_request, CodecFault *out_fault);
-CHECKED Status codec_request_list_models(Arena *arena, const uint8_t *wire, size_t size, CodecFault *out_fault);
 
 /* Says in `fault` that it is about the text (or the pair) at `index`: its field, and the message's beginning. Returns
  * its status. */

@@ -1,6 +1,7 @@
 #include "rpc/inference_state.h"
 
 #include "base/limits.h"
+#include "rpc/models.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -98,24 +99,6 @@ void inference_refuse(RpcMessage *message, const CodecFault *fault)
     rpc_message_fail(message, &fault->error, fault->field[0] ? fault->field : NULL);
 }
 
-static CodecModel model_describe(const RegistryView *view)
-{
-    CodecModel model = {.name = text_view(view->name)};
-    if (!view->model) return model;
-    const Pipeline *pipeline = model_pipeline(view->model);
-    model.pipeline = pipeline;
-    const ModelConfig *config = checkpoint_config(pipeline_checkpoint(pipeline));
-    model.architecture = text_view(config->model_type);
-    model.attention = inference_attention(pipeline);
-    model.precision = text_view("float32");
-    model.weights_sha256 = text_view(model_weights_sha256(view->model));
-    model.token_count_max = pipeline_token_count_max(pipeline);
-    model.layer_count = config->layer_count;
-    model.head_count = config->head_count;
-    model.hidden_size = config->hidden_size;
-    return model;
-}
-
 static Status models_answer(const Inference *inference, Arena *arena, CodecReply *out_reply, Error *out_error)
 {
     size_t count = registry_count(inference->registry);
@@ -123,10 +106,10 @@ static Status models_answer(const Inference *inference, Arena *arena, CodecReply
     CodecModel *models = arena_allocate(arena, count * sizeof *models);
     for (size_t i = 0; models && i < count; i++) {
         const RegistryView view = registry_view(inference->registry, i);
-        models[i] = model_describe(&view);
+        models[i] = models_describe(&view);
     }
-    if (models) arena->budget_bytes += codec_reply_list_models_bytes(models, count);
-    if (models && codec_reply_list_models(arena, models, count, out_reply)) return STATUS_OK;
+    if (models) arena->budget_bytes += codec_models_bytes(models, count);
+    if (models && codec_models_list(arena, models, count, out_reply)) return STATUS_OK;
     return error_set(out_error, STATUS_NO_MEMORY, "no memory for the reply");
 }
 
@@ -137,7 +120,7 @@ static void inference_list_models(void *context, RpcMessage *message, const uint
     if (!call) return;
     CodecFault fault = {.field = ""};
     CodecReply reply;
-    Status status = codec_request_list_models(call->arena, wire, size, &fault);
+    Status status = codec_models_read_list(call->arena, wire, size, &fault);
     if (!status) status = models_answer(call->inference, call->arena, &reply, &fault.error);
     if (status) {
         inference_call_fail(call, &fault);

@@ -75,8 +75,8 @@ CHECKED Status scheduler_open(const SchedulerOptions *options, const SchedulerCa
  * draining A job whose deadline has passed is accepted and then dropped. */
 CHECKED Status scheduler_submit(Scheduler *scheduler, SchedulerJob *const *jobs, uint32_t count, Error *out_error);
 
-/* For a model that comes later: raises batch_work_max to `batch_work`, and queue_tokens_max to `job_tokens`, so that its
- * longest text fits. Lower ones change nothing. Any thread. */
+/* For a model that comes later: raises batch_work_max to `batch_work`, and queue_tokens_max to `job_tokens`, so that
+ * its longest text fits. Lower ones change nothing. Any thread. */
 void scheduler_raise_limits(Scheduler *scheduler, uint64_t batch_work, uint32_t job_tokens);
 
 typedef struct SchedulerGauge {

@@ -27,7 +27,8 @@ SMALL_MODEL = ROOT / "tests" / "golden" / "pipeline" / "queries"
 REAL_MODEL = ROOT / "models" / "all-MiniLM-L6-v2"
 WELL_KNOWN = Path(grpc_tools.__file__).parent / "_proto"
 START_SECONDS = 60  # sanitizers are slow
-PROTOS = ["headlight/v1/headlight.proto", "google/rpc/status.proto", "google/rpc/error_details.proto"]
+PROTOS = ["headlight/v1/headlight.proto", "headlight/v1/models.proto",
+          "google/rpc/status.proto", "google/rpc/error_details.proto"]
 
 
 class Server:
@@ -107,6 +108,16 @@ def pb(generated):
 @pytest.fixture(scope="module")
 def make_stub(generated):
     return importlib.import_module("headlight.v1.headlight_pb2_grpc").InferenceStub
+
+
+@pytest.fixture(scope="module")
+def admin_pb(generated):
+    return importlib.import_module("headlight.v1.models_pb2")
+
+
+@pytest.fixture(scope="module")
+def make_admin(generated):
+    return importlib.import_module("headlight.v1.models_pb2_grpc").ModelsStub
 
 
 @pytest.fixture(scope="module")

@@ -126,28 +126,6 @@ def test_a_folder_may_be_empty_at_first(start_server, make_stub, pb, folder):
         assert len(values(make_stub(channel), pb)) == 32
 
 
-def test_a_copy_that_is_not_complete_is_waited_for(start_server, make_stub, pb, folder):
-    """Slower than the server looks: it may try in vain, but neither ends nor gives up."""
-    source = folder.parent / "source"
-    shutil.copytree(folder / "two", source)
-    with start_folder(start_server, folder) as server, server.channel() as channel:
-        stub = make_stub(channel)
-        first = values(stub, pb, "one")
-        for target in (folder / "new", folder / "one"):
-            target.mkdir(exist_ok=True)
-            for file in ("config.json", "tokenizer.json", "model.safetensors"):
-                data = (source / file).read_bytes()
-                with open(target / file, "wb") as copy:
-                    copy.write(data[: len(data) // 2])
-                    copy.flush()
-                    time.sleep(2.5)
-                    assert values(stub, pb, "one") == first
-                    copy.write(data[len(data) // 2:])
-        second = values(stub, pb, "two")
-        wait_until(lambda: models(stub, pb)["new"].ready and values(stub, pb, "one") == second, server)
-        assert values(stub, pb, "new") == second
-
-
 def test_sighup_loads_what_changed(start_server, make_stub, pb, folder):
     with start_server("--model", f"{folder}/two", model=f"{folder}/one") as server, server.channel() as channel:
         stub = make_stub(channel)

@@ -6,6 +6,7 @@
 #include "grpc/reflection/v1/reflection.pb-c.h"
 #include "grpc/reflection/v1alpha/reflection.pb-c.h"
 #include "headlight/v1/headlight.pb-c.h"
+#include "headlight/v1/models.pb-c.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,6 +28,9 @@ static const ProtobufCMessageDescriptor *const requests[] = {
     &headlight__v1__detokenize_request__descriptor,
     &headlight__v1__explain_request__descriptor,
     &headlight__v1__list_models_request__descriptor,
+    &headlight__v1__load_model_request__descriptor,
+    &headlight__v1__unload_model_request__descriptor,
+    &headlight__v1__reload_model_request__descriptor,
     &grpc__health__v1__health_check_request__descriptor,
     &grpc__reflection__v1__server_reflection_request__descriptor,
     &grpc__reflection__v1alpha__server_reflection_request__descriptor,
