@@ -51,6 +51,10 @@
 
 /* One text. Offsets are 32 bit; 16 MiB of text is 4 million tokens, far beyond any model. */
 #define TEXT_BYTES_MAX (16 * MIB)
+/* What normalizers may make of a text. NFKC makes 33 bytes of the three of U+FDFA, and a file's Replace as much as it
+ * likes; an honest text grows by half, and the byte alphabet doubles it. */
+#define NORMALIZED_GROWTH_MAX 8
+#define NORMALIZED_BASE_BYTES (64 * KIB)
 
 /* Regular expressions of tokenizers: the longest published one has 500 bytes. One search for a match takes a second at
  * most, and a hostile one ends. */
@@ -85,7 +89,7 @@
 #define INPUT_COUNT_MAX_LIMIT 65536
 
 static_assert(JSON_BYTES_MAX < UINT32_MAX, "positions in a JSON file are 32 bit");
-static_assert(TEXT_BYTES_MAX < INT32_MAX, "ICU counts in int32_t");
+static_assert(NORMALIZED_BASE_BYTES + NORMALIZED_GROWTH_MAX * TEXT_BYTES_MAX < INT32_MAX, "ICU counts in int32_t");
 static_assert(TEXT_BYTES_MAX >= MESSAGE_BYTES_MAX_DEFAULT, "a text of a default message always fits");
 static_assert(MODEL_HIDDEN_SIZE_MAX * (uint64_t)MODEL_INTERMEDIATE_SIZE_MAX * 4 < (uint64_t)1 << 40,
               "a weight's byte size fits size_t with room to spare");

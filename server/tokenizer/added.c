@@ -77,13 +77,11 @@ Status added_index(AddedTokens *added, Error *out_error)
     return status;
 }
 
-AddedScan added_scan(const AddedSet *set, TextView text, bool parse_special)
+AddedScan added_scan(const AddedSet *set, TextView text, AddedParse parse)
 {
-    /* A match that is refused has no effect, so that without parse_special only special tokens are as good as
-     * none. */
-    bool useless = set->count == 0 || (set->all_special && !parse_special);
-    return (AddedScan){
-        .set = set, .text = text, .parse_special = parse_special, .search = useless ? (uint32_t)text.size : 0};
+    /* A match that is refused has no effect, so that special tokens that are all refused are as good as none. */
+    bool useless = set->count == 0 || (set->all_special && !parse.all && parse.id == VOCABULARY_NONE);
+    return (AddedScan){.set = set, .text = text, .parse = parse, .search = useless ? (uint32_t)text.size : 0};
 }
 
 /* The first of tokens[low, high) whose byte at `depth` is at least `byte`; shorter ones are in front. */
@@ -136,11 +134,11 @@ static bool added_stands_alone(TextView text, ByteRange range)
     uint32_t code_point;
     if (range.begin > 0) {
         utf8_decode(text.bytes + utf8_previous(text.bytes, range.begin), &code_point);
-        if (characters_is_word(code_point)) return false;
+        if (characters_flags(code_point) & CHARACTER_WORD) return false;
     }
     if (range.end == text.size) return true;
     utf8_decode(text.bytes + range.end, &code_point);
-    return !characters_is_word(code_point);
+    return !(characters_flags(code_point) & CHARACTER_WORD);
 }
 
 /* To the left not beyond what has been handed out: what the token before took stays there. */
@@ -178,7 +176,7 @@ bool added_next(AddedScan *scan, AddedPiece *out_piece)
         if (!token) break;
         ByteRange range = {at, at + (uint32_t)added_pattern(token).size};
         scan->search = range.end; /* also behind a match that is refused */
-        if (token->ever_special && !scan->parse_special) continue;
+        if (token->ever_special && !scan->parse.all && token->id != scan->parse.id) continue;
         if (token->single_word && !added_stands_alone(scan->text, range)) continue;
         if (token->lstrip) range.begin = added_strip_left(scan, range.begin);
         if (token->rstrip) range.end = added_strip_right(scan, range.end);

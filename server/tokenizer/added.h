@@ -41,11 +41,17 @@ const AddedToken *added_find(const AddedTokens *added, uint32_t id);
 /* Fills both sets from `tokens`. Fails with NO_MEMORY. */
 CHECKED Status added_index(AddedTokens *added, Error *out_error);
 
+/* Which special tokens are more than plain text. */
+typedef struct AddedParse {
+    bool all;
+    uint32_t id; /* this one is in any case; VOCABULARY_NONE: none */
+} AddedParse;
+
 /* A walk over a text's pieces. */
 typedef struct AddedScan {
     const AddedSet *set;
     TextView text;
-    bool parse_special;        /* false: special tokens are plain text */
+    AddedParse parse;
     uint32_t search;           /* where the next match may start */
     uint32_t begin;            /* what is before has been handed out */
     const AddedToken *pending; /* to be handed out next, at `pending_range` */
@@ -58,7 +64,7 @@ typedef struct AddedPiece {
     ByteRange range;
 } AddedPiece;
 
-AddedScan added_scan(const AddedSet *set, TextView text, bool parse_special);
+AddedScan added_scan(const AddedSet *set, TextView text, AddedParse parse);
 /* The next piece, never empty; false at the end. A token that strips white space may overlap with the next one's
  * piece, as in the library. */
 bool added_next(AddedScan *scan, AddedPiece *out_piece);

@@ -2,37 +2,21 @@
  * with the alignments that the library's NormalizedString would have after the four passes.
  *
  * Every pass keeps, splits or drops single characters, so one walk over the text does all four. Only NFD looks
- * further: a run of characters with a combining class is sorted by it. The library then gives the origins away in
- * the order of the sorted run: the k-th character that starts a decomposition gets the k-th original character,
- * whichever it came from; the others share with the one before. */
+ * further: a run of characters with a combining class is sorted by it. */
 #include "tokenizer/bert_normalizer.h"
 
 #include "tokenizer/characters.h"
+#include "tokenizer/marks.h"
 #include "unicode/utf8.h"
 
 #include <assert.h>
-#include <stdlib.h>
-
-typedef struct Mark {
-    uint32_t code_point;
-    uint8_t combining_class;
-    bool first; /* of its decomposition */
-    ByteRange origin;
-} Mark;
 
 /* One text on its way. */
 typedef struct BertPass {
     const BertNormalizer *normalizer;
     Normalized *out;
-    Mark *marks; /* [mark_capacity]: a run of combining marks, until it can be sorted */
-    uint32_t mark_count;
-    uint32_t mark_capacity;
+    MarkRun marks;
 } BertPass;
-
-enum {
-    MARKS_CAPACITY_MIN = 32,
-    MARKS_INSERTION_MAX = 24, /* longer runs are counted by class: a hostile text is one run */
-};
 
 void bert_normalizer_prepare(BertNormalizer *normalizer)
 {
@@ -64,83 +48,20 @@ static void bert_finish(BertPass *pass, uint32_t code_point, ByteRange origin)
     for (unsigned i = 0; i < count; i++) normalized_append(pass->out, lower[i], origin);
 }
 
-static bool marks_sorted(const Mark *marks, uint32_t count)
-{
-    for (uint32_t i = 1; i < count; i++) {
-        if (marks[i].combining_class < marks[i - 1].combining_class) return false;
-    }
-    return true;
-}
-
-/* Writes `marks` to `sorted` in the order of their classes; stable. */
-static void marks_sort(const Mark *marks, uint32_t count, Mark *sorted)
-{
-    if (count <= MARKS_INSERTION_MAX) {
-        for (uint32_t i = 0; i < count; i++) {
-            uint32_t at = i;
-            for (; at > 0 && sorted[at - 1].combining_class > marks[i].combining_class; at--)
-                sorted[at] = sorted[at - 1];
-            sorted[at] = marks[i];
-        }
-        return;
-    }
-    uint32_t starts[257] = {0};
-    for (uint32_t i = 0; i < count; i++) starts[marks[i].combining_class + 1]++;
-    for (int i = 0; i < 256; i++) starts[i + 1] += starts[i];
-    for (uint32_t i = 0; i < count; i++) sorted[starts[marks[i].combining_class]++] = marks[i];
-}
-
-/* Gives the origins of `marks`, which are in the text's order, to `sorted`: see this file's opening comment. */
-static void marks_give_origins(const Mark *marks, uint32_t count, Mark *sorted)
-{
-    const Mark *giver = marks;
-    for (uint32_t i = 0; i < count; i++) {
-        if (sorted[i].first) {
-            while (!giver->first) giver++;
-            sorted[i].origin = giver++->origin;
-        } else if (i > 0) {
-            sorted[i].origin = sorted[i - 1].origin;
-        }
-    }
-}
-
-/* Ends the run of marks: what follows has no combining class. */
+/* The library gives the origins away in the order of the sorted run: the k-th mark that starts a decomposition gets
+ * the k-th original character, the others share with the one before. */
 static void bert_flush(BertPass *pass)
 {
-    uint32_t count = pass->mark_count;
-    const Mark *marks = pass->marks;
-    Mark few[MARKS_INSERTION_MAX], *many = NULL;
-    pass->mark_count = 0;
-    if (!marks_sorted(marks, count)) {
-        Mark *sorted = few;
-        if (count > MARKS_INSERTION_MAX) sorted = many = malloc(count * sizeof *many);
-        if (!sorted) {
-            pass->out->failed = true;
-            return;
+    const Mark *sorted = marks_sort(&pass->marks), *giver = pass->marks.marks;
+    ByteRange origin = sorted[0].origin;
+    for (uint32_t i = 0; i < pass->marks.count; i++) {
+        if (sorted[i].first) {
+            while (!giver->first) giver++;
+            origin = giver++->origin;
         }
-        marks_sort(marks, count, sorted);
-        marks_give_origins(marks, count, sorted);
-        marks = sorted;
+        bert_finish(pass, sorted[i].code_point, origin);
     }
-    for (uint32_t i = 0; i < count && !pass->out->failed; i++) {
-        bert_finish(pass, marks[i].code_point, marks[i].origin);
-    }
-    free(many);
-}
-
-static void bert_push_mark(BertPass *pass, Mark mark)
-{
-    if (pass->mark_count == pass->mark_capacity) {
-        uint32_t capacity = pass->mark_capacity + pass->mark_capacity / 2 + MARKS_CAPACITY_MIN;
-        Mark *marks = realloc(pass->marks, capacity * sizeof *marks);
-        if (!marks) {
-            pass->out->failed = true;
-            return;
-        }
-        pass->marks = marks;
-        pass->mark_capacity = capacity;
-    }
-    pass->marks[pass->mark_count++] = mark;
+    pass->marks.count = 0;
 }
 
 /* NFD and what follows it. */
@@ -152,13 +73,15 @@ static void bert_decompose(BertPass *pass, uint32_t code_point, ByteRange origin
     }
     uint32_t parts[UNICODE_DECOMPOSITION_MAX] = {code_point};
     unsigned count = 1;
-    if (characters_flags(code_point) & CHARACTER_DECOMPOSES) count = characters_decompose(code_point, parts);
+    if (characters_flags(code_point) & CHARACTER_DECOMPOSES)
+        count = characters_decompose(code_point, false, parts);
     for (unsigned i = 0; i < count && !pass->out->failed; i++) {
         if (characters_flags(parts[i]) & CHARACTER_COMBINES) {
             uint8_t combining_class = characters_combining_class(parts[i]);
-            bert_push_mark(pass, (Mark){parts[i], combining_class, i == 0, origin});
+            Mark mark = {parts[i], combining_class, i == 0, origin};
+            if (!marks_push(&pass->marks, mark)) pass->out->failed = NORMALIZED_NO_MEMORY;
         } else {
-            if (pass->mark_count) bert_flush(pass);
+            if (pass->marks.count) bert_flush(pass);
             bert_finish(pass, parts[i], origin);
         }
     }
@@ -182,7 +105,7 @@ static uint32_t bert_ascii(BertPass *pass, TextView text, uint32_t at, uint32_t 
 {
     uint32_t stop = at;
     while (stop < end && (unsigned char)text.bytes[stop] < 0x80) stop++;
-    if (pass->mark_count) bert_flush(pass);
+    if (pass->marks.count) bert_flush(pass);
     if (!normalized_reserve(pass->out, stop - at)) return stop;
     char *bytes = pass->out->bytes;
     ByteRange *origins = pass->out->origins;
@@ -213,6 +136,6 @@ void bert_normalizer_run(const BertNormalizer *normalizer, TextView text, ByteRa
         bert_character(&pass, code_point, (ByteRange){at, at + size});
         at += size;
     }
-    if (pass.mark_count && !out->failed) bert_flush(&pass);
-    free(pass.marks);
+    if (pass.marks.count && !out->failed) bert_flush(&pass);
+    marks_close(&pass.marks);
 }

@@ -14,6 +14,18 @@ typedef struct StoredToken {
     uint32_t word; /* its word's number in the text */
 } StoredToken;
 
+/* How many characters of white space a token's text starts and ends with; the byte alphabet's space is some, too. */
+typedef struct TokenEdges {
+    uint32_t leading;
+    uint32_t trailing;
+} TokenEdges;
+
+/* The edges of a token whose text is not the vocabulary's. */
+typedef struct CollectedEdges {
+    uint32_t index; /* of the token among all */
+    TokenEdges edges;
+} CollectedEdges;
+
 /* One thread; scratch of one tokenizer_encode. */
 typedef struct Collector {
     uint32_t limit; /* tokens that may be kept; UINT32_MAX: all */
@@ -22,13 +34,23 @@ typedef struct Collector {
     uint32_t capacity;
     uint32_t count; /* of all tokens */
     uint32_t word;  /* of the tokens to come */
-    bool failed;    /* out of memory */
+    bool keeps_edges;
+    CollectedEdges *edges; /* [edges_capacity], by rising index; if keeps_edges */
+    uint32_t edges_count;
+    uint32_t edges_capacity;
+    bool failed; /* out of memory */
 } Collector;
 
 Collector collector_start(uint32_t limit, TruncationSide side);
 void collector_close(Collector *collector);
 /* The tokens from here on are of another word. */
 void collector_begin_word(Collector *collector);
+/* Pushes a token whose text is the vocabulary's, or one whose text in the library is `text`: an added token with the
+ * white space that it took, or an unknown piece. */
 void collector_push(Collector *collector, CollectedToken token);
+void collector_push_text(Collector *collector, CollectedToken token, TextView text);
+TokenEdges collector_edges_of(TextView text);
+/* The edges of the `index`-th of the `kept` tokens, whose text in the vocabulary is `text`. */
+TokenEdges collector_edges(const Collector *collector, uint32_t kept, uint32_t index, TextView text);
 /* The `index`-th of the `kept` tokens on the side that truncation keeps. */
 StoredToken collector_token(const Collector *collector, uint32_t kept, uint32_t index);

@@ -120,8 +120,45 @@ static void encoding_put(Encoding *encoding, uint32_t at, StoredToken token, uin
     encoding->segments[at] = segment;
 }
 
-static void encoding_fill(Encoding *encoding, const Template *template, bool without_special,
-                          const Collector *const texts[2], const uint32_t kept[2])
+/* `at` moved forward by `count` characters, but not beyond `end`. */
+static uint32_t encode_forward(TextView text, uint32_t at, uint32_t end, uint32_t count)
+{
+    uint32_t code_point;
+    for (; count > 0 && at < end; count--) at += (uint32_t)utf8_decode(text.bytes + at, &code_point);
+    return at;
+}
+
+/* `range` without the white space at the token's edges. */
+static ByteRange encode_trim(const OffsetTrim *trim, TokenEdges edges, TextView text, ByteRange range, bool first)
+{
+    bool prefix = trim->keeps_prefix && edges.leading == 1 && (first || range.begin == 0);
+    if (!prefix) range.begin = encode_forward(text, range.begin, range.end, edges.leading);
+    uint32_t end = range.end, left = edges.trailing;
+    for (; left > 0 && end > 0; left--) end = (uint32_t)utf8_previous(text.bytes, end);
+    if (left == 0) range.end = end > range.begin ? end : range.begin;
+    return range;
+}
+
+/* A text, its tokens, and how many of them are kept. */
+typedef struct EncodeText {
+    TextView text;
+    const Collector *collector;
+    uint32_t kept;
+} EncodeText;
+
+static StoredToken encode_token(const Tokenizer *tokenizer, const EncodeText *text, uint32_t index)
+{
+    StoredToken token = collector_token(text->collector, text->kept, index);
+    if (!tokenizer->trim.enabled) return token;
+    TextView known = vocabulary_text(&tokenizer->vocabulary, token.token.id);
+    TokenEdges edges = collector_edges(text->collector, text->kept, index, known);
+    if (edges.leading || edges.trailing)
+        token.token.origin = encode_trim(&tokenizer->trim, edges, text->text, token.token.origin, index == 0);
+    return token;
+}
+
+static void encoding_fill(Encoding *encoding, const Tokenizer *tokenizer, const Template *template,
+                          bool without_special, const EncodeText texts[2])
 {
     uint32_t at = 0;
     for (uint32_t i = 0; i < template->piece_count; i++) {
@@ -132,17 +169,18 @@ static void encoding_fill(Encoding *encoding, const Template *template, bool wit
             continue;
         }
         uint8_t segment = piece->kind == TEMPLATE_PAIR;
-        for (uint32_t k = 0; k < kept[segment]; k++) {
-            StoredToken token = collector_token(texts[segment], kept[segment], k);
-            encoding_put(encoding, at++, token, piece->type_id, segment);
+        for (uint32_t k = 0; k < texts[segment].kept; k++) {
+            encoding_put(encoding, at++, encode_token(tokenizer, &texts[segment], k), piece->type_id, segment);
         }
     }
     assert(at == encoding->count);
 }
 
-static Status encode_finish(const Template *template, const Collector *text, const Collector *pair,
-                            const EncodeOptions *options, Arena *arena, Encoding *out_encoding, Error *out_error)
+static Status encode_finish(const Tokenizer *tokenizer, EncodeText texts[2], const EncodeOptions *options,
+                            Arena *arena, Encoding *out_encoding, Error *out_error)
 {
+    const Collector *text = texts[0].collector, *pair = texts[1].collector;
+    const Template *template = pair ? &tokenizer->pair : &tokenizer->single;
     bool without_special = options->without_special_tokens;
     uint32_t added = without_special ? 0 : template->added_count;
     uint32_t limit = options->token_count_max ? options->token_count_max - added : 0;
@@ -155,10 +193,17 @@ static Status encode_finish(const Template *template, const Collector *text, con
     status = encoding_allocate(&encoding, template_size(template, without_special, kept), options->return_words,
                                arena, out_error);
     if (status) return status;
-    encoding_fill(&encoding, template, without_special, (const Collector *const[2]){text, pair},
-                  (const uint32_t[2]){kept.text, kept.pair});
+    texts[0].kept = kept.text;
+    texts[1].kept = kept.pair;
+    encoding_fill(&encoding, tokenizer, template, without_special, texts);
     *out_encoding = encoding;
     return STATUS_OK;
+}
+
+static AddedParse encode_parse(const Tokenizer *tokenizer, const EncodeOptions *options)
+{
+    return (AddedParse){options->parse_special_tokens,
+                        options->parse_mask ? tokenizer_mask_id(tokenizer) : VOCABULARY_NONE};
 }
 
 Status tokenizer_encode(const Tokenizer *tokenizer, TextView text, const TextView *pair,
@@ -175,13 +220,15 @@ Status tokenizer_encode(const Tokenizer *tokenizer, TextView text, const TextVie
     if (!status && pair) status = encode_check(*pair, "pair", out_error);
     if (status) return status;
     uint32_t limit = options->token_count_max ? options->token_count_max : UINT32_MAX;
-    Collector first = collector_start(limit, options->side), second = collector_start(limit, options->side);
-    status = pretokenize_text(tokenizer, text, options->parse_special_tokens, &first, out_error);
-    if (!status && pair) {
-        status = pretokenize_text(tokenizer, *pair, options->parse_special_tokens, &second, out_error);
-    }
+    Collector first = collector_start(limit, options->side), second = first;
+    first.keeps_edges = second.keeps_edges = tokenizer->trim.enabled;
+    AddedParse parse = encode_parse(tokenizer, options);
+    status = pretokenize_text(tokenizer, text, parse, &first, out_error);
+    if (!status && pair) status = pretokenize_text(tokenizer, *pair, parse, &second, out_error);
     if (!status) {
-        status = encode_finish(template, &first, pair ? &second : NULL, options, arena, out_encoding, out_error);
+        EncodeText texts[2] = {{.text = text, .collector = &first}, {.collector = pair ? &second : NULL}};
+        if (pair) texts[1].text = *pair;
+        status = encode_finish(tokenizer, texts, options, arena, out_encoding, out_error);
     }
     collector_close(&first);
     collector_close(&second);

@@ -1,6 +1,7 @@
 /* Growing, filling and appending. */
 #include "tokenizer/normalized.h"
 
+#include "base/limits.h"
 #include "unicode/utf8.h"
 
 #include <assert.h>
@@ -15,17 +16,48 @@ void normalized_close(Normalized *normalized)
     *normalized = (Normalized){0};
 }
 
+Status normalized_check(Normalized *normalized, Error *out_error)
+{
+    NormalizedFailure failure = normalized->failed;
+    normalized->failed = NORMALIZED_SOUND;
+    switch (failure) {
+    case NORMALIZED_SOUND:
+        return STATUS_OK;
+    case NORMALIZED_NO_MEMORY:
+        return error_set(out_error, STATUS_NO_MEMORY, "no memory for a text of %u bytes and more",
+                         normalized->capacity);
+    case NORMALIZED_TOO_LARGE:
+        return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
+                         "the tokenizer makes more than %d times as much of the text: send less at once",
+                         NORMALIZED_GROWTH_MAX);
+    case NORMALIZED_TOO_SLOW:
+        return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
+                         "a pattern of the tokenizer takes too many steps for this text: send less at once");
+    }
+    return STATUS_OK;
+}
+
+uint32_t normalized_size_max(size_t size)
+{
+    return (uint32_t)(NORMALIZED_BASE_BYTES + NORMALIZED_GROWTH_MAX * size);
+}
+
 bool normalized_reserve(Normalized *normalized, uint32_t more)
 {
     if (normalized->capacity - normalized->size >= more) return true;
+    uint64_t size_max = normalized->size_max ? normalized->size_max : INT32_MAX;
+    if ((uint64_t)normalized->size + more > size_max) {
+        normalized->failed = NORMALIZED_TOO_LARGE;
+        return false;
+    }
     uint64_t capacity = (uint64_t)normalized->capacity + normalized->capacity / 2 + more;
     if (capacity < NORMALIZED_CAPACITY_MIN) capacity = NORMALIZED_CAPACITY_MIN;
-    char *bytes = capacity < INT32_MAX ? realloc(normalized->bytes, capacity) : NULL;
+    char *bytes = realloc(normalized->bytes, capacity);
     if (bytes) normalized->bytes = bytes;
     ByteRange *origins = bytes ? realloc(normalized->origins, capacity * sizeof *origins) : NULL;
     if (origins) normalized->origins = origins;
     if (!bytes || !origins) {
-        normalized->failed = true;
+        normalized->failed = NORMALIZED_NO_MEMORY;
         return false;
     }
     normalized->capacity = (uint32_t)capacity;

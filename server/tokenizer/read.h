@@ -10,6 +10,9 @@ typedef struct Reader {
     Tokenizer *tokenizer;
     const char *path;        /* of the file that messages name */
     const JsonValue *config; /* tokenizer_config.json's object; NULL: there is none */
+    const JsonValue *map;    /* special_tokens_map.json's */
+    bool has_template;       /* a post-processor that adds tokens was read */
+    char field[128];         /* the component that is read, such as "normalizer[2]" */
     Error *error;
 } Reader;
 
@@ -22,8 +25,9 @@ CHECKED Status read_root(Reader *reader, const JsonValue *root);
 /* Builds a BERT tokenizer from vocab.txt and tokenizer_config.json, as transformers does. Fails as
  * read_tokenizer_json. */
 CHECKED Status read_vocabulary_text(Tokenizer *tokenizer, const char *directory, Error *out_error);
-/* Opens `directory`/tokenizer_config.json; *out_document is NULL when there is none. The caller closes it. */
-CHECKED Status read_config_open(const char *directory, JsonDocument **out_document, Error *out_error);
+/* Opens `directory`/`name`; *out_document is NULL when there is none. The caller closes it. */
+CHECKED Status read_side_file(const char *directory, const char *name, JsonDocument **out_document,
+                              Error *out_error);
 
 /* Adds `tokens` (without ids) in their order, as the library does: those that the vocabulary has keep its id, the
  * others get the next ones. Once per tokenizer, after the normalizer and the vocabulary. Sets vocabulary_size. */
@@ -44,6 +48,15 @@ CHECKED Status read_wordpiece_finish(Reader *reader, TextView unknown, TextView 
 /* A terminated copy, or NULL: out of memory. */
 char *read_copy(TextView text);
 
+typedef enum ComponentKind { NORMALIZER, PRE_TOKENIZER, MODEL, POST_PROCESSOR, DECODER } ComponentKind;
+
+/* Reads the components of the list `key` of `value`, one after the other. */
+CHECKED Status read_sequence(Reader *reader, const JsonValue *value, ComponentKind kind, const char *key);
+/* The text of a special token by tokenizer_config.json or special_tokens_map.json; false: neither names it. */
+bool read_special_text(const Reader *reader, SpecialToken which, TextView *out_text);
+/* Sets the tokenizer's special_ids, once all its tokens are there. */
+void read_special_ids(const Reader *reader);
+
 /* The components of components.def. */
 #define COMPONENT(kind, name, read) CHECKED Status read(Reader *reader, const JsonValue *value);
 #include "tokenizer/components.def"
@@ -56,6 +69,20 @@ CHECKED Status read_expected(const Reader *reader, const char *field, const char
 /* The member `key` of `object`, which `field` names in messages. */
 CHECKED Status read_boolean(const Reader *reader, const JsonValue *object, const char *field, const char *key,
                             bool *out_value);
+/* The same of the component that reader->field names, where it may be missing. */
+CHECKED Status read_flag(const Reader *reader, const JsonValue *object, const char *key, bool fallback,
+                         bool *out_value);
+CHECKED Status read_character(const Reader *reader, const JsonValue *object, const char *key,
+                              uint32_t *out_code_point);
+/* A copy that the caller owns. */
+CHECKED Status read_owned(const Reader *reader, const JsonValue *object, const char *key, char **out_text,
+                          size_t *out_size);
+/* The member "pattern" of a component. */
+CHECKED Status read_pattern(const Reader *reader, const JsonValue *object, Pattern **out_pattern);
+/* Metaspace's prepend_scheme. */
+CHECKED Status read_prepend_scheme(const Reader *reader, const JsonValue *value, PrependScheme *out_scheme);
+/* Sets UNSUPPORTED: more than `most` `what`. */
+CHECKED Status read_too_many(const Reader *reader, const char *what, uint32_t most);
 CHECKED Status read_string(const Reader *reader, const JsonValue *object, const char *field, const char *key,
                            TextView *out_value);
 CHECKED Status read_integer(const Reader *reader, const JsonValue *object, const char *field, const char *key,

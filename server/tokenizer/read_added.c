@@ -23,6 +23,7 @@ typedef struct PendingList {
     Vocabulary contents; /* content -> index in items */
     uint32_t next_id;
     Normalized scratch;
+    Normalized spare;
 } PendingList;
 
 static void pending_close(PendingList *list)
@@ -31,6 +32,7 @@ static void pending_close(PendingList *list)
     free(list->bytes);
     vocabulary_close(&list->contents);
     normalized_close(&list->scratch);
+    normalized_close(&list->spare);
 }
 
 static Status pending_open(PendingList *list, const AddedToken *tokens, uint32_t count, Reader *reader)
@@ -100,8 +102,9 @@ static Status pending_add(PendingList *list, const Reader *reader, const AddedTo
     item->token.ever_special = ever_special;
     item->order = order;
     if (!token->normalized) return STATUS_OK;
-    status = normalizer_run(&reader->tokenizer->normalizers, token->content,
-                            (ByteRange){0, (uint32_t)token->content.size}, &list->scratch, reader->error);
+    status =
+        normalizer_run(&reader->tokenizer->normalizers, token->content,
+                       (ByteRange){0, (uint32_t)token->content.size}, &list->scratch, &list->spare, reader->error);
     if (status) return status;
     return pending_copy(list, (TextView){list->scratch.bytes, list->scratch.size}, &item->text, reader->error);
 }

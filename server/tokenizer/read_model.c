@@ -1,62 +1,8 @@
-/* The model and what is around it: WordPiece's vocabulary, BertNormalizer, BertPreTokenizer, the WordPiece
- * decoder. */
+/* Vocabularies, and the models that are little more: WordPiece and WordLevel. */
 #include "base/limits.h"
 #include "tokenizer/read.h"
 
 #include <stdio.h>
-
-/* A flag of BertNormalizer; where tokenizer.json lacks it, tokenizer_config.json's or else the library's default.
- */
-static Status read_flag(const Reader *reader, const JsonValue *value, const char *key, const char *config_key,
-                        bool fallback, bool *out_flag)
-{
-    if (json_member(value, key)) return read_boolean(reader, value, "normalizer", key, out_flag);
-    bool has_config = config_key && json_boolean(json_member(reader->config, config_key), out_flag);
-    if (!has_config) *out_flag = fallback;
-    return STATUS_OK;
-}
-
-Status read_bert_normalizer(Reader *reader, const JsonValue *value)
-{
-    BertNormalizer *normalizer = &reader->tokenizer->normalizers.bert;
-    normalizer->enabled = true;
-    Status status = read_flag(reader, value, "clean_text", NULL, true, &normalizer->clean_text);
-    if (!status) {
-        status = read_flag(reader, value, "handle_chinese_chars", "tokenize_chinese_chars", true,
-                           &normalizer->handle_chinese_chars);
-    }
-    if (!status) status = read_flag(reader, value, "lowercase", "do_lower_case", true, &normalizer->lowercase);
-    if (status) return status;
-    const JsonValue *strip = json_member(value, "strip_accents");
-    if (!strip) strip = json_member(reader->config, "strip_accents");
-    normalizer->strip_accents = normalizer->lowercase; /* what null means */
-    if (json_type(strip) != JSON_NULL && !json_boolean(strip, &normalizer->strip_accents)) {
-        return read_expected(reader, "normalizer.strip_accents", "true, false or null", strip);
-    }
-    bert_normalizer_prepare(normalizer);
-    return STATUS_OK;
-}
-
-Status read_bert_pre_tokenizer(Reader *reader, const JsonValue *value)
-{
-    (void)value;
-    reader->tokenizer->pre_tokenizers = (PreTokenizerList){.items = {{PRE_TOKENIZER_BERT}}, .count = 1};
-    return STATUS_OK;
-}
-
-Status read_wordpiece_decoder(Reader *reader, const JsonValue *value)
-{
-    Decoder *decoder = &reader->tokenizer->decoder;
-    TextView prefix;
-    Status status = read_string(reader, value, "decoder", "prefix", &prefix);
-    if (!status) status = read_boolean(reader, value, "decoder", "cleanup", &decoder->cleanup);
-    if (status) return status;
-    decoder->prefix = read_copy(prefix);
-    if (!decoder->prefix) return error_set(reader->error, STATUS_NO_MEMORY, "no memory for a decoder");
-    decoder->prefix_size = prefix.size;
-    decoder->enabled = true;
-    return STATUS_OK;
-}
 
 Status read_vocabulary_open(Reader *reader, size_t count, uint64_t id_max, size_t bytes)
 {

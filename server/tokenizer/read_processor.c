@@ -1,4 +1,4 @@
-/* Post-processors: BertProcessing and TemplateProcessing, both as templates. */
+/* Post-processors: what they put around the texts is a template, and what they do to offsets is a trim. */
 #include "tokenizer/read.h"
 
 #include <stdio.h>
@@ -27,21 +27,74 @@ static Status read_bert_token(const Reader *reader, const JsonValue *value, cons
     return read_template_id(reader, field, json_next(first), out_id);
 }
 
-Status read_bert_processing(Reader *reader, const JsonValue *value)
+/* Only one may add tokens: the library has no use for a second one either. */
+static Status read_processor_once(Reader *reader)
+{
+    if (reader->has_template) {
+        return error_set(reader->error, STATUS_UNSUPPORTED, "%s: %s: a second post-processor that adds tokens",
+                         reader->path, reader->field);
+    }
+    reader->has_template = true;
+    reader->tokenizer->single = reader->tokenizer->pair = (Template){0};
+    return STATUS_OK;
+}
+
+/* The pieces of a pair, whose first three are those of a single text. */
+static Status read_pieces(Reader *reader, const JsonValue *value, bool roberta)
 {
     uint32_t cls, sep;
-    Status status = read_bert_token(reader, json_member(value, "cls"), "post_processor.cls", &cls);
+    Status status = read_processor_once(reader);
+    if (!status) status = read_bert_token(reader, json_member(value, "cls"), "post_processor.cls", &cls);
     if (!status) status = read_bert_token(reader, json_member(value, "sep"), "post_processor.sep", &sep);
     if (status) return status;
-    TemplatePiece pieces[] = {
-        {TEMPLATE_TOKEN, 0, cls}, {TEMPLATE_TEXT, 0, 0},    {TEMPLATE_TOKEN, 0, sep},
-        {TEMPLATE_PAIR, 1, 0},    {TEMPLATE_TOKEN, 1, sep},
-    };
-    Template *single = &reader->tokenizer->single, *pair = &reader->tokenizer->pair;
-    *single = *pair = (Template){0};
-    for (int i = 0; i < 3; i++) template_add(single, pieces[i]);
-    for (int i = 0; i < 5; i++) template_add(pair, pieces[i]);
+    const uint8_t second = roberta ? 0 : 1; /* the type of all that belongs to the pair */
+    TemplatePiece start = {TEMPLATE_TOKEN, 0, cls}, text = {TEMPLATE_TEXT, 0, 0}, end = {TEMPLATE_TOKEN, 0, sep};
+    TemplatePiece pair = {TEMPLATE_PAIR, second, 0}, pair_end = {TEMPLATE_TOKEN, second, sep};
+    Template *templates[] = {&reader->tokenizer->single, &reader->tokenizer->pair};
+    for (int i = 0; i < 2; i++) {
+        template_add(templates[i], start);
+        template_add(templates[i], text);
+        template_add(templates[i], end);
+    }
+    if (roberta) template_add(&reader->tokenizer->pair, end);
+    template_add(&reader->tokenizer->pair, pair);
+    template_add(&reader->tokenizer->pair, pair_end);
     return STATUS_OK;
+}
+
+Status read_bert_processing(Reader *reader, const JsonValue *value)
+{
+    return read_pieces(reader, value, false);
+}
+
+static Status read_trim(Reader *reader, const JsonValue *value)
+{
+    bool trims, prefix;
+    Status status = read_boolean(reader, value, reader->field, "trim_offsets", &trims);
+    if (!status) status = read_boolean(reader, value, reader->field, "add_prefix_space", &prefix);
+    if (status || !trims) return status;
+    if (reader->tokenizer->trim.enabled) {
+        return error_set(reader->error, STATUS_UNSUPPORTED, "%s: %s: a second post-processor that trims offsets",
+                         reader->path, reader->field);
+    }
+    reader->tokenizer->trim = (OffsetTrim){.enabled = true, .keeps_prefix = prefix};
+    return STATUS_OK;
+}
+
+Status read_roberta_processing(Reader *reader, const JsonValue *value)
+{
+    Status status = read_pieces(reader, value, true);
+    return status ? status : read_trim(reader, value);
+}
+
+Status read_byte_level_processing(Reader *reader, const JsonValue *value)
+{
+    return read_trim(reader, value);
+}
+
+Status read_processor_sequence(Reader *reader, const JsonValue *value)
+{
+    return read_sequence(reader, value, POST_PROCESSOR, "processors");
 }
 
 static Status read_template_full(const Reader *reader, const char *field)
@@ -122,6 +175,7 @@ static Status read_template(const Reader *reader, const JsonValue *value, const 
 
 Status read_template_processing(Reader *reader, const JsonValue *value)
 {
-    Status status = read_template(reader, value, "single", false, &reader->tokenizer->single);
+    Status status = read_processor_once(reader);
+    if (!status) status = read_template(reader, value, "single", false, &reader->tokenizer->single);
     return status ? status : read_template(reader, value, "pair", true, &reader->tokenizer->pair);
 }

@@ -8,21 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SPECIAL_UNKNOWN, SPECIAL_SEPARATOR, SPECIAL_PADDING, SPECIAL_CLASSIFIER, SPECIAL_MASK, SPECIAL_COUNT };
+/* BERT's, where nobody says otherwise. */
+static const char *const SPECIAL_DEFAULTS[SPECIAL_COUNT] = {"[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"};
 
-static const char *const SPECIAL_KEYS[] = {"unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
-static const char *const SPECIAL_DEFAULTS[] = {"[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"};
-
-/* The text of a special token, which is a string or an added token's object. */
-static TextView text_special(const JsonValue *config, const JsonValue *map, int which)
+static TextView text_special(const Reader *reader, SpecialToken which)
 {
-    const JsonValue *sources[] = {config, map};
     TextView text;
-    for (int i = 0; i < 2; i++) {
-        const JsonValue *found = json_member(sources[i], SPECIAL_KEYS[which]);
-        if (json_string(found, &text) || json_string(json_member(found, "content"), &text)) return text;
-    }
-    return text_view(SPECIAL_DEFAULTS[which]);
+    return read_special_text(reader, which, &text) ? text : text_view(SPECIAL_DEFAULTS[which]);
 }
 
 /* The line that ends at `end`, without its line break; *out_begin is where it starts. */
@@ -99,19 +91,19 @@ static Status text_read_normalizer(Reader *reader)
 }
 
 /* The special tokens that the vocabulary has, and the template around the texts. */
-static Status text_read_special(Reader *reader, const JsonValue *map)
+static Status text_read_special(Reader *reader)
 {
     Tokenizer *tokenizer = reader->tokenizer;
     AddedToken tokens[SPECIAL_COUNT] = {0};
     uint32_t ids[SPECIAL_COUNT], count = 0;
     for (int i = 0; i < SPECIAL_COUNT; i++) {
-        TextView text = text_special(reader->config, map, i);
+        TextView text = text_special(reader, (SpecialToken)i);
         ids[i] = vocabulary_find(&tokenizer->vocabulary, text);
         if (ids[i] != VOCABULARY_NONE) {
             tokens[count++] = (AddedToken){.content = text, .special = true};
         } else if (i != SPECIAL_PADDING && i != SPECIAL_MASK) {
-            return error_set(reader->error, STATUS_CORRUPT, "%s: expected the %s \"%.*s\", found no such line",
-                             reader->path, SPECIAL_KEYS[i], (int)(text.size < 80 ? text.size : 80), text.bytes);
+            return error_set(reader->error, STATUS_CORRUPT, "%s: expected the token \"%.*s\", found no such line",
+                             reader->path, (int)(text.size < 80 ? text.size : 80), text.bytes);
         }
     }
     TemplatePiece pieces[] = {
@@ -124,22 +116,23 @@ static Status text_read_special(Reader *reader, const JsonValue *map)
     return read_add_tokens(reader, tokens, count);
 }
 
-static Status text_read(Reader *reader, const JsonValue *map)
+static Status text_read(Reader *reader)
 {
     Tokenizer *tokenizer = reader->tokenizer;
     Status status = text_read_normalizer(reader);
     if (!status) status = text_read_file(reader);
     if (!status) {
-        TextView unknown = text_special(reader->config, map, SPECIAL_UNKNOWN);
+        TextView unknown = text_special(reader, SPECIAL_UNKNOWN);
         status = read_wordpiece_finish(reader, unknown, text_view("##"), 100);
     }
-    if (!status) status = text_read_special(reader, map);
+    if (!status) status = text_read_special(reader);
     if (status) return status;
-    tokenizer->pre_tokenizers = (PreTokenizerList){.items = {{PRE_TOKENIZER_BERT}}, .count = 1};
-    tokenizer->decoder = (Decoder){.prefix = read_copy(text_view("##")), .prefix_size = 2, .cleanup = true};
-    tokenizer->decoder.enabled = tokenizer->decoder.prefix != NULL;
-    return tokenizer->decoder.prefix ? STATUS_OK
-                                     : error_set(reader->error, STATUS_NO_MEMORY, "no memory for a decoder");
+    read_special_ids(reader);
+    tokenizer->pre_tokenizers = (PreTokenizerList){.items = {{.kind = PRE_TOKENIZER_BERT}}, .count = 1};
+    Decoder decoder = {
+        .kind = DECODER_WORDPIECE, .text = read_copy(text_view("##")), .text_size = 2, .cleanup = true};
+    tokenizer->decoders = (DecoderList){.items = {decoder}, .count = 1};
+    return decoder.text ? STATUS_OK : error_set(reader->error, STATUS_NO_MEMORY, "no memory for a decoder");
 }
 
 /* vocab.txt is also the name of other tokenizers' files: only what says it is BERT's is taken for it. */
@@ -157,10 +150,9 @@ static Status text_check_class(const Reader *reader, const char *directory)
 
 Status read_vocabulary_text(Tokenizer *tokenizer, const char *directory, Error *out_error)
 {
-    char path[PATH_BYTES_MAX], map_path[PATH_BYTES_MAX];
+    char path[PATH_BYTES_MAX];
     JsonDocument *config = NULL, *map = NULL;
     Status status = file_join(path, sizeof path, directory, "vocab.txt", out_error);
-    if (!status) status = file_join(map_path, sizeof map_path, directory, "special_tokens_map.json", out_error);
     if (status) return status;
     if (!file_exists(path)) {
         return error_set(out_error, STATUS_NOT_FOUND,
@@ -168,13 +160,14 @@ Status read_vocabulary_text(Tokenizer *tokenizer, const char *directory, Error *
                          "AutoTokenizer.from_pretrained(\"%s\").save_pretrained(\"%s\")",
                          directory, directory, directory);
     }
-    status = read_config_open(directory, &config, out_error);
-    if (!status && file_exists(map_path)) status = json_document_open(map_path, &map, out_error);
+    status = read_side_file(directory, "tokenizer_config.json", &config, out_error);
+    if (!status) status = read_side_file(directory, "special_tokens_map.json", &map, out_error);
     if (!status) {
         Reader reader = {.tokenizer = tokenizer, .path = path, .error = out_error};
         if (config) reader.config = json_document_root(config);
+        if (map) reader.map = json_document_root(map);
         status = text_check_class(&reader, directory);
-        if (!status) status = text_read(&reader, map ? json_document_root(map) : NULL);
+        if (!status) status = text_read(&reader);
     }
     json_document_close(map);
     json_document_close(config);

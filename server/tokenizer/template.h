@@ -23,6 +23,12 @@ typedef struct Template {
     uint32_t added_count; /* pieces that are tokens */
 } Template;
 
+/* What ByteLevel and RobertaProcessing do to offsets: they leave out the white space at a token's edges. */
+typedef struct OffsetTrim {
+    bool enabled;
+    bool keeps_prefix; /* one space at the start of the text may be one that ByteLevel put there */
+} OffsetTrim;
+
 /* Adds a piece; false: no room. */
 static inline bool template_add(Template *template, TemplatePiece piece)
 {

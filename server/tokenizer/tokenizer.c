@@ -32,7 +32,9 @@ void tokenizer_close(Tokenizer *tokenizer)
     vocabulary_close(&tokenizer->vocabulary);
     added_close(&tokenizer->added);
     model_close(&tokenizer->model);
-    free(tokenizer->decoder.prefix);
+    normalizer_close(&tokenizer->normalizers);
+    pre_tokenizer_close(&tokenizer->pre_tokenizers);
+    decoder_close(&tokenizer->decoders);
     free(tokenizer);
 }
 
@@ -45,6 +47,26 @@ TextView tokenizer_token_text(const Tokenizer *tokenizer, uint32_t id)
 {
     const AddedToken *added = added_find(&tokenizer->added, id);
     return added ? added->text : vocabulary_text(&tokenizer->vocabulary, id);
+}
+
+uint32_t tokenizer_mask_id(const Tokenizer *tokenizer)
+{
+    return tokenizer->special_ids[SPECIAL_MASK];
+}
+
+uint32_t tokenizer_pad_id(const Tokenizer *tokenizer)
+{
+    return tokenizer->special_ids[SPECIAL_PADDING];
+}
+
+uint32_t tokenizer_separator_id(const Tokenizer *tokenizer)
+{
+    return tokenizer->special_ids[SPECIAL_SEPARATOR];
+}
+
+uint32_t tokenizer_classifier_id(const Tokenizer *tokenizer)
+{
+    return tokenizer->special_ids[SPECIAL_CLASSIFIER];
 }
 
 bool tokenizer_token_special(const Tokenizer *tokenizer, uint32_t id)

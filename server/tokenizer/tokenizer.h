@@ -20,10 +20,13 @@ typedef struct EncodeOptions {
     bool without_special_tokens; /* no template: the text's tokens alone */
     bool return_words;           /* fill in Encoding.words */
     bool parse_special_tokens;   /* let "[SEP]" in the text become the control token; never for untrusted text */
+    bool parse_mask;             /* let the mask token in the text become one, and no other control token */
     uint32_t token_count_max;    /* 0: no truncation; counts what the template adds */
     TruncationSide side;
     TruncationStrategy strategy;
 } EncodeOptions;
+
+#define TOKENIZER_NO_ID UINT32_MAX
 
 enum { ENCODING_SEGMENT_NONE = 255 }; /* the segment of a token that the template added */
 
@@ -64,6 +67,12 @@ CHECKED Status tokenizer_decode(const Tokenizer *tokenizer, const uint32_t *ids,
 uint32_t tokenizer_vocabulary_size(const Tokenizer *tokenizer);
 /* The vocabulary's text of `id` ("##ing"); lives as long as the tokenizer; empty for an id that does not exist. */
 TextView tokenizer_token_text(const Tokenizer *tokenizer, uint32_t id);
+/* The ids of the tokens with a task, by tokenizer_config.json and special_tokens_map.json or else by their usual
+ * names; TOKENIZER_NO_ID: there is none. */
+uint32_t tokenizer_mask_id(const Tokenizer *tokenizer);
+uint32_t tokenizer_pad_id(const Tokenizer *tokenizer);
+uint32_t tokenizer_separator_id(const Tokenizer *tokenizer);
+uint32_t tokenizer_classifier_id(const Tokenizer *tokenizer);
 /* Whether `id` is an added token flagged special. */
 bool tokenizer_token_special(const Tokenizer *tokenizer, uint32_t id);
 /* The model's token for what it does not know. False: it has none. */

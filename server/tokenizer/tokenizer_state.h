@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tokenizer/added.h"
+#include "tokenizer/decoder.h"
 #include "tokenizer/model.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/pre_tokenizer.h"
@@ -9,13 +10,15 @@
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/vocabulary.h"
 
-/* The WordPiece decoder. */
-typedef struct Decoder {
-    bool enabled; /* false: tokens are joined by spaces */
-    char *prefix; /* owned */
-    size_t prefix_size;
-    bool cleanup; /* takes the spaces before punctuation and contractions out */
-} Decoder;
+/* The tokens with a task. */
+typedef enum SpecialToken {
+    SPECIAL_UNKNOWN,
+    SPECIAL_SEPARATOR,
+    SPECIAL_PADDING,
+    SPECIAL_CLASSIFIER,
+    SPECIAL_MASK,
+    SPECIAL_COUNT,
+} SpecialToken;
 
 struct Tokenizer {
     NormalizerList normalizers;
@@ -25,6 +28,8 @@ struct Tokenizer {
     AddedTokens added;
     Template single;
     Template pair;
-    Decoder decoder;
-    uint32_t vocabulary_size; /* one more than the largest id of the vocabulary and the added tokens */
+    OffsetTrim trim;
+    DecoderList decoders;
+    uint32_t vocabulary_size;            /* one more than the largest id of the vocabulary and the added tokens */
+    uint32_t special_ids[SPECIAL_COUNT]; /* VOCABULARY_NONE: there is none */
 };

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
+#include <unicode/uscript.h>
 #include <unicode/utf16.h>
 
 static_assert(UNICODE_CN == 1 << U_UNASSIGNED && UNICODE_MN == 1 << U_NON_SPACING_MARK, "the bits are ICU's");
@@ -38,14 +39,16 @@ uint8_t unicode_combining_class(uint32_t code_point)
     return u_getCombiningClass((UChar32)code_point);
 }
 
-unsigned unicode_decompose(uint32_t code_point, uint32_t out_code_points[UNICODE_DECOMPOSITION_MAX])
+unsigned unicode_decompose(uint32_t code_point, bool compatible,
+                           uint32_t out_code_points[UNICODE_DECOMPOSITION_MAX])
 {
     UErrorCode error = U_ZERO_ERROR;
-    const UNormalizer2 *nfd = unorm2_getNFDInstance(&error); /* a constant inside ICU: no cost, nothing to free */
+    /* Constants inside ICU: no cost, nothing to free. */
+    const UNormalizer2 *form = compatible ? unorm2_getNFKDInstance(&error) : unorm2_getNFDInstance(&error);
     UChar units[2 * UNICODE_DECOMPOSITION_MAX];
     int32_t size = -1;
     if (U_SUCCESS(error)) {
-        size = unorm2_getDecomposition(nfd, (UChar32)code_point, units, 2 * UNICODE_DECOMPOSITION_MAX, &error);
+        size = unorm2_getDecomposition(form, (UChar32)code_point, units, 2 * UNICODE_DECOMPOSITION_MAX, &error);
     }
     if (size < 0 || U_FAILURE(error)) {
         out_code_points[0] = code_point;
@@ -59,6 +62,61 @@ unsigned unicode_decompose(uint32_t code_point, uint32_t out_code_points[UNICODE
         out_code_points[count++] = (uint32_t)part;
     }
     return count;
+}
+
+uint32_t unicode_compose(uint32_t first, uint32_t second)
+{
+    UErrorCode error = U_ZERO_ERROR;
+    const UNormalizer2 *form = unorm2_getNFCInstance(&error);
+    UChar32 both = U_SUCCESS(error) ? unorm2_composePair(form, (UChar32)first, (UChar32)second) : -1;
+    return both > 0 ? (uint32_t)both : 0;
+}
+
+bool unicode_may_compose(uint32_t code_point)
+{
+    return u_getIntPropertyValue((UChar32)code_point, UCHAR_NFC_QUICK_CHECK) == UNORM_MAYBE;
+}
+
+unsigned unicode_script(uint32_t code_point)
+{
+    int32_t script = u_getIntPropertyValue((UChar32)code_point, UCHAR_SCRIPT);
+    return script < 0 || script == USCRIPT_UNKNOWN ? UNICODE_SCRIPT_NONE : (unsigned)script;
+}
+
+UnicodeGrapheme unicode_grapheme(uint32_t code_point)
+{
+    switch (u_getIntPropertyValue((UChar32)code_point, UCHAR_GRAPHEME_CLUSTER_BREAK)) {
+    case U_GCB_CONTROL:
+        return UNICODE_GRAPHEME_CONTROL;
+    case U_GCB_CR:
+        return UNICODE_GRAPHEME_CR;
+    case U_GCB_EXTEND:
+        return UNICODE_GRAPHEME_EXTEND;
+    case U_GCB_L:
+        return UNICODE_GRAPHEME_L;
+    case U_GCB_LF:
+        return UNICODE_GRAPHEME_LF;
+    case U_GCB_LV:
+        return UNICODE_GRAPHEME_LV;
+    case U_GCB_LVT:
+        return UNICODE_GRAPHEME_LVT;
+    case U_GCB_T:
+        return UNICODE_GRAPHEME_T;
+    case U_GCB_V:
+        return UNICODE_GRAPHEME_V;
+    case U_GCB_SPACING_MARK:
+        return UNICODE_GRAPHEME_SPACING_MARK;
+    case U_GCB_PREPEND:
+        return UNICODE_GRAPHEME_PREPEND;
+    case U_GCB_REGIONAL_INDICATOR:
+        return UNICODE_GRAPHEME_REGIONAL_INDICATOR;
+    case U_GCB_ZWJ:
+        return UNICODE_GRAPHEME_ZWJ;
+    default:
+        return u_hasBinaryProperty((UChar32)code_point, UCHAR_EXTENDED_PICTOGRAPHIC)
+                   ? UNICODE_GRAPHEME_PICTOGRAPHIC
+                   : UNICODE_GRAPHEME_OTHER;
+    }
 }
 
 /* SpecialCasing.txt has one unconditional lower-case mapping of more than one code point: that of U+0130. */

@@ -41,13 +41,35 @@ typedef enum UnicodeCategory {
 } UnicodeCategory;
 
 #define UNICODE_M (UNICODE_MN | UNICODE_ME | UNICODE_MC)
+#define UNICODE_N (UNICODE_ND | UNICODE_NL | UNICODE_NO)
 #define UNICODE_P (UNICODE_PD | UNICODE_PS | UNICODE_PE | UNICODE_PC | UNICODE_PO | UNICODE_PI | UNICODE_PF)
 
 /* A version of Unicode as a number that orders as versions do. */
 #define UNICODE_VERSION(major, minor) ((major) << 8 | (minor))
 
+/* Grapheme_Cluster_Break, and for what has none Extended_Pictographic. */
+typedef enum UnicodeGrapheme {
+    UNICODE_GRAPHEME_OTHER,
+    UNICODE_GRAPHEME_CONTROL,
+    UNICODE_GRAPHEME_CR,
+    UNICODE_GRAPHEME_EXTEND,
+    UNICODE_GRAPHEME_L,
+    UNICODE_GRAPHEME_LF,
+    UNICODE_GRAPHEME_LV,
+    UNICODE_GRAPHEME_LVT,
+    UNICODE_GRAPHEME_T,
+    UNICODE_GRAPHEME_V,
+    UNICODE_GRAPHEME_SPACING_MARK,
+    UNICODE_GRAPHEME_PREPEND,
+    UNICODE_GRAPHEME_REGIONAL_INDICATOR,
+    UNICODE_GRAPHEME_ZWJ,
+    UNICODE_GRAPHEME_PICTOGRAPHIC,
+} UnicodeGrapheme;
+
+#define UNICODE_SCRIPT_NONE UINT32_MAX
+
 enum {
-    UNICODE_DECOMPOSITION_MAX = 4, /* of one code point, since Unicode 3; the stability policy keeps it so */
+    UNICODE_DECOMPOSITION_MAX = 18, /* of one code point: U+FDFA by compatibility, canonical ones have up to 4 */
     UNICODE_LOWERCASE_MAX = 2,
 };
 
@@ -60,7 +82,16 @@ bool unicode_is_white_space(uint32_t code_point);
 bool unicode_is_word(uint32_t code_point);
 /* The canonical combining class, 0 to 254. */
 uint8_t unicode_combining_class(uint32_t code_point);
-/* The full canonical decomposition, Hangul included; the code point itself when it has none. Returns the count. */
-unsigned unicode_decompose(uint32_t code_point, uint32_t out_code_points[UNICODE_DECOMPOSITION_MAX]);
+/* The full canonical or, with `compatible`, compatibility decomposition, Hangul included; the code point itself when
+ * it has none. Returns the count. */
+unsigned unicode_decompose(uint32_t code_point, bool compatible,
+                           uint32_t out_code_points[UNICODE_DECOMPOSITION_MAX]);
+/* What the two make together by canonical composition, Hangul included; 0: nothing. */
+uint32_t unicode_compose(uint32_t first, uint32_t second);
+/* Whether it can be the second one of unicode_compose. */
+bool unicode_may_compose(uint32_t code_point);
+/* A number for each script; UNICODE_SCRIPT_NONE for unassigned and private code points. */
+unsigned unicode_script(uint32_t code_point);
+UnicodeGrapheme unicode_grapheme(uint32_t code_point);
 /* The full lower-case mapping that depends on no context and no language. Returns the count, at least 1. */
 unsigned unicode_lowercase(uint32_t code_point, uint32_t out_code_points[UNICODE_LOWERCASE_MAX]);

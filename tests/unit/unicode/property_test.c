@@ -26,12 +26,34 @@ static void decompositions_are_full_and_canonical(void **state)
 {
     (void)state;
     uint32_t parts[UNICODE_DECOMPOSITION_MAX];
-    assert_int_equal(unicode_decompose(0x1F82, parts), 4); /* Greek alpha with three marks */
+    assert_int_equal(unicode_decompose(0x1F82, false, parts), 4); /* Greek alpha with three marks */
     assert_int_equal(parts[0], 0x3B1);
-    assert_int_equal(unicode_decompose(0xAC01, parts), 3);
+    assert_int_equal(unicode_decompose(0xAC01, false, parts), 3);
     assert_int_equal(parts[2], 0x11A8);
-    assert_int_equal(unicode_decompose(0xFB01, parts), 1); /* a compatibility mapping is none */
+    assert_int_equal(unicode_decompose(0xFB01, false, parts), 1); /* a compatibility mapping is none */
     assert_int_equal(parts[0], 0xFB01);
+    assert_int_equal(unicode_decompose(0xFB01, true, parts), 2);
+    assert_int_equal(unicode_decompose(0xFDFA, true, parts), UNICODE_DECOMPOSITION_MAX);
+}
+
+static void compositions_are_canonical(void **state)
+{
+    (void)state;
+    assert_int_equal(unicode_compose('e', 0x301), 0xE9);
+    assert_int_equal(unicode_compose(0x1100, 0x1161), 0xAC00);
+    assert_int_equal(unicode_compose('f', 'i'), 0);
+    assert_true(unicode_may_compose(0x301) && unicode_may_compose(0x1161) && !unicode_may_compose('e'));
+}
+
+static void scripts_and_graphemes_have_classes(void **state)
+{
+    (void)state;
+    assert_int_equal(unicode_script('a'), unicode_script(0xE9));
+    assert_int_not_equal(unicode_script('a'), unicode_script(0x3B1));
+    assert_int_equal(unicode_script(0xE000), UNICODE_SCRIPT_NONE);
+    assert_int_equal(unicode_grapheme(0x301), UNICODE_GRAPHEME_EXTEND);
+    assert_int_equal(unicode_grapheme(0x1F600), UNICODE_GRAPHEME_PICTOGRAPHIC);
+    assert_int_equal(unicode_grapheme('a'), UNICODE_GRAPHEME_OTHER);
 }
 
 static void lower_case_depends_on_no_context(void **state)
@@ -49,7 +71,7 @@ static void mappings_stay_within_their_bounds(void **state)
     (void)state;
     uint32_t parts[UNICODE_DECOMPOSITION_MAX], lower[UNICODE_LOWERCASE_MAX];
     for (uint32_t code_point = 0; code_point < 0x110100; code_point++) {
-        unsigned count = unicode_decompose(code_point, parts);
+        unsigned count = unicode_decompose(code_point, code_point % 2 == 0, parts);
         assert_true(count >= 1 && count <= UNICODE_DECOMPOSITION_MAX);
         count = unicode_lowercase(code_point, lower);
         assert_true(count >= 1 && count <= UNICODE_LOWERCASE_MAX);
@@ -61,6 +83,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(properties_of_stable_characters),
         cmocka_unit_test(decompositions_are_full_and_canonical),
+        cmocka_unit_test(compositions_are_canonical),
+        cmocka_unit_test(scripts_and_graphemes_have_classes),
         cmocka_unit_test(lower_case_depends_on_no_context),
         cmocka_unit_test(mappings_stay_within_their_bounds),
     };
