@@ -24,6 +24,8 @@
 #define PROMPT_BYTES_MAX (1 * MIB)
 /* A folder of a module within a checkpoint, such as "1_Pooling". */
 #define MODULE_PATH_BYTES_MAX 256
+/* Modules between a checkpoint's pooling and its vectors; published ones have up to three. */
+#define VECTOR_STEP_COUNT_MAX 8
 #define PATH_BYTES_MAX 4096
 /* Files and folders of one checkpoint: SHARD_COUNT_MAX shards and what lies beside them. */
 #define CHECKPOINT_FILES_MAX 4096
@@ -46,6 +48,8 @@
 #define ROTARY_SIZE_MAX 1024
 #define ROTARY_TABLE_BYTES_MAX (16 * MIB)
 #define MODEL_LABEL_COUNT_MAX 65536
+/* Floats of a vector, unless it is sparse: all kinds of pooling of the widest model fit. */
+#define VECTOR_SIZE_MAX 131072
 /* The name of a label; sentences serve as labels in some checkpoints. */
 #define LABEL_BYTES_MAX 1024
 
@@ -88,6 +92,7 @@
 #define MODEL_CHANGES_MAX 64
 #define INPUT_COUNT_MAX_LIMIT 65536
 
+static_assert(VECTOR_SIZE_MAX / 6 >= MODEL_HIDDEN_SIZE_MAX, "there are six kinds of pooling");
 static_assert(JSON_BYTES_MAX < UINT32_MAX, "positions in a JSON file are 32 bit");
 static_assert(NORMALIZED_BASE_BYTES + NORMALIZED_GROWTH_MAX * TEXT_BYTES_MAX < INT32_MAX, "ICU counts in int32_t");
 static_assert(TEXT_BYTES_MAX >= MESSAGE_BYTES_MAX_DEFAULT, "a text of a default message always fits");

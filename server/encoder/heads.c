@@ -67,6 +67,8 @@ GemmActivation heads_activation(Activation activation)
         return GEMM_SILU;
     case ACTIVATION_TANH:
         return GEMM_TANH;
+    case ACTIVATION_LINEAR:
+        return GEMM_NONE;
     }
     assert(!"an activation that config.c let through");
     return GEMM_NONE;
@@ -118,6 +120,7 @@ Status heads_load(Loader *loader, const Tensor *word_embeddings, EncoderHead *ou
 {
     loader_leave(loader);
     const HeadConfig *config = checkpoint_head_config(loader->checkpoint);
+    loader_leave(loader);
     const HeadRow *row = config->kind == HEAD_NONE ? NULL : head_find_row(loader, config->kind);
     *out_head = (EncoderHead){.kind = HEAD_NONE};
     if (!row) return STATUS_OK;

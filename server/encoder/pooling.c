@@ -5,15 +5,44 @@
 #include <math.h>
 #include <string.h>
 
-/* As sentence-transformers: it sums in fp32 and divides by the count. */
-static void pooling_mean(const float *hidden, uint32_t row_count, uint32_t first_row, uint32_t size,
-                         float *out_vector)
+static void pooling_sum(const float *hidden, uint32_t row_count, uint32_t first_row, uint32_t size,
+                        float *out_vector)
 {
     memset(out_vector, 0, size * sizeof *out_vector);
     for (uint32_t row = first_row; row < row_count; row++)
         for (uint32_t i = 0; i < size; i++) out_vector[i] += hidden[(size_t)row * size + i];
+}
+
+/* As sentence-transformers: it sums in fp32 and divides by the count. */
+static void pooling_mean(const float *hidden, uint32_t row_count, uint32_t first_row, uint32_t size,
+                         float *out_vector)
+{
+    pooling_sum(hidden, row_count, first_row, size, out_vector);
     float count = (float)(row_count - first_row);
     for (uint32_t i = 0; i < size; i++) out_vector[i] /= count;
+}
+
+/* As sentence-transformers: the sum by the square root of the count. */
+static void pooling_mean_sqrt(const float *hidden, uint32_t row_count, uint32_t first_row, uint32_t size,
+                              float *out_vector)
+{
+    pooling_sum(hidden, row_count, first_row, size, out_vector);
+    float divisor = sqrtf((float)(row_count - first_row));
+    for (uint32_t i = 0; i < size; i++) out_vector[i] /= divisor;
+}
+
+/* Rows weigh what their places in the whole text are, counted from 1: also those behind a prompt. */
+static void pooling_weighted_mean(const float *hidden, uint32_t row_count, uint32_t first_row, uint32_t size,
+                                  float *out_vector)
+{
+    float weights = 0;
+    memset(out_vector, 0, size * sizeof *out_vector);
+    for (uint32_t row = first_row; row < row_count; row++) {
+        float weight = (float)(row + 1);
+        for (uint32_t i = 0; i < size; i++) out_vector[i] += hidden[(size_t)row * size + i] * weight;
+        weights += weight;
+    }
+    for (uint32_t i = 0; i < size; i++) out_vector[i] /= weights;
 }
 
 /* A NaN stays, so that the guard behind us sees it. */
@@ -45,6 +74,14 @@ void pooling_apply(Pooling pooling, const float *hidden, uint32_t row_count, uin
     case POOLING_LAST:
         memcpy(out_vector, hidden + (size_t)(row_count - 1) * size, size * sizeof *out_vector);
         break;
+    case POOLING_MEAN_SQRT:
+        pooling_mean_sqrt(hidden, row_count, first_row, size, out_vector);
+        break;
+    case POOLING_WEIGHTED_MEAN:
+        pooling_weighted_mean(hidden, row_count, first_row, size, out_vector);
+        break;
+    case POOLING_COUNT:
+        assert(!"a pooling");
     }
 }
 

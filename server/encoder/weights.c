@@ -60,6 +60,7 @@ static CHECKED Status weights_pass(Loader *loader, Encoder *encoder)
         status = weights_load_layer(loader, encoder, i);
     if (!status) status = weights_extras(loader, encoder);
     if (!status) status = heads_load(loader, &encoder->word_embeddings, &encoder->head);
+    if (!status) status = vector_steps_load(loader, &encoder->steps);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include "encoder/encoder.h"
 #include "encoder/heads.h"
 #include "encoder/layout.h"
+#include "encoder/vector_steps.h"
 
 typedef struct EncoderLayer {
     EncoderLinear projections; /* hidden -> query, key and value side by side */
@@ -42,6 +43,7 @@ struct Encoder {
     EncoderNorm convolution_norm;
     EncoderNorm final_norm;
     EncoderHead head;
+    EncoderSteps steps;
     size_t block_bytes;
     float *block; /* what all the pointers above point into */
 };

@@ -15,6 +15,7 @@ enum {
 
 struct Checkpoint {
     char *directory;
+    char model_directory[PATH_BYTES_MAX]; /* where the model's own files lie */
     ModelConfig config;
     HeadConfig head_config;
     SentenceConfig sentence_config;
@@ -26,7 +27,7 @@ static Status checkpoint_read_config(Checkpoint *checkpoint, Error *out_error)
 {
     char path[PATH_BYTES_MAX];
     JsonDocument *document = NULL;
-    Status status = file_join(path, sizeof path, checkpoint->directory, "config.json", out_error);
+    Status status = file_join(path, sizeof path, checkpoint->model_directory, "config.json", out_error);
     if (status == STATUS_OK) status = json_document_open(path, &document, out_error);
     if (status == STATUS_OK) {
         status = config_read(path, json_document_root(document), &checkpoint->config, out_error);
@@ -36,6 +37,30 @@ static Status checkpoint_read_config(Checkpoint *checkpoint, Error *out_error)
                            &checkpoint->head_config, out_error);
     }
     json_document_close(document);
+    return status;
+}
+
+static Status checkpoint_find_model(Checkpoint *checkpoint, Error *out_error)
+{
+    char folder[MODULE_PATH_BYTES_MAX] = "";
+    Status status = sentence_find_model(checkpoint->directory, folder, out_error);
+    if (status != STATUS_OK) return status;
+    if (*folder) {
+        return file_join(checkpoint->model_directory, PATH_BYTES_MAX, checkpoint->directory, folder, out_error);
+    }
+    int written = snprintf(checkpoint->model_directory, PATH_BYTES_MAX, "%s", checkpoint->directory);
+    if (written < PATH_BYTES_MAX) return STATUS_OK;
+    return error_set(out_error, STATUS_INVALID_ARGUMENT, "the checkpoint's path is too long");
+}
+
+static Status checkpoint_open_weights(Checkpoint *checkpoint, Error *out_error)
+{
+    Status status = weights_open(checkpoint->model_directory, &checkpoint->weights, out_error);
+    for (uint32_t i = 0; status == STATUS_OK && i < checkpoint->sentence_config.step_count; i++) {
+        const VectorStep *step = &checkpoint->sentence_config.steps[i];
+        if (step->kind == VECTOR_NORMALIZE) continue;
+        status = weights_add_module(&checkpoint->weights, checkpoint->directory, step->folder, out_error);
+    }
     return status;
 }
 
@@ -49,12 +74,15 @@ Status checkpoint_open(const char *directory, Checkpoint **out_checkpoint, Error
         goto fail;
     }
     arena_init(&checkpoint->arena, 2 * JSON_BYTES_MAX);
-    status = checkpoint_read_config(checkpoint, out_error);
+    status = checkpoint_find_model(checkpoint, out_error);
+    if (status == STATUS_OK) status = checkpoint_read_config(checkpoint, out_error);
     if (status == STATUS_OK) {
         status = sentence_read(directory, &checkpoint->config, &checkpoint->arena, &checkpoint->sentence_config,
                                out_error);
     }
-    if (status == STATUS_OK) status = weights_open(directory, &checkpoint->weights, out_error);
+    /* As sentence-transformers, which makes it a model for masks whatever config.json names. */
+    if (checkpoint->sentence_config.sparse) checkpoint->head_config.kind = HEAD_FILL;
+    if (status == STATUS_OK) status = checkpoint_open_weights(checkpoint, out_error);
     if (status != STATUS_OK) goto fail;
     *out_checkpoint = checkpoint;
     return STATUS_OK;
@@ -75,6 +103,11 @@ void checkpoint_close(Checkpoint *checkpoint)
 const char *checkpoint_directory(const Checkpoint *checkpoint)
 {
     return checkpoint->directory;
+}
+
+const char *checkpoint_model_directory(const Checkpoint *checkpoint)
+{
+    return checkpoint->model_directory;
 }
 
 const ModelConfig *checkpoint_config(const Checkpoint *checkpoint)

@@ -17,6 +17,8 @@ CHECKED Status checkpoint_open(const char *directory, Checkpoint **out_checkpoin
 void checkpoint_close(Checkpoint *checkpoint); /* NULL is a no-op; accepts a half-open checkpoint */
 
 const char *checkpoint_directory(const Checkpoint *checkpoint);
+/* Where config.json, the tokenizer and the weights lie: the folder of the Transformer in modules.json. */
+const char *checkpoint_model_directory(const Checkpoint *checkpoint);
 const ModelConfig *checkpoint_config(const Checkpoint *checkpoint);
 const HeadConfig *checkpoint_head_config(const Checkpoint *checkpoint);
 const SentenceConfig *checkpoint_sentence_config(const Checkpoint *checkpoint);

@@ -14,6 +14,7 @@ typedef enum Activation {
     ACTIVATION_RELU,
     ACTIVATION_SILU,
     ACTIVATION_TANH,
+    ACTIVATION_LINEAR, /* none */
 } Activation;
 
 /* What makes a score of a logit. */
@@ -102,19 +103,48 @@ typedef struct ModelConfig {
     Activation convolution_activation;
 } ModelConfig;
 
-typedef enum Pooling { POOLING_MEAN, POOLING_CLS, POOLING_MAX, POOLING_LAST } Pooling;
+typedef enum Pooling {
+    POOLING_MEAN,
+    POOLING_CLS,
+    POOLING_MAX,
+    POOLING_LAST,
+    POOLING_MEAN_SQRT,     /* the sum by the square root of the count */
+    POOLING_WEIGHTED_MEAN, /* by the place in the text, counted from 1 */
+    POOLING_COUNT,
+} Pooling;
+
+typedef enum VectorStepKind { VECTOR_DENSE, VECTOR_LAYER_NORM, VECTOR_NORMALIZE } VectorStepKind;
+
+/* A module behind the pooling. */
+typedef struct VectorStep {
+    VectorStepKind kind;
+    char
+        folder[MODULE_PATH_BYTES_MAX]; /* relative to the checkpoint; a Dense's or LayerNorm's weights lie there */
+    uint32_t input_size;
+    uint32_t output_size;
+    bool bias;             /* DENSE */
+    Activation activation; /* DENSE */
+} VectorStep;
 
 typedef struct Prompt {
     TextView name;
     TextView text;
 } Prompt;
 
-/* modules.json, 1_Pooling/config.json, sentence_bert_config.json, config_sentence_transformers.json. A checkpoint
- * without modules.json is pooled by mean, not normalized, and its other files of that kind are not read: that is
- * how sentence-transformers opens it. */
+/* modules.json, the configurations of its modules, sentence_bert_config.json, config_sentence_transformers.json. A
+ * checkpoint without modules.json is pooled by mean, not normalized, and its other files of that kind are not read:
+ * that is how sentence-transformers opens it. */
 typedef struct SentenceConfig {
-    Pooling pooling;
-    bool normalize;           /* the checkpoint has a Normalize module */
+    uint32_t pooling_count; /* vectors that are put end to end; 0: sparse */
+    Pooling poolings[POOLING_COUNT];
+    bool sparse;            /* the vector is one of the vocabulary, by the head that fills masks: */
+    bool sparse_sums;       /* the sum over the tokens, else the maximum, */
+    bool sparse_logs_twice; /* of log(1 + max(logit, 0)), or of the log of 1 and that */
+    uint32_t step_count;
+    VectorStep steps[VECTOR_STEP_COUNT_MAX];
+    bool normalize;           /* the last module is a Normalize; it is not one of the steps */
+    uint32_t vector_size;     /* behind all modules */
+    ScoreFunction rank;       /* of a cross-encoder; SCORE_UNSET: not said here */
     bool include_prompt;      /* whether pooling counts the prompt's tokens */
     bool lower_case;          /* do_lower_case of sentence_bert_config.json */
     uint32_t token_count_max; /* max_seq_length, else the tokenizer's model_max_length; at most position_count */

@@ -1,5 +1,6 @@
 /* The prompts of config_sentence_transformers.json. */
 #include "model/field.h"
+#include "model/head.h"
 #include "model/sentence.h"
 
 static Status sentence_fail_memory(const char *path, Error *out_error)
@@ -78,21 +79,35 @@ static Status sentence_find_default_prompt(const char *path, TextView name, Sent
                      path, name.bytes, config->prompt_count);
 }
 
+static Status sentence_check_kind(const FieldReader *reader, Error *out_error)
+{
+    static const char *const kinds[] = {"SentenceTransformer", "CrossEncoder", "SparseEncoder"};
+    TextView kind = text_view(kinds[0]);
+    Status status = field_string(reader, "model_type", &kind, out_error);
+    if (status != STATUS_OK) return status;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (text_equal(kind, text_view(kinds[i]))) return STATUS_OK;
+    }
+    return error_set(out_error, STATUS_UNSUPPORTED,
+                     "%s: model_type \"%.64s\" is not supported; supported: SentenceTransformer, CrossEncoder, "
+                     "SparseEncoder",
+                     reader->path, kind.bytes);
+}
+
 Status sentence_read_prompts(const char *path, const JsonValue *root, Arena *arena, SentenceConfig *config,
                              Error *out_error)
 {
     FieldReader reader;
-    TextView kind = text_view("SentenceTransformer");
     TextView default_name = {0};
+    TextView activation = {0};
     Status status = field_open(path, root, &reader, out_error);
-    if (status == STATUS_OK) status = field_string(&reader, "model_type", &kind, out_error);
+    if (status == STATUS_OK) status = sentence_check_kind(&reader, out_error);
     if (status == STATUS_OK) status = field_string(&reader, "default_prompt_name", &default_name, out_error);
-    if (status != STATUS_OK) return status;
-    if (!text_equal(kind, text_view("SentenceTransformer"))) {
-        return error_set(out_error, STATUS_UNSUPPORTED,
-                         "%s: model_type \"%.64s\" is not supported; supported: \"SentenceTransformer\"", path,
-                         kind.bytes);
+    if (status == STATUS_OK) status = field_string(&reader, "activation_fn", &activation, out_error);
+    if (status == STATUS_OK && activation.bytes) {
+        status = head_read_score(path, "activation_fn", activation, &config->rank, out_error);
     }
+    if (status != STATUS_OK) return status;
     status = sentence_read_prompt_list(path, json_member(root, "prompts"), arena, config, out_error);
     if (status != STATUS_OK || !default_name.bytes) return status;
     return sentence_find_default_prompt(path, default_name, config, out_error);

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char weights_file_name[] = "model.safetensors";
@@ -160,6 +161,48 @@ Status weights_open(const char *directory, Weights *weights, Error *out_error)
     }
     return error_set(out_error, STATUS_NOT_FOUND, "%s: neither %s nor %s is there", directory, weights_file_name,
                      weights_index_name);
+}
+
+static Status weights_check_module(const char *directory, Error *out_error)
+{
+    if (weights_exists(directory, weights_file_name)) return STATUS_OK;
+    if (weights_exists(directory, "pytorch_model.bin")) {
+        return error_set(out_error, STATUS_UNSUPPORTED,
+                         "%s: pytorch_model.bin is not read, because it runs code; convert it with "
+                         "sentence-transformers: SentenceTransformer(checkpoint).save_pretrained(checkpoint)",
+                         directory);
+    }
+    return error_set(out_error, STATUS_NOT_FOUND, "%s: %s is not there", directory, weights_file_name);
+}
+
+/* Puts "<folder>/" in front of the names from `first` on. */
+static Status weights_prefix_names(SafetensorsTable *table, size_t first, const char *folder, Error *out_error)
+{
+    for (size_t i = first; i < table->count; i++) {
+        const char *old = table->entries[i].name;
+        size_t size = strlen(folder) + strlen("/") + strlen(old) + 1;
+        char *name = arena_allocate(&table->names, size);
+        if (!name) return error_set(out_error, STATUS_NO_MEMORY, "%s: no memory for its tensors' names", folder);
+        snprintf(name, size, "%s/%s", folder, old);
+        table->entries[i].name = name;
+    }
+    return STATUS_OK;
+}
+
+Status weights_add_module(Weights *weights, const char *directory, const char *folder, Error *out_error)
+{
+    char in_folder[PATH_BYTES_MAX];
+    Status status = file_join(in_folder, sizeof in_folder, directory, folder, out_error);
+    if (status == STATUS_OK) status = weights_check_module(in_folder, out_error);
+    if (status != STATUS_OK) return status;
+    WeightFile *files = realloc(weights->files, (weights->file_count + 1) * sizeof *files);
+    if (!files) return error_set(out_error, STATUS_NO_MEMORY, "%s: no memory for its weight files", in_folder);
+    files[weights->file_count] = (WeightFile){0};
+    weights->files = files;
+    size_t first = weights->table.count;
+    status = weights_add_file(weights, in_folder, weights_file_name, out_error);
+    if (status == STATUS_OK) status = weights_prefix_names(&weights->table, first, folder, out_error);
+    return status == STATUS_OK ? weights_sort(weights, out_error) : status;
 }
 
 void weights_close(Weights *weights)

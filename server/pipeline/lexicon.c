@@ -3,6 +3,7 @@
 #include "pipeline/lexicon.h"
 
 #include "encoder/head_run.h"
+#include "encoder/pooling.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,8 +13,9 @@ enum { CACHE_LINE_BYTES = 64 };
 /* What becomes of one gathered row. */
 typedef struct LexiconRow {
     PipelineItem *item;
-    FillScore *fills; /* [item->fill_count]: a heap whose first is the least, its scores logits */
+    FillScore *fills; /* FILL: [item->fill_count], a heap whose first is the least, its scores logits */
     uint32_t fill_count;
+    bool last;      /* EMBED: the item's last row */
     double maximum; /* of the logits so far */
     double sum;     /* of exp(logit - maximum) */
 } LexiconRow;
@@ -81,6 +83,13 @@ static void heap_sink(FillScore *fills, uint32_t count, uint32_t at)
     }
 }
 
+/* log(1 + max(logit, 0)), or the log of 1 and that. */
+static float sparse_weight(float logit, bool twice)
+{
+    float weight = logit > 0 ? log1pf(logit) : 0;
+    return twice ? log1pf(weight) : weight;
+}
+
 static void row_offer(LexiconRow *row, FillScore fill)
 {
     uint32_t capacity = row->item->fill_count;
@@ -93,6 +102,22 @@ static void row_offer(LexiconRow *row, FillScore fill)
     row->fills[row->fill_count++] = fill;
     if (row->fill_count < capacity) return;
     for (uint32_t i = capacity / 2; i-- > 0;) heap_sink(row->fills, capacity, i);
+}
+
+/* A token's part in a sparse vector. The logarithms of a maximum are taken at the end: they keep the order. */
+static void row_add(const LexiconRun *run, const LexiconRow *row, uint32_t first, uint32_t count,
+                    const float *logits)
+{
+    const SentenceConfig *sentence = checkpoint_sentence_config(run->pipeline->checkpoint);
+    float *vector = row->item->output + first;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!isfinite(logits[i])) row->item->status = STATUS_INTERNAL;
+        if (sentence->sparse_sums) {
+            vector[i] += sparse_weight(logits[i], sentence->sparse_logs_twice);
+        } else if (logits[i] > vector[i]) {
+            vector[i] = logits[i];
+        }
+    }
 }
 
 /* A logit that is not a number ends up in the sum, where row_finish finds it. */
@@ -112,7 +137,13 @@ static void lexicon_visit(void *context, uint32_t first, uint32_t count, const f
 {
     LexiconRun *run = context;
     for (uint32_t i = 0; i < run->count; i++) {
-        row_visit(&run->targets[i], first, count, logits + (size_t)i * HEAD_COLUMNS_MAX);
+        LexiconRow *row = &run->targets[i];
+        const float *own = logits + (size_t)i * HEAD_COLUMNS_MAX;
+        if (row->fills) {
+            row_visit(row, first, count, own);
+        } else {
+            row_add(run, row, first, count, own);
+        }
     }
 }
 
@@ -130,12 +161,35 @@ static void row_finish(LexiconRow *row)
     if (!isfinite(row->sum)) row->item->status = STATUS_INTERNAL;
 }
 
+/* The item's vector is complete. */
+static void sparse_finish(const LexiconRun *run, PipelineItem *item)
+{
+    const SentenceConfig *sentence = checkpoint_sentence_config(run->pipeline->checkpoint);
+    uint32_t size = pipeline_vector_size(run->pipeline);
+    for (uint32_t i = 0; !sentence->sparse_sums && i < size; i++) {
+        item->output[i] = sparse_weight(item->output[i], sentence->sparse_logs_twice);
+    }
+    if (embed_normalizes(run->pipeline, item->embed)) pooling_normalize(item->output, size);
+}
+
 void lexicon_finish(LexiconRun *run)
 {
     if (run->count == 0) return;
     head_run_vocabulary(run->pipeline->encoder, run->scratch, run->rows, run->count, lexicon_visit, run);
-    for (uint32_t i = 0; i < run->count; i++) row_finish(&run->targets[i]);
+    for (uint32_t i = 0; i < run->count; i++) {
+        LexiconRow *row = &run->targets[i];
+        if (row->fills) row_finish(row);
+        if (row->last) sparse_finish(run, row->item);
+    }
     run->count = 0;
+}
+
+static void lexicon_add_row(LexiconRun *run, const float *row, LexiconRow target)
+{
+    size_t size = pipeline_row_size(run->pipeline);
+    if (run->count == HEAD_ROWS_MAX) lexicon_finish(run);
+    memcpy(run->rows + run->count * size, row, size * sizeof *row);
+    run->targets[run->count++] = target;
 }
 
 void lexicon_add(LexiconRun *run, const float *rows, PipelineItem *item)
@@ -143,11 +197,14 @@ void lexicon_add(LexiconRun *run, const float *rows, PipelineItem *item)
     const Encoding *encoding = &item->prepared->encoding;
     size_t size = pipeline_row_size(run->pipeline);
     FillScore *fills = item->fills;
+    if (item->task == TASK_EMBED) memset(item->output, 0, pipeline_vector_size(run->pipeline) * sizeof(float));
     for (uint32_t i = 0; i < encoding->count; i++) {
-        if (!task_is_mask(run->pipeline, encoding, i)) continue;
-        if (run->count == HEAD_ROWS_MAX) lexicon_finish(run);
-        memcpy(run->rows + run->count * size, rows + i * size, size * sizeof *rows);
-        run->targets[run->count++] = (LexiconRow){.item = item, .fills = fills, .maximum = -INFINITY};
-        fills += item->fill_count;
+        if (item->task == TASK_EMBED) {
+            lexicon_add_row(run, rows + i * size, (LexiconRow){.item = item, .last = i + 1 == encoding->count});
+        } else if (task_is_mask(run->pipeline, encoding, i)) {
+            lexicon_add_row(run, rows + i * size,
+                            (LexiconRow){.item = item, .fills = fills, .maximum = -INFINITY});
+            fills += item->fill_count;
+        }
     }
 }

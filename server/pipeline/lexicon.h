@@ -1,10 +1,11 @@
-/* What goes through the vocabulary: the masks of fill-mask items; for the files of pipeline/ only. */
+/* What goes through the vocabulary: the masks of fill-mask items, and all tokens of sparse vectors; for the files of
+ * pipeline/ only. */
 #pragma once
 
 #include "pipeline/pipeline_state.h"
 
-/* Room for one worker's run, whose head takes `scratch`. *out_run is NULL when the pipeline fills no masks. Fails with
- * NO_MEMORY. */
+/* Room for one worker's run, whose head takes `scratch`. *out_run is NULL when the pipeline's head fills no masks.
+ * Fails with NO_MEMORY. */
 CHECKED Status lexicon_open(const Pipeline *pipeline, float *scratch, LexiconRun **out_run, Error *out_error);
 void lexicon_close(LexiconRun *run); /* NULL is a no-op */
 /* What lexicon_open allocates. */

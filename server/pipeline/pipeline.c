@@ -1,4 +1,5 @@
 /* Opening a pipeline: a checkpoint, its tokenizer and its encoder, proved to belong together. */
+#include "encoder/head_run.h"
 #include "pipeline/pipeline_state.h"
 
 #include <assert.h>
@@ -10,6 +11,7 @@ static Status pipeline_set_limit(Pipeline *pipeline, uint32_t wanted, Error *out
 static Status pipeline_prove_ids(const Pipeline *pipeline, Error *out_error);
 static Status pipeline_prove_segments(Pipeline *pipeline, Error *out_error);
 static Status pipeline_measure_prompts(Pipeline *pipeline, Error *out_error);
+static Status pipeline_prove_head(const Pipeline *pipeline, Error *out_error);
 
 Status pipeline_open(const PipelineOptions *options, Pipeline **out_pipeline, Error *out_error)
 {
@@ -19,7 +21,7 @@ Status pipeline_open(const PipelineOptions *options, Pipeline **out_pipeline, Er
     if (status) goto fail;
     status = pipeline_set_limit(pipeline, options->token_count_max, out_error);
     if (status) goto fail;
-    status = tokenizer_open(options->directory, &pipeline->tokenizer, out_error);
+    status = tokenizer_open(checkpoint_model_directory(pipeline->checkpoint), &pipeline->tokenizer, out_error);
     if (status) goto fail;
     status = pipeline_prove_ids(pipeline, out_error);
     if (status) goto fail;
@@ -28,6 +30,8 @@ Status pipeline_open(const PipelineOptions *options, Pipeline **out_pipeline, Er
     status = pipeline_measure_prompts(pipeline, out_error);
     if (status) goto fail;
     status = encoder_open(pipeline->checkpoint, options->kernels, &pipeline->encoder, out_error);
+    if (status) goto fail;
+    status = pipeline_prove_head(pipeline, out_error);
     if (status) goto fail;
     *out_pipeline = pipeline;
     return STATUS_OK;
@@ -68,7 +72,12 @@ uint32_t pipeline_token_count_max(const Pipeline *pipeline)
 
 uint32_t pipeline_vector_size(const Pipeline *pipeline)
 {
-    return checkpoint_config(pipeline->checkpoint)->hidden_size;
+    return checkpoint_sentence_config(pipeline->checkpoint)->vector_size;
+}
+
+bool pipeline_is_sparse(const Pipeline *pipeline)
+{
+    return checkpoint_sentence_config(pipeline->checkpoint)->sparse;
 }
 
 uint32_t pipeline_row_size(const Pipeline *pipeline)
@@ -89,6 +98,14 @@ static Status pipeline_set_limit(Pipeline *pipeline, uint32_t wanted, Error *out
     if (wanted) limit = wanted;
     pipeline->token_count_max = limit == 0 || limit > position_count ? position_count : limit;
     return STATUS_OK;
+}
+
+static Status pipeline_prove_head(const Pipeline *pipeline, Error *out_error)
+{
+    if (!pipeline_is_sparse(pipeline) || encoder_head(pipeline->encoder) == HEAD_FILL) return STATUS_OK;
+    return error_set(out_error, STATUS_CORRUPT,
+                     "%s: modules.json has a SpladePooling, but the checkpoint has no head that fills masks",
+                     checkpoint_directory(pipeline->checkpoint));
 }
 
 /* encoder_forward reads the embedding tables unchecked: every id that the tokenizer can give must have a row. */

@@ -26,6 +26,8 @@ const Encoder *pipeline_encoder(const Pipeline *pipeline);
 const Checkpoint *pipeline_checkpoint(const Pipeline *pipeline);
 uint32_t pipeline_token_count_max(const Pipeline *pipeline);
 uint32_t pipeline_vector_size(const Pipeline *pipeline);
+/* Whether vectors have a place for each token of the vocabulary, most of them 0. */
+bool pipeline_is_sparse(const Pipeline *pipeline);
 /* Floats of one token's row, which the modules behind the encoder may make another vector size of. */
 uint32_t pipeline_row_size(const Pipeline *pipeline);
 

@@ -19,5 +19,8 @@ uint64_t task_work(const Pipeline *pipeline, Task task, const Prepared *prepared
 /* Whether `token` is a mask that FILL fills. */
 bool task_is_mask(const Pipeline *pipeline, const Encoding *encoding, uint32_t token);
 bool run_values_finite(const float *values, size_t count);
-/* Fills the item's vector and, where asked for, token rows. `pooled` is scratch of the vector's size. */
-void embed_finish(const Pipeline *pipeline, float *pooled, const float *rows, PipelineItem *item);
+/* Whether what is asked for and the checkpoint together mean a vector of length 1. */
+bool embed_normalizes(const Pipeline *pipeline, const EmbedOptions *options);
+/* Fills the item's vector, or hands it to `lexicon`, and, where asked for, token rows. `scratch` has twice vector_steps_width floats. */
+void embed_finish(const Pipeline *pipeline, LexiconRun *lexicon, float *scratch, const float *rows,
+                  PipelineItem *item);

@@ -2,6 +2,7 @@
 #include "pipeline/lexicon.h"
 
 #include "encoder/head_run.h"
+#include "encoder/vector_steps.h"
 
 #include <assert.h>
 #include <math.h>
@@ -12,7 +13,7 @@ enum { CACHE_LINE_BYTES = 64 };
 struct PipelineWorkspace {
     EncoderWorkspace *encoder;
     EncoderSequence *sequences; /* [item_capacity] */
-    float *pooled;              /* [vector size]: before it is cut to the dimensions asked for */
+    float *pooled;              /* [2][width of the vector's steps] */
     float *head;                /* the head's scratch; NULL: there is no head */
     LexiconRun *lexicon;        /* NULL: the head fills no masks */
     uint32_t token_capacity;
@@ -28,10 +29,11 @@ static size_t head_scratch_bytes(const Pipeline *pipeline)
 static CHECKED Status workspace_allocate(const Pipeline *pipeline, PipelineWorkspace *workspace, Error *out_error)
 {
     size_t head_bytes = head_scratch_bytes(pipeline);
+    size_t width = vector_steps_width(pipeline->encoder);
     workspace->sequences = calloc(workspace->item_capacity, sizeof *workspace->sequences);
-    workspace->pooled = calloc(pipeline_vector_size(pipeline), sizeof *workspace->pooled);
+    if (width) workspace->pooled = calloc(2 * width, sizeof *workspace->pooled);
     if (head_bytes) workspace->head = aligned_alloc(CACHE_LINE_BYTES, head_bytes);
-    if (!workspace->sequences || !workspace->pooled || (head_bytes && !workspace->head)) {
+    if (!workspace->sequences || (width && !workspace->pooled) || (head_bytes && !workspace->head)) {
         return error_set(out_error, STATUS_NO_MEMORY, "workspace: out of memory");
     }
     Status status = lexicon_open(pipeline, workspace->head, &workspace->lexicon, out_error);
@@ -70,7 +72,7 @@ uint64_t pipeline_workspace_bytes(const Pipeline *pipeline, uint32_t token_capac
 {
     return encoder_workspace_bytes(pipeline->encoder, token_capacity) + sizeof(PipelineWorkspace) +
            item_capacity * (uint64_t)sizeof(EncoderSequence) +
-           pipeline_vector_size(pipeline) * (uint64_t)sizeof(float) + head_scratch_bytes(pipeline) +
+           vector_steps_width(pipeline->encoder) * (uint64_t)(2 * sizeof(float)) + head_scratch_bytes(pipeline) +
            lexicon_bytes(pipeline);
 }
 
@@ -89,7 +91,7 @@ static void item_finish(const Pipeline *pipeline, PipelineWorkspace *workspace, 
     item->status = STATUS_OK;
     switch (item->task) {
     case TASK_EMBED:
-        embed_finish(pipeline, workspace->pooled, rows, item);
+        embed_finish(pipeline, workspace->lexicon, workspace->pooled, rows, item);
         return;
     case TASK_FILL:
         lexicon_add(workspace->lexicon, rows, item);

@@ -35,6 +35,7 @@ void pipeline_classify(const Pipeline *pipeline, const float *logits, bool raw, 
 
 float pipeline_rank(const Pipeline *pipeline, const float *logits, bool raw)
 {
-    ScoreFunction function = checkpoint_head_config(pipeline->checkpoint)->rank;
+    ScoreFunction function = checkpoint_sentence_config(pipeline->checkpoint)->rank;
+    if (function == SCORE_UNSET) function = checkpoint_head_config(pipeline->checkpoint)->rank;
     return raw || function == SCORE_IDENTITY ? logits[0] : score_sigmoid(logits[0]);
 }

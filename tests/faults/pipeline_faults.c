@@ -9,16 +9,16 @@
 
 #include <cmocka.h>
 
-enum { TOKEN_CAPACITY = 64, VECTOR_SIZE_MAX = 512 };
+enum { TOKEN_CAPACITY = 64, RESULT_SIZE_MAX = 512 };
 
 static Status embed(const Pipeline *pipeline, PipelineWorkspace *workspace, Error *out_error)
 {
     const PrepareOptions prepare_options = {.length_policy = LENGTH_TRUNCATE_RIGHT};
     const EmbedOptions embed_options = {.normalize = NORMALIZE_YES};
-    float vector[VECTOR_SIZE_MAX];
+    float vector[RESULT_SIZE_MAX];
     Prepared prepared;
     Arena arena;
-    assert_in_range(pipeline_vector_size(pipeline), 1, VECTOR_SIZE_MAX);
+    assert_in_range(pipeline_vector_size(pipeline), 1, RESULT_SIZE_MAX);
     arena_init(&arena, 1 * MIB);
     Status status =
         pipeline_prepare(pipeline, text_view("a text"), NULL, &prepare_options, &arena, &prepared, out_error);

@@ -5,15 +5,32 @@
 #include <assert.h>
 #include <string.h>
 
-static const ModelConfig sentence_fuzz_model = {.hidden_size = 384, .position_count = 512};
+static const ModelConfig sentence_fuzz_model = {
+    .hidden_size = 384, .position_count = 512, .vocabulary_size = 1000};
+
+static void sentence_fuzz_folder(const char *folder)
+{
+    assert(folder[0] != '/' && strncmp(folder, "../", 3) != 0 && !strstr(folder, "/../"));
+}
+
+static Status sentence_fuzz_step(uint8_t part, const JsonValue *root, Error *error)
+{
+    VectorStep step = {.output_size = 384};
+    Status status = part == 6 ? sentence_read_dense("2_Dense/config.json", root, 384, &step, error)
+                              : sentence_read_layer_norm("2_LayerNorm/config.json", root, 384, &step, error);
+    if (status == STATUS_OK) assert(step.output_size >= 1 && step.output_size <= VECTOR_SIZE_MAX);
+    return status;
+}
 
 static Status sentence_fuzz_modules(const JsonValue *root, Error *error)
 {
     SentenceModules modules;
     Status status = sentence_read_modules("modules.json", root, &modules, error);
     if (status == STATUS_OK) {
-        assert(modules.pooling_path[0] != '/' && modules.normalize_path[0] != '/');
-        assert(strncmp(modules.pooling_path, "../", 3) != 0 && !strstr(modules.pooling_path, "/../"));
+        assert(modules.step_count <= VECTOR_STEP_COUNT_MAX);
+        sentence_fuzz_folder(modules.transformer_folder);
+        sentence_fuzz_folder(modules.pooling_folder);
+        for (uint32_t i = 0; i < modules.step_count; i++) sentence_fuzz_folder(modules.steps[i].folder);
     }
     return status;
 }
@@ -36,7 +53,7 @@ static Status sentence_fuzz_part(uint8_t part, const JsonValue *root, Error *err
 {
     SentenceConfig config = {.token_count_max = 1};
     Status status = STATUS_OK;
-    switch (part % 6) {
+    switch (part % 9) {
     case 0:
         return sentence_fuzz_modules(root, error);
     case 1:
@@ -53,9 +70,16 @@ static Status sentence_fuzz_part(uint8_t part, const JsonValue *root, Error *err
     case 5:
         status = sentence_read_tokenizer("tokenizer_config.json", root, &sentence_fuzz_model, &config, error);
         break;
+    case 6:
+    case 7:
+        return sentence_fuzz_step(part % 9, root, error);
+    case 8:
+        status = sentence_read_sparse_pooling("1_SpladePooling/config.json", root, &sentence_fuzz_model, &config,
+                                              error);
+        break;
     }
     assert(config.token_count_max >= 1 && config.token_count_max <= sentence_fuzz_model.position_count);
-    assert(config.pooling <= POOLING_LAST);
+    assert(config.pooling_count <= POOLING_COUNT);
     return status;
 }
 

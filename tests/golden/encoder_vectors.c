@@ -35,7 +35,7 @@ static void vectors_write(const Checkpoint *checkpoint, const Encoder *encoder, 
         if (batch->hidden) {
             fwrite(hidden, sizeof *hidden, (size_t)rows * size, stdout);
         } else {
-            pooling_apply(sentence->pooling, hidden, rows, 0, size, vector);
+            pooling_apply(sentence->poolings[0], hidden, rows, 0, size, vector);
             if (sentence->normalize) pooling_normalize(vector, size);
             fwrite(vector, sizeof *vector, size, stdout);
         }

@@ -5,6 +5,8 @@ only what this wrote.
 
 queries: mean pooling without the prompt's tokens, normalized, two segments, 24 of 64 positions.
 passages: [CLS] pooling, not normalized, one segment, a cased tokenizer behind do_lower_case, a default prompt.
+modules: the Transformer in a folder, three kinds of pooling end to end, Dense and LayerNorm between two Normalizes.
+sparse, sparse_sum: SPLADE's vectors over the vocabulary, of both poolings and activations.
 
 <name>/cases.bin, little endian: u32 case count, u32 size; a case is five texts (text, pair, prompt name, length policy,
 normalize), each u32 bytes and the bytes, then u32 dimensions (0: all), f32 vector[dimensions or size]. The pair is
@@ -16,9 +18,11 @@ import shutil
 import struct
 
 import torch
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import SentenceTransformer, SparseEncoder
+from sentence_transformers.sentence_transformer.modules import Dense, LayerNorm, Normalize, Pooling, Transformer
+from sentence_transformers.sparse_encoder.modules import SpladePooling
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertForMaskedLM, BertModel
 
 HERE = pathlib.Path(__file__).parent / "pipeline"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -91,10 +95,10 @@ def embed(model, text, pair=NO_PAIR, prompt="", policy="refuse", normalize="chec
     model.tokenizer.truncation_side = "left" if policy == "left" else "right"
     features = model.preprocess([whole], prompt=model.prompts[name] if name else None)
     with torch.no_grad():
-        for module in list(model)[:2]:
+        for module in [module for module in model][:-1 if isinstance(model[-1], Normalize) else None]:
             features = module(features)
     vector = features["sentence_embedding"][0][: dimensions or None]
-    if normalize == "yes" or (normalize == "checkpoint" and len(model) == 3):
+    if normalize == "yes" or (normalize == "checkpoint" and isinstance(model[-1], Normalize)):
         vector = torch.nn.functional.normalize(vector, dim=0)
     texts = b"".join(struct.pack("<I", len(t.encode())) + t.encode() for t in (text, pair, prompt, policy, normalize))
     return texts + struct.pack("<I", dimensions) + vector.numpy().astype("<f4").tobytes()
@@ -105,6 +109,57 @@ def check_encode(model):
     vector = torch.from_numpy(model.encode(TEXTS[3], prompt_name="query"))
     ours = embed(model, TEXTS[3], prompt="query")[-32 * 4:]
     assert torch.allclose(vector, torch.frombuffer(bytearray(ours), dtype=torch.float32), atol=1e-6)
+
+
+def random_weights(modules):
+    with torch.no_grad():
+        for module in modules:
+            for parameter in module.parameters():
+                parameter.copy_(torch.randn_like(parameter) * 0.3)
+
+
+def write_modules(folder):
+    """In folders of their own, as older versions of sentence-transformers put them."""
+    torch.manual_seed(3)
+    pooling = Pooling(32, pooling_mode=("cls", "weightedmean", "mean_sqrt_len_tokens"), include_prompt=False)
+    steps = [Normalize(), Dense(96, 20, activation_function=torch.nn.ReLU()), LayerNorm(20),
+             Dense(20, 12, bias=False, activation_function=torch.nn.Identity()), Normalize()]
+    random_weights(steps)
+    model = SentenceTransformer(modules=[Transformer(str(HERE / "queries"))] + [pooling] + steps, device="cpu",
+                                prompts={"query": "search query: ", "none": ""})
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(str(folder), create_model_card=False)
+    (folder / "0_Transformer").mkdir()
+    for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+                 "sentence_bert_config.json"):
+        (folder / name).rename(folder / "0_Transformer" / name)
+    modules = json.loads((folder / "modules.json").read_text())
+    write_json(folder / "modules.json", [modules[0] | {"path": "0_Transformer"}] + modules[1:])
+    cases = [embed(model, text, prompt=prompt) for text in TEXTS for prompt in ("", "query")]
+    cases += [embed(model, TEXTS[2], normalize=normalize, dimensions=dimensions)
+              for normalize in ("checkpoint", "no") for dimensions in (0, 5)]
+    (folder / "cases.bin").write_bytes(struct.pack("<II", len(cases), 12) + b"".join(cases))
+
+
+def write_sparse(folder, seed, strategy, activation):
+    source = HERE / "queries"
+    torch.manual_seed(seed)
+    config = BertConfig.from_pretrained(source, architectures=["BertForMaskedLM"])
+    masked = BertForMaskedLM(config).eval()
+    masked.bert = BertModel.from_pretrained(source, add_pooling_layer=False)
+    masked.tie_weights()
+    random_weights([masked.cls.predictions.transform])
+    with torch.no_grad():
+        masked.cls.predictions.bias.copy_(torch.randn(config.vocab_size) * 0.3 - 1)
+    shutil.rmtree(folder, ignore_errors=True)
+    masked.save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(source / name, folder / name)
+    transformer = Transformer(str(folder), transformer_task="fill-mask")
+    model = SparseEncoder(modules=[transformer, SpladePooling(strategy, activation)], device="cpu")
+    model.save_pretrained(str(folder), create_model_card=False)
+    cases = [embed(model, text) for text in TEXTS + [TEXTS[3]]]
+    (folder / "cases.bin").write_bytes(struct.pack("<II", len(cases), config.vocab_size) + b"".join(cases))
 
 
 def write_cases(folder, pairs):
@@ -127,6 +182,9 @@ def main():
     write_cases(HERE / "queries", pairs=True)
     write_checkpoint(HERE / "passages", 2, False, 1, "cls", False, 40, prompts, "passage")
     write_cases(HERE / "passages", pairs=False)
+    write_modules(HERE / "modules")
+    write_sparse(HERE / "sparse", 4, "max", "relu")
+    write_sparse(HERE / "sparse_sum", 5, "sum", "log1p_relu")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <time.h>
 
-static const char *const golden_names[] = {"queries", "passages"};
-enum { GOLDEN_COUNT = 2 };
+static const char *const golden_names[] = {"queries", "passages", "modules", "sparse", "sparse_sum"};
+enum { GOLDEN_COUNT = sizeof golden_names / sizeof *golden_names };
 
 static void pipeline_vectors_equal_sentence_transformers(void **state)
 {
@@ -30,27 +30,32 @@ static void pipeline_vectors_equal_sentence_transformers(void **state)
     }
 }
 
-static void pipeline_vectors_are_the_same_bits_in_any_batch(void **state)
+static void assert_same_bits(const char *name, unsigned *seed)
 {
-    (void)state;
-    unsigned seed = (unsigned)time(NULL);
-    print_message("seed %u\n", seed);
     Golden golden;
-    golden_open(&golden, "queries");
+    golden_open(&golden, name);
     for (uint32_t i = 0; i < golden.case_count; i++) {
         PipelineItem *items[6];
-        uint32_t count = 1 + (uint32_t)rand_r(&seed) % 6;
-        uint32_t place = (uint32_t)rand_r(&seed) % count;
+        uint32_t count = 1 + (uint32_t)rand_r(seed) % 6;
+        uint32_t place = (uint32_t)rand_r(seed) % count;
         PipelineItem *alone = golden_item(&golden, &golden.cases[i]);
         pipeline_run(golden.pipeline, golden.workspace, &alone, 1);
         for (uint32_t j = 0; j < count; j++) {
-            uint32_t other = (uint32_t)rand_r(&seed) % golden.case_count;
+            uint32_t other = (uint32_t)rand_r(seed) % golden.case_count;
             items[j] = golden_item(&golden, &golden.cases[j == place ? i : other]);
         }
         pipeline_run(golden.pipeline, golden.workspace, items, count);
         assert_memory_equal(items[place]->output, alone->output, golden.cases[i].vector_size * sizeof(float));
     }
     golden_close(&golden);
+}
+
+static void pipeline_vectors_are_the_same_bits_in_any_batch(void **state)
+{
+    (void)state;
+    unsigned seed = (unsigned)time(NULL);
+    print_message("seed %u\n", seed);
+    for (size_t i = 0; i < GOLDEN_COUNT; i++) assert_same_bits(golden_names[i], &seed);
 }
 
 static void pipeline_returns_one_row_for_each_token(void **state)
@@ -191,6 +196,12 @@ static void pipeline_refuses_more_dimensions_than_the_vector_has(void **state)
     options.dimensions = 33;
     assert_int_equal(pipeline_check_embed(pipeline, &options, &error), STATUS_INVALID_ARGUMENT);
     assert_string_equal(error.message, "33 dimensions asked for, the model's vectors have 32");
+    pipeline_close(pipeline);
+    pipeline = golden_pipeline("sparse", 0);
+    assert_true(pipeline_is_sparse(pipeline));
+    options.dimensions = 8;
+    assert_int_equal(pipeline_check_embed(pipeline, &options, &error), STATUS_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "vectors are sparse"));
     pipeline_close(pipeline);
 }
 
