@@ -117,27 +117,35 @@ static Status head_read_pooling(const FieldReader *reader, HeadPooling standard,
                      reader->path, name.bytes);
 }
 
+/* DeBERTa's pooler may have a size of its own in config.json; its layer is as wide as the model in any case. */
+static Status head_read_context_pooler(const FieldReader *reader, const ModelConfig *model, HeadConfig *config,
+                                       Error *out_error)
+{
+    uint32_t size = model->hidden_size;
+    Status status = config_read_activation(reader, "pooler_hidden_act", &config->activation, out_error);
+    if (status != STATUS_OK || json_type(json_member(reader->object, "pooler_hidden_size")) == JSON_NULL)
+        return status;
+    return field_size(reader, "pooler_hidden_size", size, size, &size, out_error);
+}
+
 /* What only some architectures leave to config.json. */
 static Status head_read_variant(const FieldReader *reader, const ModelConfig *model, HeadConfig *config,
                                 Error *out_error)
 {
     Status status = STATUS_OK;
-    if (model->architecture == ARCHITECTURE_MODERNBERT) {
+    switch (model->architecture) {
+    case ARCHITECTURE_MODERNBERT:
         status = head_read_pooling(reader, HEAD_POOLING_FIRST, config, out_error);
-        if (status == STATUS_OK) {
-            status = config_read_activation(reader, "classifier_activation", &config->activation, out_error);
-        }
-    } else if (model->architecture == ARCHITECTURE_EUROBERT) {
+        if (status != STATUS_OK) return status;
+        return config_read_activation(reader, "classifier_activation", &config->activation, out_error);
+    case ARCHITECTURE_EUROBERT:
         config->tied = false;
-        status = head_read_pooling(reader, HEAD_POOLING_LATE, config, out_error);
-    } else if (model->architecture == ARCHITECTURE_DEBERTA_V2) {
-        uint32_t size = model->hidden_size;
-        status = config_read_activation(reader, "pooler_hidden_act", &config->activation, out_error);
-        if (status == STATUS_OK && json_type(json_member(reader->object, "pooler_hidden_size")) != JSON_NULL) {
-            status = field_size(reader, "pooler_hidden_size", size, size, &size, out_error);
-        }
+        return head_read_pooling(reader, HEAD_POOLING_LATE, config, out_error);
+    case ARCHITECTURE_DEBERTA_V2:
+        return head_read_context_pooler(reader, model, config, out_error);
+    default:
+        return STATUS_OK;
     }
-    return status;
 }
 
 Status head_read(const char *path, const JsonValue *root, const ModelConfig *model, Arena *arena,

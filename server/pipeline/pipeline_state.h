@@ -21,6 +21,7 @@ bool task_is_mask(const Pipeline *pipeline, const Encoding *encoding, uint32_t t
 bool run_values_finite(const float *values, size_t count);
 /* Whether what is asked for and the checkpoint together mean a vector of length 1. */
 bool embed_normalizes(const Pipeline *pipeline, const EmbedOptions *options);
-/* Fills the item's vector, or hands it to `lexicon`, and, where asked for, token rows. `scratch` has twice vector_steps_width floats. */
+/* Fills the item's vector, or hands it to `lexicon`, and, where asked for, token rows. `scratch` has twice
+ * vector_steps_width floats. */
 void embed_finish(const Pipeline *pipeline, LexiconRun *lexicon, float *scratch, const float *rows,
                   PipelineItem *item);
