@@ -1,6 +1,6 @@
 /* The spans of a context that answer its question, as transformers' QuestionAnsweringPipeline finds them with
- * handle_impossible_answer and align_to_words: in each window the likeliest pairs of a start and an end, widened to
- * whole words; over all windows, spans of the same text count together; and the empty answer.
+ * align_to_words: in each window the likeliest pairs of a start and an end, widened to whole words; over all windows,
+ * spans of the same text count together; and, with handle_impossible_answer, the empty answer.
  *
  * A span's score is a product of two probabilities, each over the tokens that may be one: those of the context, and the
  * first of the sequence, which says that there is no answer. A pair whose product is 0 is no answer here. */
@@ -218,7 +218,7 @@ static bool answers_allocate(uint32_t token_count_max, uint64_t capacity, Arena 
 }
 
 Status pipeline_answer(const Pipeline *pipeline, const Prepared *windows, const float *const *logits,
-                       uint32_t window_count, TextView context, uint32_t top_k, Arena *arena,
+                       uint32_t window_count, TextView context, const AnswerOptions *options, Arena *arena,
                        AnswerScore **out_answers, uint32_t *out_count, Error *out_error)
 {
     (void)pipeline;
@@ -227,7 +227,7 @@ Status pipeline_answer(const Pipeline *pipeline, const Prepared *windows, const 
     for (uint32_t i = 0; i < window_count; i++) {
         if (windows[i].encoding.count > token_count_max) token_count_max = windows[i].encoding.count;
     }
-    uint64_t wanted = 2 * (uint64_t)top_k + SPARE_CANDIDATE_COUNT;
+    uint64_t wanted = 2 * (uint64_t)options->top_k + SPARE_CANDIDATE_COUNT;
     uint64_t possible = (uint64_t)token_count_max * ANSWER_TOKENS_MAX;
     WindowScratch scratch = {.candidate_count = (uint32_t)(wanted < possible ? wanted : possible)};
     Answers answers = {.context = context, .no_answer = 1.0};
@@ -238,9 +238,11 @@ Status pipeline_answer(const Pipeline *pipeline, const Prepared *windows, const 
     for (uint32_t i = 0; i < window_count; i++) {
         answers_add_window(&answers, &windows[i].encoding, logits[i], &scratch);
     }
-    answers.items[answers.count++] = (AnswerScore){.range = {0, 0}, .score = (float)answers.no_answer};
+    if (options->allow_no_answer) {
+        answers.items[answers.count++] = (AnswerScore){.range = {0, 0}, .score = (float)answers.no_answer};
+    }
     qsort(answers.items, answers.count, sizeof *answers.items, answer_compare);
     *out_answers = answers.items;
-    *out_count = answers.count < top_k ? answers.count : top_k;
+    *out_count = answers.count < options->top_k ? answers.count : options->top_k;
     return STATUS_OK;
 }

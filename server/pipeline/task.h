@@ -72,13 +72,18 @@ CHECKED Status pipeline_prepare_answer(const Pipeline *pipeline, TextView questi
                                        const PrepareOptions *options, Arena *arena, Prepared **out_windows,
                                        uint32_t *out_count, Error *out_error);
 
+typedef struct AnswerOptions {
+    uint32_t top_k;       /* at least 1 */
+    bool allow_no_answer; /* the empty answer competes with the others */
+} AnswerOptions;
+
 typedef struct AnswerScore {
     ByteRange range; /* of the context; empty: there is no answer */
     float score;     /* probability of start times that of end */
 } AnswerScore;
 
-/* ANSWER: the `top_k` best spans over all windows, by descending score; logits[i] is the output of windows[i]. Fails
- * with RESOURCE_EXHAUSTED. */
+/* ANSWER: the best spans over all windows, by descending score; logits[i] is the output of windows[i]. Fails with
+ * RESOURCE_EXHAUSTED. */
 CHECKED Status pipeline_answer(const Pipeline *pipeline, const Prepared *windows, const float *const *logits,
-                               uint32_t window_count, TextView context, uint32_t top_k, Arena *arena,
+                               uint32_t window_count, TextView context, const AnswerOptions *options, Arena *arena,
                                AnswerScore **out_answers, uint32_t *out_count, Error *out_error);

@@ -105,13 +105,13 @@ Status codec_request_answer(Arena *arena, const uint8_t *wire, size_t size, Code
     const Headlight__V1__AnswerRequest *message =
         request_unpack(&headlight__v1__answer_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
-    *out_request = (CodecAnswerRequest){0};
+    *out_request = (CodecAnswerRequest){.options.allow_no_answer = message->allow_no_answer};
     CodecInputs *inputs = &out_request->inputs;
     Status status = codec_field_name(message->model, "model", &inputs->model, out_fault);
     if (!status) status = codec_field_options(message->options, inputs, out_fault);
     if (!status) {
         status = codec_field_count(message->top_k, ANSWER_TOP_K_DEFAULT, ANSWER_TOP_K_MAX, "top_k",
-                                   &out_request->top_k, out_fault);
+                                   &out_request->options.top_k, out_fault);
     }
     if (status) return status;
     return codec_field_question(arena, message->question, message->context, inputs, out_fault);

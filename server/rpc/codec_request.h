@@ -66,8 +66,8 @@ typedef struct CodecFillRequest {
 } CodecFillRequest;
 
 typedef struct CodecAnswerRequest {
-    CodecInputs inputs; /* one pair: question, context */
-    uint32_t top_k;     /* 1 .. ANSWER_TOP_K_MAX */
+    CodecInputs inputs;    /* one pair: question, context */
+    AnswerOptions options; /* top_k is 1 .. ANSWER_TOP_K_MAX */
 } CodecAnswerRequest;
 
 typedef struct CodecTokenizeRequest {

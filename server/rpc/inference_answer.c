@@ -42,7 +42,7 @@ static Status answer_prepare(TaskCall *call, CodecFault *out_fault)
 
 static TaskSize answer_size(const TaskCall *call)
 {
-    uint32_t top_k = call->request.answer.top_k;
+    uint32_t top_k = call->request.answer.options.top_k;
     uint64_t candidate_count = call->job_count * (2 * (uint64_t)top_k + ANSWER_SPARE_CANDIDATES_MAX);
     uint64_t token_count = pipeline_token_count_max(call->base.pipeline);
     return (TaskSize){
@@ -65,7 +65,7 @@ static Status answer_answer(TaskCall *call, const CodecHead *head, CodecReply *o
     answers.text_token_count = call->prepared[0].encoding.text_token_count;
     AnswerScore *scores = NULL;
     if (pipeline_answer(base->pipeline, call->prepared, logits, call->job_count, context,
-                        call->request.answer.top_k, base->arena, &scores, &answers.answer_count,
+                        &call->request.answer.options, base->arena, &scores, &answers.answer_count,
                         &out_fault->error)) {
         return out_fault->error.status;
     }

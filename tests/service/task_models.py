@@ -140,19 +140,20 @@ class TaskModel:
         table = self.tensors["bert.embeddings.word_embeddings.weight"].astype("f8")
         return softmax(rows @ table.T + self.tensors["cls.predictions.bias"])
 
-    def best_answer(self, question, context, candidate_count=12, word_count_max=15):
-        """(words, score); no words when [CLS] is likelier. Candidates of the same words count together."""
+    def answers(self, question, context, allow_no_answer=False, candidate_count=12, word_count_max=15):
+        """(words, score), the best first; candidates of the same words count together, and [CLS] is no answer."""
         tokens, types, rows = self.encode(question, context)
         first, words = types.index(1), context.split()
         starts, ends = softmax(self.linear(rows, "qa_outputs")[[0, *range(first, len(tokens) - 1)]].T)
         scores = numpy.triu(numpy.outer(starts[1:], ends[1:]))
         scores -= numpy.triu(scores, word_count_max)
-        answers = {"": starts[0] * ends[0]}
+        answers = {"": starts[0] * ends[0]} if allow_no_answer else {}
         for place in numpy.argsort(-scores, axis=None)[:candidate_count]:
             begin, end = numpy.unravel_index(place, scores.shape)
             text = " ".join(words[begin : end + 1])
-            answers[text] = answers.get(text, 0) + scores[begin, end]
-        return max(answers.items(), key=lambda answer: answer[1])
+            if scores[begin, end] > 0:
+                answers[text] = answers.get(text, 0) + scores[begin, end]
+        return sorted(answers.items(), key=lambda answer: -answer[1])
 
 
 def softmax(values):

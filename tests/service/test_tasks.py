@@ -246,11 +246,22 @@ def test_the_best_span_of_the_context_is_given(served, pb):
         question, context = sentence(seed, 4), sentence(seed + 100, 5 + seed)
         response = one.stub.Answer(pb.AnswerRequest(question=question, context=context))
         (answer,) = response.answers
-        text, score = one.model.best_answer(question, context)
+        text, score = one.model.answers(question, context)[0]
         assert answer.text == text
         assert abs(answer.score - score) < ATOL
         assert answer.text == context[answer.byte_begin : answer.byte_end]
         assert_usage(response.usage, 4 + 5 + seed + 3)
+
+
+def test_no_answer_competes_where_that_is_allowed(served, pb):
+    one = served("answer")
+    question, context = "the cat", sentence(3, 30)
+    for allowed in (False, True):
+        request = pb.AnswerRequest(question=question, context=context, top_k=1000, allow_no_answer=allowed)
+        found = [(answer.text, answer.score) for answer in one.stub.Answer(request).answers]
+        expected = one.model.answers(question, context, allowed, candidate_count=2010)
+        assert len(found) == len(expected) and ("" in dict(found)) == allowed
+        assert numpy.abs(numpy.array([score for _, score in found]) - [score for _, score in expected]).max() < ATOL
 
 
 def test_more_answers_descend(served, pb):

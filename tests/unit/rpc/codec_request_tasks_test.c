@@ -133,8 +133,8 @@ static void codec_request_zero_means_the_default_count(void **state)
     assert_int_equal(read.fill.top_k, 5);
     arena_free(&read.arena);
     assert_read(&wire.answer, &read);
-    assert_int_equal(read.answer.top_k, 1);
-    assert_false(read.inputs.refuses_long);
+    assert_int_equal(read.answer.options.top_k, 1);
+    assert_false(read.inputs.refuses_long || read.answer.options.allow_no_answer);
     arena_free(&read.arena);
 }
 
@@ -163,9 +163,11 @@ static void codec_request_reads_what_is_asked_for(void **state)
     arena_free(&read.arena);
     wire.answer.top_k = ANSWER_TOP_K_MAX;
     wire.answer.options = &wire.options;
+    wire.answer.allow_no_answer = true;
     wire.options.length_policy = HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_REFUSE;
     assert_read(&wire.answer, &read);
-    assert_true(read.answer.top_k == ANSWER_TOP_K_MAX && read.inputs.refuses_long);
+    assert_true(read.answer.options.top_k == ANSWER_TOP_K_MAX && read.inputs.refuses_long);
+    assert_true(read.answer.options.allow_no_answer);
     arena_free(&read.arena);
 }
 
