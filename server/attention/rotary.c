@@ -8,17 +8,16 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const double PI = 3.14159265358979323846;
 
 struct Rotary {
-    RotaryPlan plan; /* without the factors of LongRoPE */
+    RotaryPlan plan;
     uint32_t half;   /* pairs of dimensions */
     float magnitude; /* what cosines and sines are multiplied by */
     uint32_t table_count;
     float *table;        /* [table_count][cosines, sines][half] */
-    float frequencies[]; /* [half], and LongRoPE's long ones [half] */
+    float frequencies[]; /* [half] */
 };
 
 /* theta^(2 i / size), rounded as torch.pow rounds it. */
@@ -33,19 +32,17 @@ static double rotary_mscale(double factor, double mscale)
     return factor <= 1.0 ? 1.0 : 0.1 * mscale * log(factor) + 1.0;
 }
 
-/* The factor of YaRN and LongRoPE, which may be left to the lengths. */
-static double rotary_factor(const RotaryPlan *plan)
+/* YaRN's factor, which may be left to the lengths. */
+static double rotary_yarn_factor(const RotaryPlan *plan)
 {
     return plan->factor != 0.0 ? plan->factor : (double)plan->position_count / plan->original_position_count;
 }
 
 static double rotary_magnitude(const RotaryPlan *plan)
 {
-    if (plan->scaling != ROTARY_YARN && plan->scaling != ROTARY_LONGROPE) return 1.0;
-    double factor = rotary_factor(plan);
+    if (plan->scaling != ROTARY_YARN) return 1.0;
+    double factor = rotary_yarn_factor(plan);
     if (plan->attention_factor != 0.0) return plan->attention_factor;
-    if (plan->scaling == ROTARY_LONGROPE)
-        return factor <= 1.0 ? 1.0 : sqrt(1.0 + log(factor) / log((double)plan->original_position_count));
     if (plan->mscale != 0.0 && plan->mscale_all_dim != 0.0)
         return rotary_mscale(factor, plan->mscale) / rotary_mscale(factor, plan->mscale_all_dim);
     return rotary_mscale(factor, 1.0);
@@ -72,7 +69,7 @@ static float rotary_yarn(const RotaryPlan *plan, uint32_t i)
     float ramp = ((float)i - (float)low) / (float)(high - low);
     float kept = 1.0f - (ramp < 0.0f ? 0.0f : ramp > 1.0f ? 1.0f : ramp);
     float power = rotary_power(plan, plan->theta, i);
-    float stretched = 1.0f / ((float)rotary_factor(plan) * power);
+    float stretched = 1.0f / ((float)rotary_yarn_factor(plan) * power);
     return stretched * (1.0f - kept) + 1.0f / power * kept;
 }
 
@@ -102,7 +99,6 @@ static double rotary_dynamic_theta(const RotaryPlan *plan, uint32_t length)
 /* Writes the frequencies of texts of `length` tokens. */
 static void rotary_fill_frequencies(const RotaryPlan *plan, uint32_t length, float *out)
 {
-    bool is_long = length > plan->original_position_count;
     for (uint32_t i = 0; i < plan->size / 2; i++) switch (plan->scaling) {
         case ROTARY_DEFAULT:
             out[i] = 1.0f / rotary_power(plan, plan->theta, i);
@@ -120,10 +116,6 @@ static void rotary_fill_frequencies(const RotaryPlan *plan, uint32_t length, flo
         case ROTARY_YARN:
             out[i] = rotary_yarn(plan, i);
             break;
-        case ROTARY_LONGROPE:
-            out[i] = 1.0f / ((is_long ? plan->long_factors : plan->short_factors)[i] *
-                             rotary_power(plan, plan->theta, i));
-            break;
         case ROTARY_LLAMA3:
             out[i] = rotary_llama3(plan, i);
             break;
@@ -140,9 +132,9 @@ static void rotary_fill_row(const Rotary *rotary, const float *frequencies, uint
     }
 }
 
-static bool rotary_finite(const Rotary *rotary, size_t frequency_count)
+static bool rotary_finite(const Rotary *rotary)
 {
-    for (size_t i = 0; i < frequency_count; i++)
+    for (uint32_t i = 0; i < rotary->half; i++)
         if (!isfinite(rotary->frequencies[i])) return false;
     return isfinite(rotary->magnitude);
 }
@@ -155,18 +147,15 @@ CHECKED Status rotary_open(const RotaryPlan *plan, Rotary **out_rotary, Error *o
         return error_set(out_error, STATUS_UNSUPPORTED, "Rotary embeddings of %u dimensions are not supported",
                          plan->size);
     size_t half = plan->size / 2;
-    size_t frequency_count = plan->scaling == ROTARY_LONGROPE ? 2 * half : half;
     size_t row_bytes = plan->size * sizeof(float);
-    Rotary *rotary = calloc(1, sizeof *rotary + frequency_count * sizeof *rotary->frequencies);
+    Rotary *rotary = calloc(1, sizeof *rotary + half * sizeof *rotary->frequencies);
     if (!rotary) goto fail;
     rotary->plan = *plan;
-    rotary->plan.short_factors = rotary->plan.long_factors = NULL;
     rotary->half = (uint32_t)half;
     rotary->magnitude = (float)rotary_magnitude(plan);
     rotary_fill_frequencies(plan, 1, rotary->frequencies);
-    if (plan->scaling == ROTARY_LONGROPE) rotary_fill_frequencies(plan, UINT32_MAX, rotary->frequencies + half);
     status = STATUS_UNSUPPORTED;
-    if (!rotary_finite(rotary, frequency_count)) goto fail;
+    if (!rotary_finite(rotary)) goto fail;
     status = STATUS_NO_MEMORY;
     rotary->table_count = plan->position_count;
     if (rotary->table_count > ROTARY_TABLE_BYTES_MAX / row_bytes)
@@ -194,8 +183,6 @@ void rotary_close(Rotary *rotary)
 static const float *rotary_frequencies(const Rotary *rotary, uint32_t length, float *buffer)
 {
     const RotaryPlan *plan = &rotary->plan;
-    if (plan->scaling == ROTARY_LONGROPE && length > plan->original_position_count)
-        return rotary->frequencies + rotary->half;
     if (plan->scaling != ROTARY_DYNAMIC || length <= plan->position_count) return rotary->frequencies;
     rotary_fill_frequencies(plan, length, buffer);
     return buffer;

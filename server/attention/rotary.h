@@ -16,7 +16,6 @@ typedef enum RotaryScaling {
     ROTARY_NTK, /* theta * factor, then frequencies / factor^(2 / size) */
     ROTARY_DYNAMIC,
     ROTARY_YARN,
-    ROTARY_LONGROPE,
     ROTARY_LLAMA3,
 } RotaryScaling;
 
@@ -25,10 +24,10 @@ typedef struct RotaryPlan {
     RotaryScaling scaling;
     uint32_t size; /* even; the first dimensions of a head that turn, i.e. head_size * partial_rotary_factor */
     uint32_t position_count;          /* max_position_embeddings */
-    uint32_t original_position_count; /* YaRN, LongRoPE, Llama 3: original_max_position_embeddings */
+    uint32_t original_position_count; /* YaRN, Llama 3: original_max_position_embeddings */
     double theta;
-    double factor;                /* 0: absent, which YaRN and LongRoPE allow */
-    double attention_factor;      /* YaRN, LongRoPE; 0: absent */
+    double factor;                /* 0: absent, which YaRN allows */
+    double attention_factor;      /* YaRN; 0: absent */
     double beta_fast;             /* YaRN; 0: absent */
     double beta_slow;             /* YaRN; 0: absent */
     double mscale;                /* YaRN; 0: absent */
@@ -36,8 +35,6 @@ typedef struct RotaryPlan {
     bool no_truncation;           /* YaRN: truncate is false */
     double low_frequency_factor;  /* Llama 3 */
     double high_frequency_factor; /* Llama 3 */
-    const float *short_factors;   /* LongRoPE: [size / 2], read while opening */
-    const float *long_factors;    /* LongRoPE: [size / 2], read while opening */
 } RotaryPlan;
 
 typedef struct Rotary Rotary; /* immutable once open: any thread */

@@ -13,9 +13,6 @@
 
 enum { SIZE = 16, HALF = SIZE / 2 };
 
-static const float short_factors[HALF] = {1.0f, 1.125f, 1.25f, 1.375f, 1.5f, 1.625f, 1.75f, 1.875f};
-static const float long_factors[HALF] = {2.0f, 2.5f, 3.0f, 3.5f, 4.0f, 4.5f, 5.0f, 5.5f};
-
 /* Cosines and sines of EuroBertRotaryEmbedding of transformers 5.24 at position token_count - 1. */
 static const struct RotaryCase {
     RotaryPlan plan;
@@ -71,28 +68,6 @@ static const struct RotaryCase {
       0.93951714f},
      {0.813143969f, 0.751084208f, -0.563926637f, -0.858864069f, 0.938046098f, 0.428947181f, 0.140324757f,
       0.0445242226f}},
-    {{.scaling = ROTARY_LONGROPE,
-      .position_count = 4096,
-      .original_position_count = 512,
-      .theta = 10000.0,
-      .short_factors = short_factors,
-      .long_factors = long_factors},
-     512,
-     {-0.544647872f, 0.739643455f, -1.15380919f, 0.792646945f, -1.11437047f, 0.629304588f, 1.10582209f,
-      1.15041494f},
-     {1.01818073f, -0.886713505f, -0.0453596935f, -0.839669049f, -0.302509338f, 0.968147218f, 0.332401484f,
-      0.0993919596f}},
-    {{.scaling = ROTARY_LONGROPE,
-      .position_count = 4096,
-      .original_position_count = 512,
-      .theta = 10000.0,
-      .short_factors = short_factors,
-      .long_factors = long_factors},
-     513,
-     {-0.0459464118f, -0.40763697f, -0.243070826f, -0.0996749848f, 0.331070244f, 1.0807631f, 1.14865184f,
-      1.1542002f},
-     {-1.15378606f, 1.08035433f, -1.12882674f, -1.15039051f, 1.10622144f, 0.406551808f, 0.118034795f,
-      0.0339870825f}},
     {{.scaling = ROTARY_LLAMA3,
       .position_count = 8192,
       .original_position_count = 1024,
