@@ -35,23 +35,47 @@ void embed_print_close(EmbedPrint *print)
     free(print);
 }
 
+/* Index and value of each entry: as JSON two lists, as text index:value. */
+static void embed_print_sparse(const Results *results, const Headlight__V1__SparseVector *sparse)
+{
+    if (!results_json(results)) {
+        for (size_t entry = 0; entry < sparse->n_indices; entry++) {
+            printf("%s%" PRIu32 ":", entry ? " " : "", sparse->indices[entry]);
+            output_float(stdout, sparse->values[entry]);
+        }
+        return;
+    }
+    fputs(",\"sparse\":{\"indices\":[", stdout);
+    for (size_t entry = 0; entry < sparse->n_indices; entry++)
+        printf("%s%" PRIu32, entry ? "," : "", sparse->indices[entry]);
+    fputs("],\"values\":[", stdout);
+    output_floats(stdout, sparse->values, sparse->n_values, ",");
+    fputs("]}", stdout);
+}
+
+static void embed_print_dense(const Results *results, const Headlight__V1__Embedding *embedding)
+{
+    bool json = results_json(results);
+    if (json) fputs(",\"values\":[", stdout);
+    output_floats(stdout, embedding->values, embedding->n_values, json ? "," : " ");
+    if (json) putchar(']');
+}
+
 static void embed_print_vector(EmbedPrint *print, TextView model, const Headlight__V1__Embedding *embedding,
                                TextView text)
 {
+    bool json = results_json(&print->results);
     results_begin(&print->results, model);
-    if (results_json(&print->results)) {
-        if (text.bytes) results_text("text", text);
-        fputs(",\"values\":[", stdout);
-        output_floats(stdout, embedding->values, embedding->n_values, ",");
-        putchar(']');
-    } else {
-        if (text.bytes) {
-            output_plain_text(stdout, text);
-            putchar('\t');
-        }
-        output_floats(stdout, embedding->values, embedding->n_values, " ");
-        putchar('\n');
+    if (text.bytes && json) results_text("text", text);
+    if (text.bytes && !json) {
+        output_plain_text(stdout, text);
+        putchar('\t');
     }
+    if (embedding->sparse)
+        embed_print_sparse(&print->results, embedding->sparse);
+    else
+        embed_print_dense(&print->results, embedding);
+    if (!json) putchar('\n');
     results_end(&print->results, embedding->usage);
 }
 
@@ -91,7 +115,14 @@ static Status embed_print_keep(EmbedPrint *print, TextView model, const Headligh
 Status embed_print_add(EmbedPrint *print, TextView model, const Headlight__V1__Embedding *embedding, TextView text,
                        Error *out_error)
 {
-    if (embedding->n_values == 0) return error_set(out_error, STATUS_CORRUPT, "the server sent an empty vector");
+    const Headlight__V1__SparseVector *sparse = embedding->sparse;
+    if (sparse && sparse->n_indices != sparse->n_values)
+        return error_set(out_error, STATUS_CORRUPT, "the server sent a sparse vector without all its values");
+    if (!sparse && embedding->n_values == 0)
+        return error_set(out_error, STATUS_CORRUPT, "the server sent an empty vector");
+    if (sparse && print->similarity)
+        return error_set(out_error, STATUS_UNSUPPORTED,
+                         "--similarity compares dense vectors, the model's are sparse");
     if (!print->similarity) {
         embed_print_vector(print, model, embedding, text);
         return STATUS_OK;

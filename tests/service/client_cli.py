@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLIENT = pathlib.Path(os.environ.get("HEADLIGHT_BUILD", ROOT / "build")) / "client" / "headlight"
 SANITIZED = CLIENT.exists() and re.search(rb"__[at]san_init", CLIENT.read_bytes()) is not None
 INFERENCE = "headlight.v1.Inference"
+MODELS = "headlight.v1.Models"
 DETAILS = "grpc-status-details-bin"
 
 
@@ -50,11 +51,11 @@ class Server:
 
     def service(self, details):
         service, name = details.method.lstrip("/").split("/")
-        if service != INFERENCE:
+        if service not in (INFERENCE, MODELS):
             return None
         self.calls[name] = self.calls.get(name, 0) + 1
         method = getattr(self, re.sub("(?<!^)([A-Z])", r"_\1", name).lower())
-        request = name.removesuffix("Stream") + "Request"
+        request = name.removesuffix("Stream") + ("Request" if service == INFERENCE else "ModelRequest")
         stream = name.endswith("Stream")
         kind = grpc.stream_stream_rpc_method_handler if stream else grpc.unary_unary_rpc_method_handler
         return kind(method, request_deserializer=message_class(f"headlight.v1.{request}").FromString,
@@ -130,7 +131,19 @@ class Server:
     def list_models(self, request, context):
         return message("ListModelsResponse", models=[dict(
             name="fake", architecture="bert", tasks=["embed"], token_count_max=256, attention="dense",
-            precision="float32", layer_count=6, head_count=12, hidden_size=384, weights_sha256="ab" * 32, ready=True)])
+            precision="float32", layer_count=6, head_count=12, hidden_size=384, weights_sha256="ab" * 32, ready=True,
+            is_default=True, memory_bytes=90 << 20), dict(name="broken", failure="no config.json")])
+
+    def load(self, request, context):
+        return message("LoadModelResponse", model=dict(name=request.name, architecture=request.directory, ready=True))
+
+    def unload(self, request, context):
+        if request.name == "fake":
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "it is the default model")
+        return message("UnloadModelResponse")
+
+    def reload(self, request, context):
+        return message("ReloadModelResponse", model=dict(name=request.name, ready=True), reloaded=request.force)
 
     def refuse(self, context, code, text, *details):
         """Ends the call with details as google.rpc.Status carries them."""

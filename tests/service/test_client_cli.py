@@ -48,7 +48,7 @@ def test_help_describes_every_command():
     (("embed", "--file", "x", "a"), "not both"),
     (("embed", "--address", "nowhere", "a"), "'nowhere' is no address"),
     (("embed", "--address", "host:0", "a"), "is no address"),
-    (("models", "extra"), "takes options only"),
+    (("health", "extra"), "takes options only"),
     (("tokenize", "--decode", "1", "x"), "'x' is no token id"),
     (("tokenize", "--decode"), "needs token ids"),
     (("pull",), "takes one repository"),

@@ -9,7 +9,7 @@ import time
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2
-from client_cli import DETAILS, failure, fake_server, headlight, out, vector
+from client_cli import DETAILS, failure, fake_server, headlight, message, out, vector
 
 
 @pytest.fixture(name="server")
@@ -93,10 +93,38 @@ def test_tokenize_turns_ids_into_text(server):
 
 def test_models_are_listed(server):
     text = out(headlight("models", server=server))
-    assert "fake: ready" in text and "256 tokens at most" in text and "ab" * 32 in text
-    model = json.loads(out(headlight("models", "--format", "json", server=server)))["models"][0]
-    assert model["name"] == "fake" and model["tasks"] == ["embed"] and model["ready"] is True
-    assert json.loads(out(headlight("models", "--format", "jsonl", server=server))) == model
+    for words in ("fake: ready, the default", "256 tokens at most", "90 MiB", "ab" * 32):
+        assert words in text
+    assert text.endswith("broken: not ready\n  could not be loaded: no config.json\n")
+    models = json.loads(out(headlight("models", "--format", "json", server=server)))["models"]
+    assert models[0]["name"] == "fake" and models[0]["tasks"] == ["embed"] and models[0]["ready"] is True
+    assert models[0]["default"] is True and models[0]["memory_bytes"] == 90 << 20 and models[1]["failure"]
+    lines = out(headlight("models", "--format", "jsonl", server=server)).splitlines()
+    assert [json.loads(line) for line in lines] == models
+
+
+def test_models_are_loaded_and_unloaded(server):
+    assert out(headlight("models", "load", "b", server=server)).startswith("b: ready\n  , ")
+    loaded = json.loads(out(headlight("models", "load", "b", "c", "--format", "jsonl", server=server)))
+    assert (loaded["name"], loaded["architecture"]) == ("b", "c")
+    assert out(headlight("models", "unload", "b", server=server)) == ""
+    assert "it is the default model" in failure(headlight("models", "unload", "fake", server=server))
+    done = headlight("models", "reload", "b", server=server)
+    assert out(done).startswith("b: ready") and b"have not changed" in done.stderr
+    assert headlight("models", "reload", "--force", "b", server=server).stderr == b""
+    for wrong in (("lift",), ("load",), ("unload", "a", "b"), ("reload",)):
+        assert "models takes nothing" in failure(headlight("models", *wrong, server=server), 2)
+
+
+def test_sparse_vectors_are_shown_by_their_entries(server):
+    server.embed = lambda request, context: message("EmbedResponse", model="fake", embeddings=[
+        dict(sparse=dict(indices=[3, 70000], values=[0.5, 2]))])
+    assert out(headlight("embed", "a", server=server)) == "3:0.5 70000:2\n"
+    document = json.loads(out(headlight("embed", "--format", "jsonl", "a", server=server)))
+    assert document["sparse"] == {"indices": [3, 70000], "values": [0.5, 2]}
+    assert "sparse" in failure(headlight("embed", "--similarity", "a", server=server))
+    server.embed = lambda request, context: message("EmbedResponse", embeddings=[dict(sparse=dict(indices=[3]))])
+    assert "without all its values" in failure(headlight("embed", "a", server=server))
 
 
 def test_health_tells_by_its_exit_code(server):

@@ -35,7 +35,7 @@ def message_class(name):
         descriptors = Path(folder) / "set"
         include = Path(protoc.__file__).parent / "_proto"
         arguments = [f"-I{ROOT / 'proto'}", f"-I{include}", "--include_imports", f"--descriptor_set_out={descriptors}",
-                     "google/rpc/status.proto", "google/rpc/error_details.proto", "headlight/v1/headlight.proto"]
+                     "google/rpc/status.proto", "google/rpc/error_details.proto", "headlight/v1/models.proto"]
         assert protoc.main(["protoc", *arguments]) == 0
         files = descriptor_pb2.FileDescriptorSet.FromString(descriptors.read_bytes())
     pool = descriptor_pool.DescriptorPool()
