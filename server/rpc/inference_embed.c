@@ -32,6 +32,7 @@ static CodecVectors embed_vectors(const TaskCall *call)
     return (CodecVectors){
         .size = dimensions ? dimensions : pipeline_vector_size(call->base.pipeline),
         .row_size = pipeline_row_size(call->base.pipeline),
+        .sparse = pipeline_is_sparse(call->base.pipeline),
     };
 }
 
@@ -41,7 +42,8 @@ static TaskSize embed_size(const TaskCall *call)
     bool return_tokens = call->embed->return_tokens;
     uint64_t row_count = 0;
     for (uint32_t i = 0; return_tokens && i < call->job_count; i++) row_count += call->prepared[i].encoding.count;
-    uint64_t value_count = call->job_count * (uint64_t)vectors.size + row_count * vectors.row_size;
+    uint64_t value_count = row_count * vectors.row_size;
+    if (!vectors.sparse) value_count += call->job_count * (uint64_t)vectors.size;
     return (TaskSize){
         .memory_bytes = codec_reply_embed_bytes(&vectors, call->job_count, row_count) +
                         call->job_count * sizeof(PipelineItem *),

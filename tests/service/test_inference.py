@@ -144,6 +144,32 @@ def test_a_full_client_batch_is_answered_in_order(stub, pb):
         assert response.embeddings[i].values == embed(stub, pb, texts[i]).embeddings[0].values
 
 
+@pytest.mark.parametrize("name", ["sparse", "sparse_sum"])
+def test_sparse_vectors_are_those_of_sentence_transformers(start_server, make_stub, pb, small_model, name):
+    model = small_model.parent / name
+    with start_server(model=model) as server, server.channel() as channel:
+        stub = make_stub(channel)
+        cases = cases_of(model)
+        for text, *_, expected in cases:
+            (embedding,) = embed(stub, pb, text, options=pb.Options(length_policy=2)).embeddings
+            indices, values = list(embedding.sparse.indices), list(embedding.sparse.values)
+            assert len(embedding.values) == 0 and len(indices) == len(values)
+            assert indices == sorted(set(indices)) and 0 not in values
+            vector = numpy.zeros_like(expected)
+            vector[indices] = values
+            assert numpy.abs(vector - expected).max() < 1e-5
+        together = embed(stub, pb, *(case[0] for case in cases), options=pb.Options(length_policy=2)).embeddings
+        assert together[-1] == embedding
+        error = refused(lambda: embed(stub, pb, "a cat", dimensions=8))
+        assert error.code() == grpc.StatusCode.INVALID_ARGUMENT and "sparse" in error.details()
+
+
+def test_tokens_of_a_sparse_model_are_rows_of_the_encoder(start_server, make_stub, pb, small_model):
+    with start_server(model=small_model.parent / "sparse") as server, server.channel() as channel:
+        (embedding,) = embed(make_stub(channel), pb, "the cat", return_token_embeddings=True).embeddings
+        assert [len(row.values) for row in embedding.tokens] == [32] * 4 and embedding.sparse.indices
+
+
 # ---- Refusals
 
 
