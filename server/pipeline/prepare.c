@@ -30,6 +30,7 @@ static CHECKED Status prepare_encode(const Pipeline *pipeline, TextView text, co
     const EncodeOptions encode = {
         .token_count_max = pipeline->token_count_max,
         .side = options->length_policy == LENGTH_TRUNCATE_LEFT ? TRUNCATION_LEFT : TRUNCATION_RIGHT,
+        .parse_mask = options->task == TASK_FILL,
     };
     status = pipeline_encode(pipeline, text, pair, &encode, arena, &prepared->encoding, out_error);
     if (status || !prompt) return status;
@@ -48,6 +49,18 @@ static CHECKED Status prepare_check_pair(const Pipeline *pipeline, Task task, Er
     return error_set(out_error, STATUS_UNSUPPORTED, "the model takes one text, not a pair");
 }
 
+static CHECKED Status prepare_count_masks(const Pipeline *pipeline, Prepared *prepared, Error *out_error)
+{
+    for (uint32_t i = 0; i < prepared->encoding.count; i++) {
+        prepared->mask_count += task_is_mask(pipeline, &prepared->encoding, i);
+    }
+    if (prepared->mask_count) return STATUS_OK;
+    TextView mask = tokenizer_token_text(pipeline->tokenizer, tokenizer_mask_id(pipeline->tokenizer));
+    return error_set(out_error, STATUS_INVALID_ARGUMENT,
+                     "the text has no mask%s: put \"%.*s\" where a token is to be filled in",
+                     prepared->encoding.truncated ? " within the limit" : "", (int)mask.size, mask.bytes);
+}
+
 Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView *pair,
                         const PrepareOptions *options, Arena *arena, Prepared *out_prepared, Error *out_error)
 {
@@ -62,6 +75,8 @@ Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView 
     if (prepared.encoding.count == 0 || prepared.prompt_token_count >= prepared.encoding.count) {
         return error_set(out_error, STATUS_INVALID_ARGUMENT, "no token is left to embed");
     }
+    if (options->task == TASK_FILL) status = prepare_count_masks(pipeline, &prepared, out_error);
+    if (status) return status;
     prepared.work = task_work(pipeline, options->task, &prepared);
     *out_prepared = prepared;
     return STATUS_OK;

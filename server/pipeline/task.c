@@ -31,7 +31,7 @@ bool pipeline_has_task(const Pipeline *pipeline, Task task)
     case TASK_TAG:
         return head == HEAD_TAG;
     case TASK_FILL:
-        return false;
+        return head == HEAD_FILL && tokenizer_mask_id(pipeline->tokenizer) != TOKENIZER_NO_ID;
     case TASK_ANSWER:
         return head == HEAD_ANSWER && pipeline->takes_pairs;
     case TASK_COUNT:
@@ -105,6 +105,5 @@ uint64_t task_work(const Pipeline *pipeline, Task task, const Prepared *prepared
 
 bool task_is_mask(const Pipeline *pipeline, const Encoding *encoding, uint32_t token)
 {
-    (void)pipeline, (void)encoding, (void)token;
-    return false;
+    return encoding->ids[token] == tokenizer_mask_id(pipeline->tokenizer);
 }

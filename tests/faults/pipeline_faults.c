@@ -52,11 +52,15 @@ static Status open_and_use(void *context, Error *out_error)
 static void pipeline_survives_every_failing_call(void **state)
 {
     (void)state;
-    PipelineOptions options = {
-        .directory = TESTS_DATA "/golden/pipeline/queries",
-        .kernels = kernels_select(KERNELS_ALL),
+    static const char *const directories[] = {
+        TESTS_DATA "/golden/pipeline/queries",
+        TESTS_DATA "/golden/pipeline/modules",
+        TESTS_DATA "/golden/pipeline/sparse",
     };
-    walk_faults("pipeline", open_and_use, &options, WALK_STRICT);
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
+        PipelineOptions options = {.directory = directories[i], .kernels = kernels_select(KERNELS_ALL)};
+        walk_faults(directories[i], open_and_use, &options, WALK_STRICT);
+    }
 }
 
 int main(void)

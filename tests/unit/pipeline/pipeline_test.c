@@ -205,6 +205,48 @@ static void pipeline_refuses_more_dimensions_than_the_vector_has(void **state)
     pipeline_close(pipeline);
 }
 
+static void pipeline_refuses_tasks_that_the_checkpoint_has_no_head_for(void **state)
+{
+    (void)state;
+    Pipeline *pipeline = golden_pipeline("queries", 0);
+    Error error;
+    assert_int_equal(pipeline_check_task(pipeline, TASK_EMBED, &error), STATUS_OK);
+    assert_int_equal(pipeline_check_task(pipeline, TASK_TAG, &error), STATUS_FAILED_PRECONDITION);
+    assert_string_equal(error.message, "the model does not serve tag; its tasks: embed");
+    assert_int_equal(pipeline_label_count(pipeline), 0);
+    pipeline_close(pipeline);
+    pipeline = golden_pipeline("sparse", 0);
+    assert_true(pipeline_has_task(pipeline, TASK_FILL));
+    assert_false(pipeline_has_task(pipeline, TASK_CLASSIFY));
+    pipeline_close(pipeline);
+}
+
+static Status prepare_for(const Pipeline *pipeline, Task task, const char *text, Prepared *prepared, Error *error)
+{
+    Arena arena;
+    arena_init(&arena, MIB);
+    const PrepareOptions options = {.task = task};
+    Status status = pipeline_prepare(pipeline, text_view(text), NULL, &options, &arena, prepared, error);
+    arena_free(&arena);
+    return status;
+}
+
+static void pipeline_masks_are_those_of_the_text(void **state)
+{
+    (void)state;
+    Pipeline *pipeline = golden_pipeline("sparse", 0);
+    Prepared prepared = {0};
+    Error error;
+    assert_int_equal(prepare_for(pipeline, TASK_FILL, "a [MASK] in [MASK][MASK]", &prepared, &error), STATUS_OK);
+    assert_int_equal(prepared.mask_count, 3);
+    assert_int_equal(prepare_for(pipeline, TASK_FILL, "a [mask] [SEP]", &prepared, &error),
+                     STATUS_INVALID_ARGUMENT);
+    assert_string_equal(error.message, "the text has no mask: put \"[MASK]\" where a token is to be filled in");
+    assert_int_equal(prepare_for(pipeline, TASK_EMBED, "a [MASK]", &prepared, &error), STATUS_OK);
+    assert_int_equal(prepared.mask_count, 0);
+    pipeline_close(pipeline);
+}
+
 static void pipeline_small_arena_is_an_error(void **state)
 {
     (void)state;
@@ -237,6 +279,8 @@ int main(void)
         cmocka_unit_test(pipeline_limit_is_the_checkpoints_until_raised),
         cmocka_unit_test(pipeline_lower_cased_offsets_are_of_the_original_text),
         cmocka_unit_test(pipeline_refuses_more_dimensions_than_the_vector_has),
+        cmocka_unit_test(pipeline_refuses_tasks_that_the_checkpoint_has_no_head_for),
+        cmocka_unit_test(pipeline_masks_are_those_of_the_text),
         cmocka_unit_test(pipeline_small_arena_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
