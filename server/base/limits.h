@@ -53,6 +53,10 @@
 /* The name of a label; sentences serve as labels in some checkpoints. */
 #define LABEL_BYTES_MAX 1024
 
+/* Bytes of a tokenizer's tokens that no other token starts with, and some gaps: XLM-R has 1.2 million. At 20 bytes
+ * each, as much memory as the largest JSON. */
+#define TRIE_UNIT_COUNT_MAX 16777216u
+
 /* One text. Offsets are 32 bit; 16 MiB of text is 4 million tokens, far beyond any model. */
 #define TEXT_BYTES_MAX (16 * MIB)
 /* What normalizers may make of a text. NFKC makes 33 bytes of the three of U+FDFA, and a file's Replace as much as it
@@ -60,8 +64,8 @@
 #define NORMALIZED_GROWTH_MAX 8
 #define NORMALIZED_BASE_BYTES (64 * KIB)
 
-/* Regular expressions of tokenizers: the longest published one has 500 bytes. One search for a match takes a second at
- * most, and a hostile one ends. */
+/* Regular expressions of tokenizers: the longest published one has 500 bytes. One search for a match takes a second
+ * at most, and a hostile one ends. */
 #define PATTERN_BYTES_MAX 8192u
 #define PATTERN_STEPS_MAX 1000000
 #define PATTERN_HEAP_BYTES_MAX (64 * MIB)

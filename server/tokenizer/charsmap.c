@@ -1,6 +1,6 @@
-/* The layout, little-endian: the double array's size in bytes, the array, then the replacements, each ended by a NUL. A
- * unit of the array is what darts-clone makes of it: bits 0 to 7 the label, bit 8 that the key ends here, bit 9 that
- * the offset counts in 256, bits 10 to 30 the offset; in a key's last unit bits 0 to 30 are the value. */
+/* The layout, little-endian: the double array's size in bytes, the array, then the replacements, each ended by a
+ * NUL. A unit of the array is what darts-clone makes of it: bits 0 to 7 the label, bit 8 that the key ends here, bit
+ * 9 that the offset counts in 256, bits 10 to 30 the offset; in a key's last unit bits 0 to 30 are the value. */
 #include "tokenizer/charsmap.h"
 
 #include "unicode/utf8.h"
@@ -87,8 +87,8 @@ static bool charsmap_visit(const Charsmap *charsmap, uint32_t base, CharsmapWalk
     return true;
 }
 
-/* Walks every key; returns what is wrong, or NULL. Keys may share their ends, and a hostile file may make them loop: a
- * look-up ends with its text all the same. */
+/* Walks every key; returns what is wrong, or NULL. Keys may share their ends, and a hostile file may make them loop:
+ * a look-up ends with its text all the same. */
 static const char *charsmap_prove(const Charsmap *charsmap, CharsmapWalk *walk)
 {
     if (!charsmap_visit(charsmap, charsmap_base(charsmap, 0), walk)) return "the root's children lie outside";

@@ -6,6 +6,8 @@
 void model_close(Model *model)
 {
     free(model->prefix);
+    if (model->kind == MODEL_BPE) bpe_close(&model->bpe);
+    if (model->kind == MODEL_UNIGRAM) unigram_close(&model->unigram);
     *model = (Model){0};
 }
 
@@ -32,6 +34,12 @@ void model_split(const Model *model, const Normalized *normalized, uint32_t begi
         return;
     case MODEL_WORDLEVEL:
         wordlevel_split(&model->wordlevel, normalized, begin, end, collector);
+        return;
+    case MODEL_BPE:
+        bpe_split(&model->bpe, normalized, begin, end, collector);
+        return;
+    case MODEL_UNIGRAM:
+        unigram_split(&model->unigram, normalized, begin, end, collector);
         return;
     }
 }

@@ -2,12 +2,16 @@
  * vocabulary. */
 #pragma once
 
+#include "tokenizer/bpe.h"
+#include "tokenizer/unigram.h"
 #include "tokenizer/wordlevel.h"
 #include "tokenizer/wordpiece.h"
 
 typedef enum ModelKind {
     MODEL_WORDPIECE,
     MODEL_WORDLEVEL,
+    MODEL_BPE,
+    MODEL_UNIGRAM,
 } ModelKind;
 
 typedef struct Model {
@@ -16,6 +20,8 @@ typedef struct Model {
     union {
         WordPiece wordpiece;
         WordLevel wordlevel;
+        Bpe bpe;
+        Unigram unigram;
     };
 } Model;
 

@@ -1,5 +1,5 @@
-/* Regular expressions as tokenizer.json writes them: in the syntax and with the meaning of Oniguruma, which the library
- * uses. The door to PCRE2. Immutable once open: any number of threads may search with one. */
+/* Regular expressions as tokenizer.json writes them: in the syntax and with the meaning of Oniguruma, which the
+ * library uses. The door to PCRE2. Immutable once open: any number of threads may search with one. */
 #pragma once
 
 #include "base/status.h"

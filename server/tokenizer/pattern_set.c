@@ -17,8 +17,8 @@ static const SetRange SPACES[] = {{0x9, 0xD},       {0x20, 0x20},     {0x85, 0x8
                                   {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F},
                                   {0x205F, 0x205F}, {0x3000, 0x3000}};
 
-/* What \w holds beyond letters, marks, decimal digits, letter numbers and Pc: the other numbers of Latin-1, and symbols
- * that are alphabetic. */
+/* What \w holds beyond letters, marks, decimal digits, letter numbers and Pc: the other numbers of Latin-1, and
+ * symbols that are alphabetic. */
 static const SetRange WORDS[] = {{0xB2, 0xB3},       {0xB9, 0xB9},       {0xBC, 0xBE},      {0x24B6, 0x24E9},
                                  {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
 

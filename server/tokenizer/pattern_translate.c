@@ -1,5 +1,5 @@
-/* One walk over the source. What both syntaxes read alike is copied; classes of characters are written out, because the
- * two differ in \s, \w, \h and in their version of Unicode; everything else is refused. */
+/* One walk over the source. What both syntaxes read alike is copied; classes of characters are written out, because
+ * the two differ in \s, \w, \h and in their version of Unicode; everything else is refused. */
 #include "tokenizer/pattern_translate.h"
 
 #include "tokenizer/pattern_set.h"

@@ -2,6 +2,7 @@
 #include "tokenizer/vocabulary.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* At a load of one half, a chain of this length does not happen by chance (below 2^-100 for 4 million tokens). */
@@ -81,6 +82,15 @@ uint32_t vocabulary_find(const Vocabulary *vocabulary, TextView text)
 {
     if (vocabulary->count == 0) return VOCABULARY_NONE;
     return vocabulary_find_joined(vocabulary, vocabulary_hash(text), (TextView){0}, text);
+}
+
+void vocabulary_find_bytes(const Vocabulary *vocabulary, uint32_t out_ids[256])
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char text[8];
+        snprintf(text, sizeof text, "<0x%02X>", byte);
+        out_ids[byte] = vocabulary_find(vocabulary, text_view(text));
+    }
 }
 
 bool vocabulary_has(const Vocabulary *vocabulary, uint32_t id)

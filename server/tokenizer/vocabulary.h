@@ -45,6 +45,8 @@ VocabularyAdd vocabulary_add(Vocabulary *vocabulary, TextView text, uint32_t id)
 
 /* The id of `text`, or VOCABULARY_NONE. */
 uint32_t vocabulary_find(const Vocabulary *vocabulary, TextView text);
+/* The ids of "<0x00>" to "<0xFF>", the tokens of bytes; VOCABULARY_NONE where there is none. */
+void vocabulary_find_bytes(const Vocabulary *vocabulary, uint32_t out_ids[256]);
 /* Whether `id` exists. */
 bool vocabulary_has(const Vocabulary *vocabulary, uint32_t id);
 /* The text of `id`; empty when it does not exist. Lives as long as the vocabulary. */
