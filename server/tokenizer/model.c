@@ -20,6 +20,12 @@ bool model_unknown_id(const Model *model, uint32_t *out_id)
     case MODEL_WORDLEVEL:
         *out_id = model->wordlevel.unknown_id;
         return true;
+    case MODEL_BPE:
+        *out_id = model->bpe.unknown_id;
+        return model->bpe.unknown_id != VOCABULARY_NONE;
+    case MODEL_UNIGRAM:
+        *out_id = model->unigram.unknown_id;
+        return true;
     }
     return false;
 }

@@ -1,7 +1,8 @@
-/* PCRE2 behind one search function; literals are found without it. */
+/* PCRE2 behind one search function; literals, and the expressions that are known, are found without it. */
 #include "tokenizer/pattern.h"
 
 #include "base/limits.h"
+#include "tokenizer/pattern_known.h"
 #include "tokenizer/pattern_translate.h"
 #include "unicode/utf8.h"
 
@@ -10,9 +11,10 @@
 #include <stdlib.h>
 
 struct Pattern {
-    pcre2_code *code; /* NULL: a literal */
+    const PatternKnown *known; /* or NULL */
+    pcre2_code *code;          /* or NULL */
     pcre2_match_context *context;
-    char *literal;
+    char *literal; /* or NULL */
     size_t literal_size;
 };
 
@@ -58,6 +60,7 @@ Status pattern_open(TextView source, bool literal, Pattern **out_pattern, Error 
     Status status = STATUS_OK;
     Pattern *pattern = calloc(1, sizeof *pattern);
     if (!pattern) return error_set(out_error, STATUS_NO_MEMORY, "no memory for a regular expression");
+    if (!literal) pattern->known = pattern_known_find(source);
     if (literal) {
         pattern->literal_size = source.size;
         pattern->literal = malloc(source.size + 1);
@@ -65,7 +68,7 @@ Status pattern_open(TextView source, bool literal, Pattern **out_pattern, Error 
             status = error_set(out_error, STATUS_NO_MEMORY, "no memory for a pattern");
         else if (source.size)
             memcpy(pattern->literal, source.bytes, source.size);
-    } else {
+    } else if (!pattern->known) {
         status = pattern_translate(source, &regex, out_error);
         if (!status) status = pattern_compile(pattern, regex, out_error);
         free(regex);
@@ -131,12 +134,20 @@ static bool scan_regex(PatternScan *scan, ByteRange *out_range)
     return true;
 }
 
+static bool scan_find(PatternScan *scan, ByteRange *out_range)
+{
+    const Pattern *pattern = scan->pattern;
+    if (pattern->literal) return scan_literal(scan, out_range);
+    if (pattern->code) return scan_regex(scan, out_range);
+    if (scan->from == scan->text.size) return false;
+    *out_range = (ByteRange){scan->from, pattern_known_end(pattern->known, scan->text, scan->from)};
+    return true;
+}
+
 bool pattern_next(PatternScan *scan, ByteRange *out_range)
 {
     ByteRange range;
-    while (scan->from <= scan->text.size && !scan->failed) {
-        bool found = scan->pattern->code ? scan_regex(scan, &range) : scan_literal(scan, &range);
-        if (!found) break;
+    while (scan->from <= scan->text.size && scan_find(scan, &range)) {
         if (range.begin == range.end && range.end == scan->last_end) {
             uint32_t code_point, at = scan->from;
             scan->from += at < scan->text.size ? (uint32_t)utf8_decode(scan->text.bytes + at, &code_point) : 1;

@@ -1,6 +1,7 @@
 /* Regular expressions: what Oniguruma means is found, what cannot be is refused, what would hang fails. The expected
  * matches are the library's. */
 #include "tokenizer/pattern.h"
+#include "unicode/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,10 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+
+#define LINES(digits) \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits \
+    "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
 /* The matches as "0-2 3-5", or the message of the failure. */
 static const char *matches(TextView source, bool literal, TextView text)
@@ -148,6 +153,83 @@ static void pattern_finds_what_takes_a_deep_stack(void **state)
     free(text);
 }
 
+/* The expressions that are code, and the same behind a group, which are not. */
+static const char *const KNOWN[][2] = {
+    {"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+     "(?:'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+)"},
+    {LINES("\\p{N}{1,3}"), "(?:" LINES("\\p{N}{1,3}") ")"},
+    {LINES("\\p{N}"), "(?:" LINES("\\p{N}") ")"},
+};
+
+static size_t random_text(uint32_t *seed, char *out_text, size_t count)
+{
+    static const char *const PARTS[] = {"a",  "Z", "'", "'s", "'S", "'t", "'ll", "'RE", "'v", "e",
+                                        "d",  "m", " ", "  ", " ",  "\n", "\r",  "\t",  "\v", "1",
+                                        "42", "9", ".", "!?", "-",  "_",  "\0",  "\x1C"};
+    static const uint32_t WIDE[] = {0x17F,  0xE9,   0x301,   0x4E2D,  0x85,    0xA0,    0x2028,
+                                    0x3000, 0x180E, 0xB2,    0x2167,  0x660,   0x1F600, 0x10400,
+                                    0x1C89, 0xA7CB, 0x10D4A, 0x11F02, 0x16D40, 0x2EBF0, 0x200D,
+                                    0xFEFF, 0x200B, 0x1E4D0, 0x16D70, 0x10D40, 0x1CCF0, 0x378};
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        *seed = *seed * 1664525 + 1013904223;
+        uint32_t drawn = *seed >> 8;
+        if (drawn % 4) {
+            const char *part = PARTS[drawn / 4 % (sizeof PARTS / sizeof PARTS[0])];
+            size_t part_size = part[0] ? strlen(part) : 1;
+            memcpy(out_text + size, part, part_size);
+            size += part_size;
+        } else {
+            size += utf8_write(WIDE[drawn / 4 % (sizeof WIDE / sizeof WIDE[0])], out_text + size);
+        }
+    }
+    return size;
+}
+
+static void assert_same_matches(const Pattern *known, const Pattern *general, TextView text, uint32_t seed)
+{
+    PatternScan first = pattern_scan(known, text), second = pattern_scan(general, text);
+    ByteRange found, expected;
+    while (pattern_next(&second, &expected)) {
+        if (!pattern_next(&first, &found)) fail_msg("seed %u: no match at %u", seed, expected.begin);
+        if (found.begin != expected.begin || found.end != expected.end) {
+            fail_msg("seed %u: %u-%u instead of %u-%u", seed, found.begin, found.end, expected.begin,
+                     expected.end);
+        }
+    }
+    assert_false(pattern_next(&first, &found));
+    assert_false(first.failed || second.failed);
+    pattern_scan_close(&first);
+    pattern_scan_close(&second);
+}
+
+static void pattern_that_is_known_finds_what_pcre2_finds(void **state)
+{
+    (void)state;
+    uint32_t seed = 20261126;
+    for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++) {
+        Pattern *known = NULL, *general = NULL;
+        Error error;
+        if (pattern_open(text_view(KNOWN[i][0]), false, &known, &error)) fail_msg("%s", error.message);
+        if (pattern_open(text_view(KNOWN[i][1]), false, &general, &error)) fail_msg("%s", error.message);
+        for (int round = 0; round < 20000; round++) {
+            char text[256];
+            uint32_t start = seed;
+            size_t size = random_text(&seed, text, 1 + (size_t)round % 40);
+            assert_same_matches(known, general, (TextView){text, size}, start);
+        }
+        for (uint32_t code_point = 0; code_point < 0x110000; code_point++) {
+            if (code_point == 0xD800) code_point = 0xE000;
+            char text[16] = " ";
+            size_t size = 1 + utf8_write(code_point, text + 1);
+            memcpy(text + size, "a\n 1", 4);
+            assert_same_matches(known, general, (TextView){text, size + 4}, code_point);
+        }
+        pattern_close(known);
+        pattern_close(general);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +240,7 @@ int main(void)
         cmocka_unit_test(pattern_refuses_what_is_none),
         cmocka_unit_test(pattern_fails_where_it_would_hang),
         cmocka_unit_test(pattern_finds_what_takes_a_deep_stack),
+        cmocka_unit_test(pattern_that_is_known_finds_what_pcre2_finds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
