@@ -28,8 +28,8 @@ import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-TRAIN_BYTES = 20_000_000
-BENCH_BYTES = 2_000_000
+TRAIN_BYTES = 12_000_000
+BENCH_BYTES = 1_000_000
 LLAMA = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
          r"|\s+(?!\S)|\s+")
 
@@ -83,22 +83,25 @@ def texts(folder, language):
     paths = {part: folder / f"{language}.{part}.txt" for part in ("train", "bench")}
     if not all(path.exists() for path in paths.values()):
         folder.mkdir(parents=True, exist_ok=True)
-        lines = list(dict.fromkeys({"english": english_lines, "all": all_lines}[language]()))
-        random.Random(1).shuffle(lines)
-        limits = {"bench": BENCH_BYTES, "train": TRAIN_BYTES}
-        for part in ("bench", "train"):
-            chosen, size = [], 0
-            while lines and size < limits[part]:
-                chosen.append(lines.pop())
-                size += len(chosen[-1].encode()) + 1
+        lines, size = {}, 0
+        for line in {"english": english_lines, "all": all_lines}[language](random.Random(1)):
+            if line not in lines:
+                lines[line] = size
+                size += len(line.encode()) + 1
+            if size > TRAIN_BYTES + BENCH_BYTES:
+                break
+        for part, chosen in (("bench", [line for line in lines if lines[line] < BENCH_BYTES]),
+                             ("train", [line for line in lines if lines[line] >= BENCH_BYTES])):
             paths[part].write_text("\n".join(chosen) + "\n", encoding="utf-8")
     return paths
 
 
-def english_lines():
+def english_lines(chance):
     """Paragraphs of manual pages and documentation."""
-    for path in sorted([*pathlib.Path("/usr/share/man").glob("man*/*.gz"),
-                        *pathlib.Path("/usr/share/doc").rglob("*.gz"), *pathlib.Path("/usr/share/doc").rglob("*.txt")]):
+    paths = sorted([*pathlib.Path("/usr/share/man").glob("man*/*.gz"), *pathlib.Path("/usr/share/doc").rglob("*.gz"),
+                    *pathlib.Path("/usr/share/doc").rglob("*.txt")])
+    chance.shuffle(paths)
+    for path in paths:
         try:
             data = gzip.open(path).read() if path.suffix == ".gz" else path.read_bytes()
             text = data.decode()
@@ -111,9 +114,11 @@ def english_lines():
                 yield line
 
 
-def all_lines():
-    """Translated messages of all languages, and English."""
-    for path in sorted(pathlib.Path("/usr/share/locale").rglob("*.mo")):
+def all_lines(chance):
+    """Translated messages of all languages."""
+    paths = sorted(pathlib.Path("/usr/share/locale").rglob("*.mo"))
+    chance.shuffle(paths)
+    for path in paths:
         try:
             with path.open("rb") as file:
                 catalog = gettext.GNUTranslations(file)._catalog
@@ -123,7 +128,6 @@ def all_lines():
             line = " ".join(message.split())
             if 20 <= len(line) <= 2000:
                 yield line
-    yield from english_lines()
 
 
 def train(tokenizer, trainer, path):

@@ -212,13 +212,14 @@ static void pattern_that_is_known_finds_what_pcre2_finds(void **state)
         Error error;
         if (pattern_open(text_view(KNOWN[i][0]), false, &known, &error)) fail_msg("%s", error.message);
         if (pattern_open(text_view(KNOWN[i][1]), false, &general, &error)) fail_msg("%s", error.message);
-        for (int round = 0; round < 20000; round++) {
+        for (int round = 0; round < 10000; round++) {
             char text[256];
             uint32_t start = seed;
             size_t size = random_text(&seed, text, 1 + (size_t)round % 40);
             assert_same_matches(known, general, (TextView){text, size}, start);
         }
-        for (uint32_t code_point = 0; code_point < 0x110000; code_point++) {
+        /* One of the three is asked about every character: they share the classes. */
+        for (uint32_t code_point = i ? 0x10F000 : 0; code_point < 0x110000; code_point++) {
             if (code_point == 0xD800) code_point = 0xE000;
             char text[16] = " ";
             size_t size = 1 + utf8_write(code_point, text + 1);
