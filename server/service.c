@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include "base/clock.h"
+#include "base/guard.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "cores.h"
@@ -56,6 +57,7 @@ int service_run(const Options *options)
     sigset_t blocked;
     sigset_t before;
     signal(SIGPIPE, SIG_IGN);
+    guard_install();
     sigemptyset(&blocked);
     for (int i = 0; i < SERVICE_SIGNAL_COUNT; i++) sigaddset(&blocked, service_signals[i]);
     pthread_sigmask(SIG_BLOCK, &blocked, &before);
@@ -80,6 +82,7 @@ static void service_drain(Service *service, const char *reason)
     service->stopping = true;
     log_event(LOG_INFO, "draining", "%s; accepted calls have %llu s to finish", reason,
               (unsigned long long)service->options->drain_timeout);
+    registry_drain(service->registry);
     rpc_server_shutdown(service->server, service->options->drain_timeout * NS_PER_S, service_on_drained, service);
 }
 
@@ -217,7 +220,7 @@ static Status service_open_server(Service *service, Error *out_error)
 static void service_on_news(uv_async_t *async)
 {
     Service *service = async->data;
-    if (!service->stopping) service_turn_models(service);
+    service_turn_models(service);
 }
 
 static uint32_t at_least(uint64_t value, uint64_t minimum)

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { FILE_PART_BYTES = 1024 * 1024 };
+
 Status file_join(char *out_path, size_t capacity, const char *directory, const char *name, Error *out_error)
 {
     size_t directory_size = strlen(directory);
@@ -41,6 +43,13 @@ static Status file_fail(const char *path, const char *action, Error *out_error)
     if (cause == ENOMEM) return error_set(out_error, STATUS_NO_MEMORY, "%s: %s failed: %s", path, action, text);
     if (cause == ENOENT || cause == ENOTDIR) return error_set(out_error, STATUS_NOT_FOUND, "%s: %s", path, text);
     return error_set(out_error, STATUS_IO, "%s: %s failed: %s", path, action, text);
+}
+
+static uint64_t file_identity(const struct stat *file)
+{
+    uint64_t identity = (uint64_t)file->st_ino * 0x9E3779B97F4A7C15u + (uint64_t)file->st_dev;
+    identity = identity * 0x9E3779B97F4A7C15u + (uint64_t)file->st_mtim.tv_sec;
+    return identity * 0x9E3779B97F4A7C15u + (uint64_t)file->st_mtim.tv_nsec;
 }
 
 /* Opens a regular file and proves its size. Does not wait for a writer when `path` is a pipe. */
@@ -118,10 +127,16 @@ Status file_map(const char *path, size_t size_max, FileMapping *out_mapping, Err
         close(descriptor);
         return error_set(out_error, STATUS_CORRUPT, "%s: the file is empty", path);
     }
+    struct stat information;
     void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    if (bytes == MAP_FAILED) status = file_fail(path, "mmap", out_error);
+    if (bytes == MAP_FAILED) {
+        status = file_fail(path, "mmap", out_error);
+    } else if (fstat(descriptor, &information) != 0) {
+        status = file_fail(path, "fstat", out_error);
+        munmap(bytes, size);
+    }
     close(descriptor);
-    if (status == STATUS_OK) *out_mapping = (FileMapping){bytes, size};
+    if (status == STATUS_OK) *out_mapping = (FileMapping){bytes, size, file_identity(&information)};
     return status;
 }
 
@@ -134,6 +149,50 @@ void file_release(const FileMapping *mapping, size_t offset, size_t size)
     size_t begin = (offset + page - 1) / page * page;
     size_t end = (offset + size) == mapping->size ? offset + size : (offset + size) / page * page;
     if (begin < end) (void)madvise((void *)(uintptr_t)(mapping->bytes + begin), end - begin, MADV_DONTNEED);
+}
+
+static Status file_check_identity(const char *path, int descriptor, const FileMapping *mapping, Error *out_error)
+{
+    struct stat information;
+    if (fstat(descriptor, &information) != 0) return file_fail(path, "fstat", out_error);
+    if (file_identity(&information) == mapping->identity && (uint64_t)information.st_size == mapping->size) {
+        return STATUS_OK;
+    }
+    return error_set(out_error, STATUS_CORRUPT, "%s: it has changed since it was opened", path);
+}
+
+Status file_reread(const char *path, const FileMapping *mapping,
+                   bool (*take)(void *context, const void *bytes, size_t size), void *context, Error *out_error)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0) return file_fail(path, "open", out_error);
+    char *part = malloc(FILE_PART_BYTES);
+    Status status = part ? file_check_identity(path, descriptor, mapping, out_error)
+                         : error_set(out_error, STATUS_NO_MEMORY, "%s: no memory to read it", path);
+    size_t size = 0;
+    do {
+        if (!status) status = file_read_all(descriptor, path, part, FILE_PART_BYTES, &size, out_error);
+    } while (!status && size > 0 && take(context, part, size));
+    if (!status) status = file_check_identity(path, descriptor, mapping, out_error);
+    free(part);
+    close(descriptor);
+    return status;
+}
+
+Status file_detach(const FileMapping *mapping, size_t offset, size_t size, Error *out_error)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t begin = offset / page * page;
+    size_t end = (offset + size + page - 1) / page * page;
+    if (begin >= end || begin >= mapping->size) return STATUS_OK;
+    size_t length = end - begin;
+    unsigned char *copy = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (copy == MAP_FAILED) return error_set(out_error, STATUS_NO_MEMORY, "no memory to copy %zu bytes", length);
+    memcpy(copy, mapping->bytes + begin, end < mapping->size ? length : mapping->size - begin);
+    void *place = (void *)(uintptr_t)(mapping->bytes + begin);
+    if (mremap(copy, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, place) != MAP_FAILED) return STATUS_OK;
+    munmap(copy, length);
+    return error_set(out_error, STATUS_NO_MEMORY, "no room for %zu bytes in place of a file's", length);
 }
 
 void file_unmap(FileMapping *mapping)

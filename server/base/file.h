@@ -19,11 +19,12 @@ CHECKED Status file_read(const char *path, size_t size_max, char **out_bytes, si
  * 0, writing 1 or 2. Before anything is opened. */
 void file_hold_standard(void);
 
-/* A read-only private mapping. A file that another process truncates meanwhile raises SIGBUS: checkpoints are
- * replaced by rename, never rewritten in place. */
+/* A read-only private mapping. What another process writes to the file meanwhile may show in it, and what it cuts off
+ * raises SIGBUS (guard.h): a file is to be replaced by rename, or file_detach to be used. */
 typedef struct FileMapping {
     const unsigned char *bytes;
     size_t size;
+    uint64_t identity; /* of the file as it was: which it is, and when it was written */
 } FileMapping;
 
 /* Maps a regular file of 1 to `size_max` bytes. On success the caller owns *out_mapping (file_unmap). Fails with
@@ -31,4 +32,12 @@ typedef struct FileMapping {
 CHECKED Status file_map(const char *path, size_t size_max, FileMapping *out_mapping, Error *out_error);
 /* Tells the kernel that [offset, offset + size) will not be read again soon; the pages leave our resident set. */
 void file_release(const FileMapping *mapping, size_t offset, size_t size);
+/* Reads the file that was mapped, part by part, without the mapping: `take` returns false to stop. Fails with
+ * NOT_FOUND, IO, NO_MEMORY, and with CORRUPT when it is another file by now, or has been written to. */
+CHECKED Status file_reread(const char *path, const FileMapping *mapping,
+                           bool (*take)(void *context, const void *bytes, size_t size), void *context,
+                           Error *out_error);
+/* Makes [offset, offset + size) and the rest of its pages memory of our own, with what is there now, at the same
+ * place: the file may change from then on. Fails with NO_MEMORY. */
+CHECKED Status file_detach(const FileMapping *mapping, size_t offset, size_t size, Error *out_error);
 void file_unmap(FileMapping *mapping); /* a zeroed mapping is a no-op */

@@ -10,7 +10,6 @@
 enum {
     TENSOR_NAME_BYTES_MAX = 512, /* of the names that we ask for */
     SHAPE_TEXT_BYTES = 96,
-    HASH_STEP_BYTES = 8 * 1024 * 1024, /* hashed, then given back: the weights are not made resident at once */
 };
 
 struct Checkpoint {
@@ -230,57 +229,88 @@ bool checkpoint_has_tensor(const Checkpoint *checkpoint, const char *name)
     return checkpoint_find(checkpoint, name) != NULL;
 }
 
+static const FileMapping *checkpoint_mapping(const Checkpoint *checkpoint, const SafetensorsEntry *entry)
+{
+    return &checkpoint->weights.files[entry->file_index].mapping;
+}
+
+/* The entry that `tensor` is, or is a part of; NULL: it is none of ours. */
+static SafetensorsEntry *checkpoint_entry(const Checkpoint *checkpoint, const Tensor *tensor)
+{
+    const SafetensorsTable *table = &checkpoint->weights.table;
+    const unsigned char *data = tensor->data;
+    for (size_t i = 0; i < table->count; i++) {
+        SafetensorsEntry *entry = &table->entries[i];
+        if (data >= entry->data && data < entry->data + (entry->end - entry->begin)) return entry;
+    }
+    return NULL;
+}
+
+void checkpoint_release(const Checkpoint *checkpoint, const Tensor *tensor)
+{
+    SafetensorsEntry *entry = checkpoint_entry(checkpoint, tensor);
+    if (!entry) return;
+    const FileMapping *mapping = checkpoint_mapping(checkpoint, entry);
+    const unsigned char *data = tensor->data;
+    size_t size = (size_t)tensor->element_count * (tensor->type == TENSOR_F32 ? 4 : 2);
+    entry->kept = false;
+    file_release(mapping, (size_t)(data - mapping->bytes), size);
+}
+
 uint64_t checkpoint_kept_bytes(const Checkpoint *checkpoint)
 {
     const SafetensorsTable *table = &checkpoint->weights.table;
     uint64_t bytes = 0;
     for (size_t i = 0; i < table->count; i++) {
-        if (table->entries[i].kept) bytes += table->entries[i].end - table->entries[i].begin;
+        const SafetensorsEntry *entry = &table->entries[i];
+        if (entry->kept) bytes += entry->end - entry->begin;
     }
     return bytes;
 }
 
-void checkpoint_release(const Checkpoint *checkpoint, const Tensor *tensor)
+Status checkpoint_detach(const Checkpoint *checkpoint, Error *out_error)
 {
-    size_t size = (size_t)tensor->element_count * (tensor->type == TENSOR_F32 ? 4 : 2);
-    const unsigned char *data = tensor->data;
-    for (size_t i = 0; i < checkpoint->weights.file_count; i++) {
-        const FileMapping *mapping = &checkpoint->weights.files[i].mapping;
-        if (data < mapping->bytes || data >= mapping->bytes + mapping->size) continue;
-        file_release(mapping, (size_t)(data - mapping->bytes), size);
-        break;
-    }
     const SafetensorsTable *table = &checkpoint->weights.table;
     for (size_t i = 0; i < table->count; i++) {
-        if (table->entries[i].data == data && table->entries[i].element_count) table->entries[i].kept = false;
+        const SafetensorsEntry *entry = &table->entries[i];
+        if (!entry->kept) continue;
+        const FileMapping *mapping = checkpoint_mapping(checkpoint, entry);
+        Status status =
+            file_detach(mapping, (size_t)(entry->data - mapping->bytes), entry->end - entry->begin, out_error);
+        if (status) return error_prefix(out_error, "%s", checkpoint->directory);
     }
+    return STATUS_OK;
 }
 
-/* False: stopped. */
-static bool checkpoint_hash_file(const FileMapping *mapping, const atomic_bool *stop, Sha256 *hash)
+typedef struct CheckpointHash {
+    Sha256 *hash;
+    const atomic_bool *stop;
+    bool stopped;
+} CheckpointHash;
+
+static bool checkpoint_hash_part(void *context, const void *bytes, size_t size)
 {
-    for (size_t offset = 0; offset < mapping->size; offset += HASH_STEP_BYTES) {
-        if (atomic_load_explicit(stop, memory_order_relaxed)) return false;
-        size_t left = mapping->size - offset;
-        size_t size = left < HASH_STEP_BYTES ? left : HASH_STEP_BYTES;
-        sha256_update(hash, mapping->bytes + offset, size);
-        file_release(mapping, offset, size);
-    }
-    return true;
+    CheckpointHash *work = context;
+    work->stopped = atomic_load_explicit(work->stop, memory_order_relaxed);
+    if (!work->stopped) sha256_update(work->hash, bytes, size);
+    return !work->stopped;
 }
 
 Status checkpoint_hash(const Checkpoint *checkpoint, const atomic_bool *stop, char out_hex[SHA256_HEX_BYTES],
                        Error *out_error)
 {
-    Sha256 *hash = NULL;
-    Status status = sha256_open(&hash, out_error);
+    CheckpointHash work = {.stop = stop};
+    Status status = sha256_open(&work.hash, out_error);
     if (status != STATUS_OK) return status;
-    bool whole = true;
-    for (size_t i = 0; whole && i < checkpoint->weights.file_count; i++) {
-        whole = checkpoint_hash_file(&checkpoint->weights.files[i].mapping, stop, hash);
+    for (size_t i = 0; status == STATUS_OK && !work.stopped && i < checkpoint->weights.file_count; i++) {
+        const WeightFile *file = &checkpoint->weights.files[i];
+        status = file_reread(file->path, &file->mapping, checkpoint_hash_part, &work, out_error);
     }
-    if (whole) sha256_finish(hash, out_hex);
-    sha256_close(hash);
-    if (whole) return STATUS_OK;
-    return error_set(out_error, STATUS_CANCELLED, "%s: hashing its weights was stopped", checkpoint->directory);
+    if (status == STATUS_OK && work.stopped) {
+        status =
+            error_set(out_error, STATUS_CANCELLED, "%s: hashing its weights was stopped", checkpoint->directory);
+    }
+    if (status == STATUS_OK) sha256_finish(work.hash, out_hex);
+    sha256_close(work.hash);
+    return status;
 }

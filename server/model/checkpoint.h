@@ -23,6 +23,8 @@ const ModelConfig *checkpoint_config(const Checkpoint *checkpoint);
 const HeadConfig *checkpoint_head_config(const Checkpoint *checkpoint);
 const SentenceConfig *checkpoint_sentence_config(const Checkpoint *checkpoint);
 
+/* One thread at a time finds and releases tensors. */
+
 /* Finds `name`, with or without the architecture's base prefix, and proves its shape: `rank` sizes at `shape`.
  * Fails with NOT_FOUND (naming tensor and file) and CORRUPT (naming tensor, file, expected and found shape or
  * type). */
@@ -36,12 +38,14 @@ bool checkpoint_has_tensor(const Checkpoint *checkpoint, const char *name);
  */
 void checkpoint_release(const Checkpoint *checkpoint, const Tensor *tensor);
 
-/* Bytes of the tensors that were found and not released: what is read from the files as long as the checkpoint is open.
- */
+/* Bytes of the tensors that were found and not released. */
 uint64_t checkpoint_kept_bytes(const Checkpoint *checkpoint);
+/* Copies those tensors to where they are: the files may change from now on. What was released must not be read again
+ * then. Before other threads read them. Fails with NO_MEMORY. */
+CHECKED Status checkpoint_detach(const Checkpoint *checkpoint, Error *out_error);
 
 /* SHA-256 over the safetensors files in the order of their names, in hexadecimal. Reads all weights: seconds for a
  * large model, so call it away from the loop; ends soon after *stop became true. Fails with NO_MEMORY, INTERNAL,
- * CANCELLED. */
+ * CANCELLED; as file_reread, also when a file is not any more what was opened. */
 CHECKED Status checkpoint_hash(const Checkpoint *checkpoint, const atomic_bool *stop,
                                char out_hex[SHA256_HEX_BYTES], Error *out_error);

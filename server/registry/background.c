@@ -57,7 +57,7 @@ Status background_open(const char *name, bool idle, Background **out_background,
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
-    sigdelset(&all, SIGBUS); /* of its own doing, and blocked it would end the process */
+    sigdelset(&all, SIGBUS); /* of its own doing: blocked, it would end the process */
     pthread_sigmask(SIG_BLOCK, &all, &before);
     int failed = pthread_create(&background->thread, NULL, background_main, background);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

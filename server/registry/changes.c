@@ -1,6 +1,7 @@
 /* Changes, one after the other: begun on the loop, loaded on the loader's thread, ended on the loop. */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/guard.h"
 #include "base/log.h"
 #include "registry/registry_state.h"
 
@@ -15,7 +16,7 @@ static void load_run(BackgroundItem *item);
 
 Status registry_change(Registry *registry, RegistryChange *change, Error *out_error)
 {
-    if (registry->stopped) return error_set(out_error, STATUS_UNAVAILABLE, "the server is shutting down");
+    if (registry->draining) return error_set(out_error, STATUS_UNAVAILABLE, "the server is shutting down");
     if (registry->waiting == MODEL_CHANGES_MAX) {
         error_set(out_error, STATUS_RESOURCE_EXHAUSTED, "%d changes of models wait already: try again later",
                   MODEL_CHANGES_MAX);
@@ -71,6 +72,7 @@ static void load_post(Registry *registry, const RegistryEntry *entry, uint64_t k
     RegistryLoad *load = &registry->load;
     load->item.run = load_run;
     load->known = known;
+    load->of_folder = entry->origin != REGISTRY_NAMED;
     load->model = NULL;
     load->fingerprint = (Fingerprint){0};
     load->error = (Error){.status = STATUS_OK};
@@ -154,7 +156,7 @@ void registry_advance(Registry *registry)
         registry->waiting--;
         registry->current = change;
         bool under_way = false;
-        if (registry->stopped) {
+        if (registry->draining) {
             error_set(&change->error, STATUS_UNAVAILABLE, "the server is shutting down");
         } else if (change->action == REGISTRY_LOAD) {
             under_way = change_begin_load(registry, change);
@@ -187,12 +189,18 @@ static Status load_open(RegistryLoad *load, Error *out_error)
     options.name = load->name;
     options.directory = load->directory;
     options.tokenizer_bytes = load->fingerprint.other_bytes;
+    options.copied |= load->of_folder && registry->options.copied_folder;
     uint64_t used = atomic_load(&registry->memory);
     uint64_t least = load->fingerprint.weights_bytes;
     Status status = load_check_memory(load, used, least, "at least ", out_error);
     if (status) return status;
     uint64_t started_ns = clock_now_ns(&clock_monotonic);
+    guard_begin();
     status = model_open(&options, &load->model, out_error);
+    if (guard_end()) {
+        status = error_set(out_error, STATUS_UNAVAILABLE, "%s: a file was cut short while it was read",
+                           load->directory);
+    }
     if (status) return status;
     uint64_t opened_ns = clock_now_ns(&clock_monotonic);
     uint64_t bytes = model_memory_bytes(load->model);

@@ -37,7 +37,7 @@ static void look_add(RegistryLook *look, const char *name, const char *directory
 void registry_look(Registry *registry, bool all)
 {
     RegistryLook *look = &registry->look;
-    if (registry->stopped) return;
+    if (registry->draining) return;
     if (look->busy) {
         look->again |= all;
         return;
@@ -166,7 +166,7 @@ void registry_looked(Registry *registry)
 {
     RegistryLook *look = &registry->look;
     look->busy = false;
-    if (registry->stopped) return;
+    if (registry->draining) return;
     for (size_t i = 0; i < look->count; i++) sight_judge(registry, &look->sights[i]);
     if (look->folder_read) look_forget(registry);
     if (!look->again) return;

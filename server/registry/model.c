@@ -45,6 +45,8 @@ Status model_open(const ModelOptions *options, Model **out_model, Error *out_err
     atomic_init(&model->users, 1);
     Status status = pipeline_open(&pipeline_options, &model->pipeline, out_error);
     if (status) goto fail;
+    if (options->copied) status = checkpoint_detach(pipeline_checkpoint(model->pipeline), out_error);
+    if (status) goto fail;
     uint32_t longest = pipeline_token_count_max(model->pipeline);
     model->batch_tokens = options->batch_tokens > longest ? options->batch_tokens : longest;
     status = model_open_workspaces(model, out_error);
@@ -104,7 +106,9 @@ static void model_run_hash(BackgroundItem *item)
 {
     Model *model = (Model *)((char *)item - offsetof(Model, hash_item));
     Error error;
-    if (checkpoint_hash(pipeline_checkpoint(model->pipeline), &model->retired, model->weights_sha256, &error)) {
+    Status status =
+        checkpoint_hash(pipeline_checkpoint(model->pipeline), &model->retired, model->weights_sha256, &error);
+    if (status) {
         LogLevel level = error.status == STATUS_CANCELLED ? LOG_DEBUG : LOG_WARNING;
         log_event(level, "hash_failed", "%s", error.message);
     } else {

@@ -17,6 +17,7 @@ typedef struct ModelOptions {
     uint32_t worker_count;
     uint32_t batch_tokens; /* the most of one batch; raised to the longest text */
     uint32_t batch_items;
+    bool copied;                  /* once it is open, nothing is read from its files that could change there */
     uint64_t tokenizer_bytes;     /* counted with its memory */
     Background *janitor;          /* frees it, which takes a while; NULL: its last user does. Outlives it */
     atomic_uint_fast64_t *memory; /* of all models: counts this one as long as it lives; NULL: nobody counts */

@@ -33,9 +33,16 @@ Status registry_open(const RegistryOptions *options, Registry **out_registry, Er
     return STATUS_OK;
 }
 
+void registry_drain(Registry *registry)
+{
+    registry->draining = true;
+    registry_advance(registry);
+}
+
 void registry_stop(Registry *registry)
 {
     if (!registry || registry->stopped) return;
+    registry_drain(registry);
     registry->stopped = true;
     for (size_t i = 0; i < registry->count; i++) {
         if (registry->entries[i]->model) model_retire(registry->entries[i]->model);
@@ -44,8 +51,7 @@ void registry_stop(Registry *registry)
     registry->hasher = NULL;
     if (!registry->loader) return; /* half open */
     background_flush(registry->loader);
-    registry_turn(registry);    /* ends the change under way */
-    registry_advance(registry); /* and those that wait */
+    registry_turn(registry); /* ends the change under way */
 }
 
 void registry_close(Registry *registry)

@@ -8,6 +8,7 @@ typedef struct Registry Registry;
 
 typedef struct RegistryOptions {
     ModelOptions model;  /* of every model: name, directory, janitor and counters are the registry's to set */
+    bool copied_folder;  /* as model.copied, for models of `folder` */
     const char *folder;  /* whose folders with a config.json are models by their names; NULL: none. Outlives it */
     uint64_t memory_max; /* of all models; 0: as much as there is */
     void (*wake)(void *context);                      /* any thread: registry_turn is to be called on the loop */
@@ -17,7 +18,9 @@ typedef struct RegistryOptions {
 
 /* The caller owns *out_registry (registry_close). Fails with NO_MEMORY, RESOURCE_EXHAUSTED (no thread). */
 CHECKED Status registry_open(const RegistryOptions *options, Registry **out_registry, Error *out_error);
-/* Ends every change that is asked for, and hashing: changes that have not begun fail with UNAVAILABLE. */
+/* No change begins any more: those that wait, or are asked for, fail with UNAVAILABLE. */
+void registry_drain(Registry *registry);
+/* Drains, waits for the change under way, and stops hashing. NULL is a no-op. */
 void registry_stop(Registry *registry);
 /* Stopped, and when no call holds a model any more. NULL is a no-op. */
 void registry_close(Registry *registry);

@@ -32,6 +32,7 @@ typedef struct RegistryLoad {
     struct Registry *registry;
     char name[MODEL_NAME_BYTES_MAX + 1];
     char directory[PATH_BYTES_MAX];
+    bool of_folder;
     uint64_t known; /* the fingerprint that needs no load; 0: load in any case */
     Model *model;
     Fingerprint fingerprint;
@@ -73,6 +74,7 @@ struct Registry {
     size_t waiting;
     RegistryLoad load;
     RegistryLook look;
+    bool draining;
     bool stopped;
 };
 

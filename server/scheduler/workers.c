@@ -44,6 +44,7 @@ Status workers_start(Workers *workers, uint32_t count, void (*body)(void *contex
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* of its own doing: blocked, it would end the process without a word */
     pthread_sigmask(SIG_BLOCK, &all, &before);
     Status status = workers_start_all(workers, count, out_error);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

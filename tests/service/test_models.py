@@ -126,6 +126,63 @@ def test_a_folder_may_be_empty_at_first(start_server, make_stub, pb, folder):
         assert len(values(make_stub(channel), pb)) == 32
 
 
+def test_a_copy_that_is_not_complete_is_waited_for(start_server, make_stub, pb, folder):
+    """Slower than the server looks: it may try in vain, but neither ends nor gives up."""
+    source = folder.parent / "source"
+    shutil.copytree(folder / "two", source)
+    with start_folder(start_server, folder) as server, server.channel() as channel:
+        stub = make_stub(channel)
+        first = values(stub, pb, "one")
+        files = ("config.json", "tokenizer.json", "model.safetensors")
+        shutil.copytree(source, folder / "new")
+        for file in files:
+            (folder / "new" / file).unlink()
+        for target in (folder / "new", folder / "one"):
+            for file in files:
+                data = (source / file).read_bytes()
+                with open(target / file, "wb") as copy:
+                    copy.write(data[: len(data) // 2])
+                    copy.flush()
+                    time.sleep(2.5)
+                    assert values(stub, pb, "one") == first
+                    copy.write(data[len(data) // 2:])
+        second = values(stub, pb, "two")
+        wait_until(lambda: models(stub, pb)["new"].ready and values(stub, pb, "one") == second, server)
+        assert values(stub, pb, "new") == second
+
+
+def test_a_file_cut_in_place_takes_no_model_down(start_server, make_stub, pb, folder):
+    """What was copied as it was loaded is served on, whatever becomes of the file."""
+    with start_folder(start_server, folder) as server, server.channel() as channel:
+        stub = make_stub(channel)
+        server.wait_for(" weights_hashed ")
+        texts = ["a cat", "a dog in the document", "query it", "the"]
+        before = [values(stub, pb, "one", text) for text in texts]
+        weights = folder / "one" / "model.safetensors"
+        size = weights.stat().st_size
+        for left in (size // 2, 100, 0):
+            os.truncate(weights, left)
+            assert [values(stub, pb, "one", text) for text in texts] == before
+        wait_until(lambda: "one/model.safetensors" in models(stub, pb)["one"].failure, server)
+        weights.write_bytes(b"\xff" * size)
+        assert [values(stub, pb, "one", text) for text in texts] == before
+        assert models(stub, pb)["one"].ready
+
+
+def test_a_mapped_file_cut_in_place_ends_the_process_with_a_reason(start_server, make_stub, pb, folder):
+    with start_server(model=folder / "one", exit_code=-signal.SIGBUS) as server, server.channel() as channel:
+        server.wait_for(" weights_hashed ")
+        os.truncate(folder / "one" / "model.safetensors", 0)
+        assert code(lambda: embed(make_stub(channel), pb)) == grpc.StatusCode.UNAVAILABLE
+        server.process.wait(WAIT_SECONDS)
+        assert "--weights copied" in server.log
+    with start_server("--weights", "copied", model=folder / "two") as server, server.channel() as channel:
+        server.wait_for(" weights_hashed ")
+        before = values(make_stub(channel), pb)
+        os.truncate(folder / "two" / "model.safetensors", 0)
+        assert values(make_stub(channel), pb) == before
+
+
 def test_sighup_loads_what_changed(start_server, make_stub, pb, folder):
     with start_server("--model", f"{folder}/two", model=f"{folder}/one") as server, server.channel() as channel:
         stub = make_stub(channel)
@@ -237,3 +294,148 @@ def test_models_share_the_workers(start_server, make_stub, pb, folder):
                 calls.append(stub.Embed.future(pb.EmbedRequest(model=model, inputs=[pb.Text(text="a cat")] * 20)))
         answers = {call.result().model + str(list(call.result().embeddings[0].values)) for call in calls}
         assert len(answers) == 2
+
+
+# ---- headlight.v1.Models ----
+
+
+@pytest.fixture
+def administered(start_server, make_stub, make_admin, folder):
+    """A server that may be told: (server, stub, admin)."""
+    flags = ("--models-directory", str(folder), "--admin", "on", "--workers", "2")
+    shutil.copytree(folder / "one", folder.parent / "base")
+    with start_server(*flags, model=folder.parent / "base") as server, server.channel() as channel:
+        wait_until(lambda: server.log.count(" model_loaded ") == 3, server)
+        yield server, make_stub(channel), make_admin(channel)
+
+
+def test_models_cannot_be_changed_without_leave(stub, pb, server, make_admin, admin_pb):
+    with server.channel() as channel:
+        admin = make_admin(channel)
+        for call in (lambda: admin.Load(admin_pb.LoadModelRequest(name="x")),
+                     lambda: admin.Unload(admin_pb.UnloadModelRequest(name="x")),
+                     lambda: admin.Reload(admin_pb.ReloadModelRequest(name="x"))):
+            assert code(call) == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_models_are_unloaded_and_loaded(administered, pb, admin_pb):
+    _, stub, admin = administered
+    before = values(stub, pb, "two")
+    admin.Unload(admin_pb.UnloadModelRequest(name="two"))
+    assert code(lambda: embed(stub, pb, "two")) == grpc.StatusCode.NOT_FOUND
+    assert set(models(stub, pb)) == {"base", "one"}
+    info = admin.Load(admin_pb.LoadModelRequest(name="two")).model
+    assert info.name == "two" and info.ready and info.memory_bytes > 0 and not info.is_default
+    assert values(stub, pb, "two") == before
+    info = admin.Load(admin_pb.LoadModelRequest(name="alias", directory="two")).model
+    assert info.name == "alias" and values(stub, pb, "alias") == before
+    admin.Unload(admin_pb.UnloadModelRequest(name="alias"))
+    assert models(stub, pb)["base"].is_default
+
+
+def test_models_are_reloaded_when_they_changed(administered, pb, admin_pb, folder):
+    _, stub, admin = administered
+    before = values(stub, pb)
+    assert not admin.Reload(admin_pb.ReloadModelRequest(name="base")).reloaded
+    assert admin.Reload(admin_pb.ReloadModelRequest(name="base", force=True)).reloaded
+    assert values(stub, pb) == before
+    weaken(folder.parent / "base")
+    assert admin.Reload(admin_pb.ReloadModelRequest(name="base")).reloaded
+    assert values(stub, pb) != before
+
+
+def test_changes_are_refused_with_a_reason(administered, pb, admin_pb, folder):
+    _, stub, admin = administered
+    code_of = grpc.StatusCode
+
+    def load(name, directory=""):
+        return code(lambda: admin.Load(admin_pb.LoadModelRequest(name=name, directory=directory)))
+
+    def unload(name):
+        return code(lambda: admin.Unload(admin_pb.UnloadModelRequest(name=name)))
+
+    assert load("one") == code_of.FAILED_PRECONDITION  # is loaded
+    assert load("new", "nowhere") == code_of.NOT_FOUND
+    assert load("nowhere") == code_of.NOT_FOUND
+    assert load("") == code_of.INVALID_ARGUMENT
+    assert load("n" * 300) == code_of.INVALID_ARGUMENT
+    assert load("new", "one\0") == code_of.INVALID_ARGUMENT
+    for directory in ("/etc", "..", "../base", "one/../../base", ".hidden", str(folder / "one")):
+        assert load("new", directory) == code_of.FAILED_PRECONDITION, directory
+    assert unload("base") == code_of.FAILED_PRECONDITION  # the default
+    assert unload("nowhere") == code_of.NOT_FOUND
+    assert code(lambda: admin.Reload(admin_pb.ReloadModelRequest(name="x"))) == code_of.NOT_FOUND
+    (folder / "broken").mkdir()
+    (folder / "broken" / "config.json").write_text("{}")
+    with pytest.raises(grpc.RpcError) as failure:
+        admin.Load(admin_pb.LoadModelRequest(name="new", directory="broken"))
+    assert "config.json" in failure.value.details() and str(folder) not in failure.value.details()
+    assert "new" not in models(stub, pb)
+
+
+def test_a_model_beyond_the_limit_is_not_loaded(start_server, make_stub, make_admin, pb, admin_pb, folder):
+    with start_server(model=folder / "one") as server, server.channel() as channel:
+        need = models(make_stub(channel), pb)["one"].memory_bytes
+    flags = ("--models-directory", str(folder), "--admin", "on", "--model-memory-limit", str(need * 3 // 2))
+    with start_server(*flags, model=folder / "one") as server, server.channel() as channel:
+        stub, admin = make_stub(channel), make_admin(channel)
+        server.wait_for(" model_failed ")
+        with pytest.raises(grpc.RpcError) as failure:
+            admin.Load(admin_pb.LoadModelRequest(name="again", directory="two"))
+        assert failure.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "--model-memory-limit" in failure.value.details()
+        assert len(values(stub, pb, "one")) == 32
+
+
+def test_changes_at_once_wait_for_each_other(administered, pb, admin_pb):
+    """More than may wait: each is done or told to come back; requests meanwhile lack nothing."""
+    _, stub, admin = administered
+    before = values(stub, pb, "one")
+    calls = [admin.Reload.future(admin_pb.ReloadModelRequest(name="one", force=True)) for _ in range(200)]
+    for _ in range(50):
+        assert values(stub, pb, "one") == before
+    outcomes = {"OK" if call.exception() is None else call.exception().code().name for call in calls}
+    assert outcomes in ({"OK"}, {"OK", "RESOURCE_EXHAUSTED"})
+
+
+def test_models_come_and_go_under_load(administered, pb, admin_pb):
+    server, stub, admin = administered
+    request = pb.EmbedRequest(model="one", inputs=[pb.Text(text="a cat in the document")] * 20)
+    before = [list(one.values) for one in stub.Embed(request).embeddings]
+    stop = threading.Event()
+    failures = []
+
+    def work():
+        with server.channel() as own:
+            own_stub = type(stub)(own)
+            while not stop.is_set():
+                try:
+                    reply = own_stub.Embed(request, timeout=WAIT_SECONDS)
+                    if [list(one.values) for one in reply.embeddings] != before:
+                        failures.append("another answer")
+                except grpc.RpcError as error:
+                    if error.code() not in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNAVAILABLE):
+                        failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(20):
+        admin.Unload(admin_pb.UnloadModelRequest(name="one"))
+        admin.Load(admin_pb.LoadModelRequest(name="one"))
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures[0]
+
+
+def test_a_drain_ends_changes(start_server, make_admin, admin_pb, folder):
+    flags = ("--admin", "on", "--drain-timeout", "5")
+    with start_server(*flags, model=folder / "one") as server, server.channel() as channel:
+        admin = make_admin(channel)
+        calls = [admin.Reload.future(admin_pb.ReloadModelRequest(name="one", force=True)) for _ in range(60)]
+        assert calls[0].result().reloaded
+        assert server.stop() == 0
+        for call in calls:
+            failure = call.exception()
+            assert failure is None or failure.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
