@@ -91,7 +91,7 @@ static CHECKED Status weights_open_rotary(const ModelConfig *config, const Rotar
     bool dynamic = rotary->kind == ROTARY_KIND_DYNAMIC;
     const RotaryPlan plan = {
         .scaling = scalings[rotary->kind],
-        .size = config->head_size,
+        .size = rotary->size,
         .position_count = dynamic ? rotary->position_count : config->position_count,
         .original_position_count = rotary->position_count,
         .theta = rotary->theta,

@@ -54,6 +54,7 @@ typedef struct RotaryConfig {
     bool no_truncation;
     double low_frequency_factor, high_frequency_factor;
     uint32_t position_count; /* that the model was trained on, for the kinds that ask */
+    uint32_t size;           /* the first dimensions of a head that are rotated; even */
 } RotaryConfig;
 
 /* DeBERTa's relative attention. */

@@ -39,12 +39,13 @@ static Status modernbert_read_rotary(const FieldReader *reader, const char *kind
     const JsonValue *parameters = json_member(reader->object, "rope_parameters");
     const FieldReader object = {reader->path, json_member(parameters, kind)};
     const FieldReader scaling = {reader->path, json_member(reader->object, "rope_scaling")};
-    *out_rotary = (RotaryConfig){.theta = standard, .position_count = config->position_count};
+    *out_rotary =
+        (RotaryConfig){.theta = standard, .position_count = config->position_count, .size = config->head_size};
     Status status = field_number(reader, theta, &out_rotary->theta, out_error);
     if (status == STATUS_OK) status = config_read_rotary_object(&object, out_rotary, out_error);
     if (status == STATUS_OK) status = config_read_rotary_object(&scaling, out_rotary, out_error);
     if (out_rotary->kind == ROTARY_KIND_DYNAMIC) out_rotary->position_count = config->position_count;
-    if (status == STATUS_OK) status = config_check_rotary(reader, config, out_rotary, out_error);
+    if (status == STATUS_OK) status = config_check_rotary(reader, out_rotary, out_error);
     return status;
 }
 

@@ -29,12 +29,14 @@ static Status nomic_read_rotary(const FieldReader *reader, ModelConfig *config, 
                                        &rotary->position_count, out_error);
     }
     if (status != STATUS_OK) return status;
-    if (fraction != 1) {
+    rotary->size = fraction > 0 && fraction <= 1 ? (uint32_t)(config->head_size * fraction) : 0;
+    if (rotary->size == 0) {
         return error_set(out_error, STATUS_UNSUPPORTED,
-                         "%s: rotary_emb_fraction %g is not supported; supported: 1", reader->path, fraction);
+                         "%s: rotary_emb_fraction %g is not supported: a part of each head must be rotated",
+                         reader->path, fraction);
     }
     if (rotary->factor != 0) rotary->kind = ROTARY_KIND_DYNAMIC;
-    return config_check_rotary(reader, config, rotary, out_error);
+    return config_check_rotary(reader, rotary, out_error);
 }
 
 Status config_read_nomic_hub(const FieldReader *reader, ModelConfig *config, Error *out_error)

@@ -25,8 +25,7 @@ CHECKED Status config_read_rotary(const FieldReader *reader, double theta, Model
 /* One object of rotary parameters over what *rotary holds; a null one changes nothing. */
 CHECKED Status config_read_rotary_object(const FieldReader *reader, RotaryConfig *rotary, Error *out_error);
 /* Proves what the readings of a rotary left, all numbers together. */
-CHECKED Status config_check_rotary(const FieldReader *reader, const ModelConfig *config,
-                                   const RotaryConfig *rotary, Error *out_error);
+CHECKED Status config_check_rotary(const FieldReader *reader, const RotaryConfig *rotary, Error *out_error);
 
 /* Refuses the field `name` when it is true, or another value than what we compute. */
 CHECKED Status config_refuse_true(const FieldReader *reader, const char *const *names, size_t name_count,

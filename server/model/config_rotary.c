@@ -66,13 +66,13 @@ Status config_read_rotary_object(const FieldReader *reader, RotaryConfig *rotary
     return config_refuse_other(reader, "mixed_b", NULL, out_error);
 }
 
-Status config_check_rotary(const FieldReader *reader, const ModelConfig *config, const RotaryConfig *rotary,
-                           Error *out_error)
+Status config_check_rotary(const FieldReader *reader, const RotaryConfig *rotary, Error *out_error)
 {
     bool scaled = rotary->kind != ROTARY_KIND_DEFAULT;
-    if (config->head_size % 2) {
-        return error_set(out_error, STATUS_CORRUPT, "%s: heads of %u cannot be rotated: their size must be even",
-                         reader->path, config->head_size);
+    if (rotary->size % 2 || rotary->size > ROTARY_SIZE_MAX) {
+        return error_set(out_error, STATUS_UNSUPPORTED,
+                         "%s: %u dimensions of a head are to be rotated; an even number up to %u is supported",
+                         reader->path, rotary->size, ROTARY_SIZE_MAX);
     }
     if (!(rotary->theta > 0) || !(rotary->theta <= (double)MODEL_ROTARY_THETA_MAX)) {
         return error_set(out_error, STATUS_CORRUPT, "%s: \"rope_theta\" is %g, expected a number above 0 up to %g",
@@ -96,10 +96,11 @@ Status config_read_rotary(const FieldReader *reader, double theta, ModelConfig *
     const JsonValue *scaling = json_member(reader->object, "rope_scaling");
     if (json_type(scaling) == JSON_NULL) scaling = json_member(reader->object, "rope_parameters");
     const FieldReader object = {reader->path, scaling};
-    config->rotary = (RotaryConfig){.theta = theta, .position_count = config->position_count};
+    config->rotary =
+        (RotaryConfig){.theta = theta, .position_count = config->position_count, .size = config->head_size};
     Status status = field_number(reader, "rope_theta", &config->rotary.theta, out_error);
     if (status == STATUS_OK) status = config_read_rotary_object(&object, &config->rotary, out_error);
     if (config->rotary.kind == ROTARY_KIND_DYNAMIC) config->rotary.position_count = config->position_count;
-    if (status == STATUS_OK) status = config_check_rotary(reader, config, &config->rotary, out_error);
+    if (status == STATUS_OK) status = config_check_rotary(reader, &config->rotary, out_error);
     return status;
 }
