@@ -55,26 +55,29 @@ static CHECKED Status weights_position_linears(Loader *loader, const Encoder *en
     return status;
 }
 
-/* Writes columns [first, first + columns) of the product of all positions to out[rows][columns]. */
-static void weights_project(const Encoder *encoder, const EncoderLinear *linear, uint32_t first, uint32_t columns,
-                            float *product, float *out)
+/* product[rows][linear's columns] of all positions. */
+static void weights_project(const Encoder *encoder, const EncoderLinear *linear, float *product)
 {
-    uint32_t rows = 2 * encoder->config.disentangled.span;
-    size_t width = linear->weights.columns;
     gemm_multiply(encoder->kernels, &linear->weights, encoder->relative_positions, encoder->config.hidden_size,
-                  rows, product, width, &(GemmEpilogue){.bias = linear->bias, .activation = GEMM_NONE});
-    for (size_t row = 0; row < rows; row++)
-        memcpy(out + row * columns, product + row * width + first, columns * sizeof *out);
+                  2 * encoder->config.disentangled.span, product, linear->weights.columns,
+                  &(GemmEpilogue){.bias = linear->bias, .activation = GEMM_NONE});
+}
+
+/* Copies `columns` columns of rows[rows][width] to out[rows][columns]. */
+static void weights_cut(const float *rows, uint32_t row_count, size_t width, uint32_t columns, float *out)
+{
+    for (size_t row = 0; row < row_count; row++)
+        memcpy(out + row * columns, rows + row * width, columns * sizeof *out);
 }
 
 static CHECKED Status weights_disentangled(Loader *loader, const Encoder *encoder, EncoderLayer *layer)
 {
     const DisentangledConfig *terms = &loader->config->disentangled;
     uint32_t columns = loader->config->head_count * loader->config->head_size;
-    size_t size = (size_t)2 * terms->span * columns;
+    uint32_t row_count = 2 * terms->span;
+    size_t size = (size_t)row_count * columns;
     EncoderLinear linear_keys = layer->projections;
     EncoderLinear linear_queries = layer->projections;
-    uint32_t first_key = terms->shares_projections ? columns : 0;
     Status status = weights_position_linears(loader, encoder, &linear_keys, &linear_queries);
     if (status) return status;
     float *keys = NULL;
@@ -82,13 +85,20 @@ static CHECKED Status weights_disentangled(Loader *loader, const Encoder *encode
     if (terms->content_to_position)
         keys = loader_take(loader, attention_positions_size(encoder->kernels, &layer->plan));
     if (terms->position_to_content) queries = loader_take(loader, size);
-    /* The product, as wide as the projections, and the part of it that is packed. */
-    float *scratch = loader_scratch(loader, 4 * size);
-    if (keys) {
-        weights_project(encoder, &linear_keys, first_key, columns, scratch, scratch + 3 * size);
-        attention_positions_pack(encoder->kernels, &layer->plan, scratch + 3 * size, keys);
+    /* The product, as wide as the layer's projections where they serve, and the part of it that is packed. */
+    float *product = loader_scratch(loader, 4 * size);
+    if (!loader->block) return STATUS_OK;
+    if (queries) {
+        weights_project(encoder, &linear_queries, product);
+        weights_cut(product, row_count, linear_queries.weights.columns, columns, queries);
     }
-    if (queries) weights_project(encoder, &linear_queries, 0, columns, scratch, queries);
+    if (keys) {
+        bool shared = terms->shares_projections;
+        if (!shared || !queries) weights_project(encoder, &linear_keys, product);
+        weights_cut(product + (shared ? columns : 0), row_count, linear_keys.weights.columns, columns,
+                    product + 3 * size);
+        attention_positions_pack(encoder->kernels, &layer->plan, product + 3 * size, keys);
+    }
     layer->plan.bias.position_keys = keys;
     layer->plan.bias.position_queries = queries;
     return STATUS_OK;

@@ -36,6 +36,7 @@ ARCHITECTURES = {
     "jina_embeddings_v3": ("JinaEmbeddingsV3", {}),
 }
 POSITIONS_AFTER_PADDING = ("roberta", "camembert", "xlm-roberta", "mpnet")
+OURS = ("fraction", "stretch", "ntk", "gates")  # settings that are not transformers' own
 OWN_NAMES = {"distilbert": {"hidden_size": "dim", "num_attention_heads": "n_heads", "num_hidden_layers": "n_layers",
                             "intermediate_size": "hidden_dim"}}
 
@@ -45,12 +46,12 @@ def type_count(config):
 
 
 def make_config(architecture, sizes, settings, positions):
-    prefix, small = ARCHITECTURES[architecture]
+    prefix, small = ARCHITECTURES["jina_embeddings_v3" if settings.get("gates") is False else architecture]
     hidden, heads, layers, intermediate = sizes
     values = {"vocab_size": VOCABULARY, "hidden_size": hidden, "num_attention_heads": heads,
               "num_hidden_layers": layers, "intermediate_size": intermediate, "max_position_embeddings": positions}
     values = {OWN_NAMES.get(architecture, {}).get(name, name): value for name, value in values.items()}
-    values |= small | {name: value for name, value in settings.items() if name not in ("fraction", "stretch", "ntk")}
+    values |= small | {name: value for name, value in settings.items() if name not in OURS}
     if architecture in POSITIONS_AFTER_PADDING:
         values["max_position_embeddings"] += values["pad_token_id"] + 1
     if "stretch" in settings:
@@ -70,7 +71,7 @@ def build(architecture, sizes, settings, flags, positions):
     if architecture == "jina-v2":
         model = JinaBertModel(config).eval()
         return model, model
-    name = ARCHITECTURES[architecture][0]
+    name = type(config).__name__.removesuffix("Config")
     if "prefixed" in flags:
         model = getattr(transformers, f"{name}ForMaskedLM")(config).eval()
         base = model.base_model
@@ -144,7 +145,10 @@ def publish_modernbert(config, tensors, settings):
 
 
 def publish_nomic(config, tensors, settings):
-    del tensors
+    """Without gates, Nomic's code computes what Jina's third generation does; only the names differ."""
+    gates = settings.get("gates", True)
+    for name in [name for name in tensors if ".mixer." in name]:
+        tensors[name.replace(".mixer.", ".attn.")] = tensors.pop(name)
     theta = config.pop("rope_parameters")["rope_theta"]
     renamed = {"hidden_size": "n_embd", "num_attention_heads": "n_head", "num_hidden_layers": "n_layer",
                "intermediate_size": "n_inner", "layer_norm_eps": "layer_norm_epsilon"}
@@ -152,13 +156,14 @@ def publish_nomic(config, tensors, settings):
         config[published] = config.pop(name)
     positions = config.pop("max_position_embeddings")
     trained, factor = settings.get("stretch", (positions, None))
-    config.pop("head_dim")
+    config.pop("head_dim", None)
     config.pop("hidden_act")
     config |= {
-        "activation_function": "swiglu", "n_positions": max(positions, 300), "max_trained_positions": trained,
+        "model_type": "nomic_bert", "activation_function": "swiglu" if gates else "gelu",
+        "n_positions": max(positions, 300), "max_trained_positions": trained,
         "rotary_scaling_factor": factor, "rotary_emb_base": theta, "rotary_emb_fraction": settings.get("fraction", 1.0),
-        "rotary_emb_interleaved": False, "rotary_emb_scale_base": None, "prenorm": False, "qkv_proj_bias": False,
-        "mlp_fc1_bias": False, "mlp_fc2_bias": False, "parallel_block": False, "causal": False,
+        "rotary_emb_interleaved": False, "rotary_emb_scale_base": None, "prenorm": False, "qkv_proj_bias": not gates,
+        "mlp_fc1_bias": not gates, "mlp_fc2_bias": not gates, "parallel_block": False, "causal": False,
         "use_rms_norm": False, "scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False,
         "pad_vocab_size_multiple": 64, "use_flash_attn": True, "use_xentropy": True, "fused_bias_fc": True,
         "fused_dropout_add_ln": True, "dense_seq_output": True, "shared_token_type_embeddings": False,

@@ -4,6 +4,9 @@ description (symmetric ALiBi instead of a position table, a gated MLP), with the
 It is BERT but for three things. Attention scores get -slope * |i - j|; slopes are those of ALiBi. There are no position
 embeddings. The feed-forward part is layernorm(x + wo(act(first half) * second half)) of gated_layers(x);
 feed_forward_type names the activation, whatever hidden_act is.
+
+Its variant for code normalizes queries and keys over all heads, and the result of attention twice, and gates with the
+second half.
 """
 from types import SimpleNamespace
 
@@ -19,17 +22,24 @@ def alibi_slopes(heads):
     return torch.tensor(slopes)
 
 
+def is_code(config):
+    return "qk-post-norm" in getattr(config, "auto_map", {}).get("AutoModel", "")
+
+
 class SelfAttention(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.heads = config.num_attention_heads
         for name in ("query", "key", "value"):
             setattr(self, name, nn.Linear(config.hidden_size, config.hidden_size))
+        for name in ("layer_norm_q", "layer_norm_k"):
+            norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps) if is_code(config) else nn.Identity()
+            setattr(self, name, norm)
 
     def forward(self, x):
         tokens = x.shape[0]
-        q, k, v = (getattr(self, name)(x).view(tokens, self.heads, -1).transpose(0, 1)
-                   for name in ("query", "key", "value"))
+        q, k, v = (rows.view(tokens, self.heads, -1).transpose(0, 1) for rows in (
+            self.layer_norm_q(self.query(x)), self.layer_norm_k(self.key(x)), self.value(x)))
         positions = torch.arange(tokens)
         distance = (positions[:, None] - positions[None, :]).abs()
         scores = q @ k.transpose(1, 2) / q.shape[-1] ** 0.5
@@ -68,6 +78,31 @@ class Layer(nn.Module):
         return self.mlp(output.LayerNorm(x + output.dense(self.attention["self"](x))))
 
 
+class CodeMlp(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.up_gated_layer = nn.Linear(config.hidden_size, 2 * config.intermediate_size, bias=False)
+        self.down_layer = nn.Linear(config.intermediate_size, config.hidden_size)
+
+    def forward(self, x):
+        plain, gated = self.up_gated_layer(x).chunk(2, dim=-1)
+        return self.down_layer(plain * nn.functional.gelu(gated))
+
+
+class CodeLayer(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.attention = nn.ModuleDict({"self": SelfAttention(config), "output": AttentionOutput(config)})
+        self.layer_norm_1 = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.layer_norm_2 = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.mlp = CodeMlp(config)
+
+    def forward(self, x):
+        output = self.attention["output"]
+        x = self.layer_norm_1(x + output.LayerNorm(x + output.dense(self.attention["self"](x))))
+        return self.layer_norm_2(x + self.mlp(x))
+
+
 class Embeddings(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -87,7 +122,8 @@ class JinaBertModel(nn.Module):
         self.config = config
         self.embeddings = Embeddings(config)
         self.encoder = nn.Module()
-        self.encoder.layer = nn.ModuleList([Layer(config) for _ in range(config.num_hidden_layers)])
+        kind = CodeLayer if is_code(config) else Layer
+        self.encoder.layer = nn.ModuleList([kind(config) for _ in range(config.num_hidden_layers)])
 
     def forward(self, input_ids, token_type_ids=None, attention_mask=None):
         assert attention_mask is None or bool(attention_mask.all())

@@ -84,6 +84,9 @@ CASES = {
         "position_to_content": ((64, 1, 1, 20), "bf16", "sharded", {
             "pos_att_type": ["p2c"], "position_buckets": 32, "max_relative_positions": -1,
             "hidden_act": "gelu_new"}),
+        "convolution": ((40, 5, 2, 33), "f16", "prefixed", {"conv_kernel_size": 3, "conv_act": "gelu"}),
+        "narrow_embeddings": ((24, 3, 1, 33), "f32", "", {
+            "conv_kernel_size": 5, "embedding_size": 20, "position_biased_input": True}),
     },
     "modernbert": {
         "window_of_8": ((24, 3, 4, 21), "f32", "", {"local_attention": 8}),
@@ -100,6 +103,7 @@ CASES = {
         "half_rotated": ((48, 3, 2, 25), "f16", "hub", {"fraction": 0.5}),
         "stretched": ((24, 1, 2, 25), "f32", "hub prefixed", {"stretch": (64, 2.0)}),
         "without_types": ((40, 5, 1, 33), "f16", "", {"type_vocab_size": 1}),
+        "without_gates": ((40, 5, 2, 33), "f16", "hub", {"gates": False}),
     },
     "gte": {
         "three_heads": ((24, 3, 2, 41), "f32", "", {}),
@@ -119,6 +123,8 @@ CASES = {
         "eight_heads": ((64, 8, 1, 33), "f16", "", {"feed_forward_type": "reglu"}),
         "twelve_heads": ((48, 12, 1, 20), "bf16", "", {}),
         "head_of_64": ((64, 1, 1, 20), "bf16", "", {"type_vocab_size": 1}),
+        "for_code": ((48, 6, 2, 25), "f16", "", {"auto_map": {
+            "AutoModel": "jinaai/jina-bert-v2-qk-post-norm--modeling_bert.JinaBertModel"}}),
     },
     "jina_embeddings_v3": {
         "three_heads": ((24, 3, 2, 41), "f32", "", {}),
