@@ -62,10 +62,10 @@ static Status read_piece(const Reader *reader, const JsonValue *item, uint32_t i
     return read_expected(reader, field, "[\"piece\", score]", item);
 }
 
-static Status read_pieces(Reader *reader, const JsonValue *vocab, double *scores)
+static Status read_pieces(Reader *reader, const JsonValue *vocab, uint32_t count, double *scores)
 {
     size_t bytes = 0;
-    uint32_t index = 0, count = (uint32_t)json_size(vocab);
+    uint32_t index = 0;
     TextView text;
     Status status = STATUS_OK;
     for (const JsonValue *item = json_first(vocab); item && !status; item = json_next(item), index++) {
@@ -94,14 +94,15 @@ Status read_unigram(Reader *reader, const JsonValue *value)
                          "%s: model.unk_id: none is not supported: a text with an unknown character has no tokens",
                          reader->path);
     }
-    Status status = read_integer(reader, value, "model", "unk_id", (int64_t)json_size(vocab) - 1, &unknown_id);
+    size_t count = json_size(vocab); /* walks the list */
+    Status status = read_integer(reader, value, "model", "unk_id", (int64_t)count - 1, &unknown_id);
     if (!status && json_member(value, "byte_fallback")) {
         status = read_boolean(reader, value, "model", "byte_fallback", &byte_fallback);
     }
     if (status) return status;
-    double *scores = malloc((json_size(vocab) + 1) * sizeof *scores);
-    if (!scores) return error_set(reader->error, STATUS_NO_MEMORY, "no memory for %zu scores", json_size(vocab));
-    status = read_pieces(reader, vocab, scores);
+    double *scores = malloc((count + 1) * sizeof *scores);
+    if (!scores) return error_set(reader->error, STATUS_NO_MEMORY, "no memory for %zu scores", count);
+    status = read_pieces(reader, vocab, (uint32_t)count, scores);
     tokenizer->model.kind = MODEL_UNIGRAM;
     if (!status) status = unigram_open(unigram, &tokenizer->vocabulary, scores, reader->error);
     unigram->unknown_id = unknown_id;

@@ -13,6 +13,7 @@ enum {
     TRIE_WINDOW = 512,   /* units that it looks at */
     TRIE_CAPACITY_MIN = 1024,
     TRIE_BLOCK = 256, /* of a node's children */
+    TRIE_PREFIX_BYTES = 8,
 };
 
 #define TRIE_TAKEN (TRIE_FREE - 1) /* the root's check: nobody's child */
@@ -41,9 +42,26 @@ typedef struct TrieChildren {
     uint32_t count;
 } TrieChildren;
 
+/* The first bytes of a key as one number, which sorts as they do: most keys need no look at their text. */
+static uint64_t trie_prefix(TextView text)
+{
+    uint64_t prefix = 0;
+    for (size_t i = 0; i < TRIE_PREFIX_BYTES; i++)
+        prefix = prefix << 8 | (i < text.size ? (unsigned char)text.bytes[i] : 0);
+    return prefix;
+}
+
+static inline unsigned char trie_byte(const TrieKey *key, uint32_t index)
+{
+    if (index >= TRIE_PREFIX_BYTES) return (unsigned char)key->text.bytes[index];
+    return (unsigned char)(key->prefix >> 8 * (TRIE_PREFIX_BYTES - 1 - index));
+}
+
 static int trie_compare(const void *a, const void *b)
 {
-    TextView left = ((const TrieKey *)a)->text, right = ((const TrieKey *)b)->text;
+    const TrieKey *first = a, *second = b;
+    if (first->prefix != second->prefix) return first->prefix < second->prefix ? -1 : 1;
+    TextView left = first->text, right = second->text;
     int order = memcmp(left.bytes, right.bytes, left.size < right.size ? left.size : right.size);
     if (order != 0) return order;
     return (left.size > right.size) - (left.size < right.size);
@@ -114,7 +132,7 @@ static TrieChildren trie_children(const TrieBuilder *builder, TrieNode node)
     TrieChildren children;
     children.count = 0;
     for (uint32_t i = node.first; i < node.last; i++) {
-        unsigned char byte = (unsigned char)builder->keys[i].text.bytes[node.depth];
+        unsigned char byte = trie_byte(&builder->keys[i], node.depth);
         if (children.count && children.bytes[children.count - 1] == byte) continue;
         children.bytes[children.count] = byte;
         children.firsts[children.count++] = i;
@@ -149,6 +167,7 @@ static bool trie_expand(TrieBuilder *builder, TrieNode node)
 Status trie_open(Trie *trie, TrieKey *keys, uint32_t count, Error *out_error)
 {
     TrieBuilder builder = {.trie = trie, .keys = keys, .free = TRIE_BLOCK, .fresh = TRIE_BLOCK};
+    for (uint32_t i = 0; i < count; i++) keys[i].prefix = trie_prefix(keys[i].text);
     qsort(keys, count, sizeof *keys, trie_compare);
     *trie = (Trie){0};
     bool built = trie_reserve(trie, 2 * TRIE_BLOCK);

@@ -26,6 +26,7 @@ typedef struct TrieKey {
     TextView text; /* not empty */
     uint32_t id;
     double score;
+    uint64_t prefix; /* trie_open's */
 } TrieKey;
 
 /* Builds a trie of `count` keys, which it sorts; no two are alike. The caller closes it on success and on failure.

@@ -44,7 +44,7 @@ Status unigram_open(Unigram *unigram, const Vocabulary *vocabulary, const double
         if (!vocabulary_has(vocabulary, id)) continue;
         TextView text = vocabulary_text(vocabulary, id);
         if (scores[id] < score_min) score_min = scores[id];
-        if (text.size) keys[count++] = (TrieKey){text, id, scores[id]};
+        if (text.size) keys[count++] = (TrieKey){.text = text, .id = id, .score = scores[id]};
     }
     unigram->vocabulary = vocabulary;
     unigram->unknown_score = score_min - UNIGRAM_UNKNOWN_PENALTY;
