@@ -24,7 +24,7 @@ static void tokenizer_fuzz_use(const Tokenizer *tokenizer)
                        encoding.offsets[k].end <= text.size);
             }
             status = tokenizer_decode(tokenizer, encoding.ids, encoding.count, i & 1, &arena, &decoded, &error);
-            assert(status == STATUS_OK);
+            assert(status == STATUS_OK || status == STATUS_RESOURCE_EXHAUSTED);
         }
         arena_free(&arena);
     }

@@ -8,59 +8,14 @@
 
 #include <cmocka.h>
 
+#include "unit/tokenizer/refused.h"
+
 #define UNCASED TESTS_DATA "/golden/tokenizer/uncased"
 #define ADDED_FLAGS TESTS_DATA "/golden/tokenizer/added_flags"
 
-#define HEAD "{\"version\":\"1.0\",\"added_tokens\":["
 #define MIDDLE \
     "],\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":true," \
     "\"strip_accents\":null,\"lowercase\":true},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
-#define MODEL(vocab) \
-    "\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"##\"," \
-    "\"max_input_chars_per_word\":100,\"vocab\":" vocab "}}"
-#define VOCAB "{\"[UNK]\":0,\"a\":1,\"b\":2,\"##b\":3}"
-
-typedef struct Refused {
-    const char *json;
-    Status status;
-    const char *field; /* the message holds it, */
-    const char *found; /* and this */
-} Refused;
-
-static Tokenizer *open_directory(const char *directory)
-{
-    Tokenizer *tokenizer = NULL;
-    Error error;
-    if (tokenizer_open(directory, &tokenizer, &error)) fail_msg("%s", error.message);
-    return tokenizer;
-}
-
-static Tokenizer *open_json(const char *json)
-{
-    Scratch scratch;
-    scratch_open(&scratch);
-    scratch_write_text(&scratch, "tokenizer.json", json);
-    Tokenizer *tokenizer = open_directory(scratch.path);
-    scratch_close(&scratch);
-    return tokenizer;
-}
-
-static void assert_refused(const Refused *refused)
-{
-    Scratch scratch;
-    Tokenizer *tokenizer = NULL;
-    Error error = {.message = ""};
-    scratch_open(&scratch);
-    scratch_write_text(&scratch, "tokenizer.json", refused->json);
-    Status status = tokenizer_open(scratch.path, &tokenizer, &error);
-    scratch_close(&scratch);
-    bool named = strstr(error.message, "tokenizer.json") && strstr(error.message, refused->field) &&
-                 strstr(error.message, refused->found);
-    if (status != refused->status || tokenizer || !named) {
-        fail_msg("%.300s: status \"%s\", message \"%s\"", refused->json, status_text(status), error.message);
-    }
-}
-
 static Encoding encode(const Tokenizer *tokenizer, const char *text, const EncodeOptions *options, Arena *arena)
 {
     Encoding encoding;
@@ -98,6 +53,48 @@ static void text_becomes_a_control_token_only_when_asked(void **state)
     encoding = encode(tokenizer, "a [SEP] b [MASK][CLS]", &options, &arena);
     assert_true(has_special(tokenizer, &encoding));
     arena_free(&arena);
+    tokenizer_close(tokenizer);
+}
+
+static void the_mask_alone_can_be_parsed(void **state)
+{
+    (void)state;
+    Tokenizer *tokenizer = open_directory(TESTS_DATA "/golden/tokenizer/roberta");
+    Arena arena;
+    EncodeOptions options = {.parse_mask = true, .without_special_tokens = true};
+    uint32_t mask = tokenizer_mask_id(tokenizer), count = 0;
+    assert_true(text_equal(tokenizer_token_text(tokenizer, mask), text_view("<mask>")));
+    Encoding encoding = encode(tokenizer, "a  <mask> b</s><pad>", &options, &arena);
+    for (uint32_t i = 0; i < encoding.count; i++) {
+        if (!tokenizer_token_special(tokenizer, encoding.ids[i])) continue;
+        assert_int_equal(encoding.ids[i], mask);
+        assert_int_equal(encoding.offsets[i].begin,
+                         3); /* it took the blanks, and RobertaProcessing left them out */
+        assert_int_equal(encoding.offsets[i].end, 9);
+        count++;
+    }
+    assert_int_equal(count, 1);
+    arena_free(&arena);
+    tokenizer_close(tokenizer);
+}
+
+static void tokens_with_a_task_are_found_by_their_names(void **state)
+{
+    (void)state;
+    Scratch scratch;
+    scratch_open(&scratch);
+    scratch_write_text(&scratch, "tokenizer.json",
+                       HEAD "{\"id\":1,\"content\":\"a\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
+                            "\"normalized\":false,\"special\":true}" MIDDLE MODEL(VOCAB));
+    scratch_write_text(&scratch, "tokenizer_config.json",
+                       "{\"mask_token\":{\"content\":\"a\"},\"pad_token\":\"b\"}");
+    scratch_write_text(&scratch, "special_tokens_map.json", "{\"pad_token\":\"a\",\"cls_token\":\"##b\"}");
+    Tokenizer *tokenizer = open_directory(scratch.path);
+    scratch_close(&scratch);
+    assert_int_equal(tokenizer_mask_id(tokenizer), 1);
+    assert_int_equal(tokenizer_pad_id(tokenizer), 2);
+    assert_int_equal(tokenizer_classifier_id(tokenizer), 3);
+    assert_int_equal(tokenizer_separator_id(tokenizer), TOKENIZER_NO_ID);
     tokenizer_close(tokenizer);
 }
 
@@ -386,6 +383,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokenizer_tokens_of_a_word_share_its_number),
         cmocka_unit_test(text_becomes_a_control_token_only_when_asked),
+        cmocka_unit_test(the_mask_alone_can_be_parsed),
+        cmocka_unit_test(tokens_with_a_task_are_found_by_their_names),
         cmocka_unit_test(invalid_text_is_refused_with_its_position),
         cmocka_unit_test(no_room_beside_the_template_is_refused),
         cmocka_unit_test(a_text_of_four_mebibytes_fits_the_requests_budget),
