@@ -1,5 +1,6 @@
 """What the makers of encoder and task checkpoints share: random weights that hide no mistake, hidden states as
 transformers computes them (eager, fp32, a batch of one), and the ways in which checkpoints are written."""
+import copy
 import json
 import re
 import shutil
@@ -19,12 +20,13 @@ FUSED = re.compile(r"(Wqkv|qkv_proj)\.weight$")
 TABLE = re.compile(r"(rel_embeddings|relative_attention_bias|embed_tokens|word_embeddings|tok_embeddings)\.weight$")
 
 
-def randomize(model, generator):
+def randomize(model, generator, sharpness=1.0):
     """Norms and biases leave 1 and 0, which would hide a swap; products keep the size of their inputs, so that an
     activation is not used where it is straight; queries and keys are 10 to 30 times those of a fresh model, whose
-    nearly uniform attention would hide a wrong scale, bias or mask."""
+    nearly uniform attention would hide a wrong scale, bias or mask. `sharpness` scales those."""
     def sharp(inputs):
-        return 0.02 * float(torch.randint(10, 31, (1,), generator=generator)) * min(1.0, (32 / inputs) ** 0.5)
+        times = float(torch.randint(10, 31, (1,), generator=generator)) * sharpness
+        return 0.02 * times * min(1.0, (32 / inputs) ** 0.5)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
@@ -82,8 +84,8 @@ def save_checkpoint(model, folder, stored, change=None, native=False, sharded=Fa
     it publishes; `change(config, tensors)` may edit both before. In three files or so when `sharded`."""
     shutil.rmtree(folder, ignore_errors=True)
     if isinstance(model, PreTrainedModel):
-        model.to(STORED[stored]).save_pretrained(folder, save_original_format=not native)
-        model.float()
+        # A copy: the way there and back would round RoPE's frequencies, which are no weights.
+        copy.deepcopy(model).to(STORED[stored]).save_pretrained(folder, save_original_format=not native)
         tensors = load_file(folder / "model.safetensors")
         (folder / "model.safetensors").unlink()
     else:

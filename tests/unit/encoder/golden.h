@@ -59,19 +59,14 @@ static inline void golden_each(void (*visit)(const char *name, void *state), voi
     globfree(&found);
 }
 
-/* Opens tests/golden/encoder/<name>; fails the running test when it cannot. False: the model is not served. */
-static inline bool golden_open(const char *name, Golden *out_golden)
+/* Opens tests/golden/encoder/<name>; fails the running test when it cannot. */
+static inline void golden_open(const char *name, Golden *out_golden)
 {
     *out_golden = (Golden){0};
     Error error;
     char path[1024];
     snprintf(path, sizeof path, "%s/golden/encoder/%s", TESTS_DATA, name);
-    Status status = checkpoint_open(path, &out_golden->checkpoint, &error);
-    if (status == STATUS_UNSUPPORTED) {
-        print_message("%-32s refused: %s\n", name, error.message);
-        return false;
-    }
-    golden_check(status, &error);
+    golden_check(checkpoint_open(path, &out_golden->checkpoint, &error), &error);
     size_t hidden_size = checkpoint_config(out_golden->checkpoint)->hidden_size;
     size_t size;
     strcat(path, "/cases.bin");
@@ -91,7 +86,6 @@ static inline bool golden_open(const char *name, Golden *out_golden)
         out_golden->token_count += item->sequence.token_count;
     }
     assert_ptr_equal(next, end);
-    return true;
 }
 
 static inline void golden_close(Golden *golden)

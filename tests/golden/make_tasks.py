@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Makes tests/golden/tasks: small random checkpoints with heads, whole with tokenizers, and what transformers'
+pipelines answer with them (eager, fp32, a text at a time). Needs torch and transformers; the tests need only what this
+wrote.
+
+    make_tasks.py [--answers PYTHON] [ARCHITECTURE[/CASE] ...]
+
+transformers 5 has no pipeline for question answering: PYTHON is an interpreter with transformers 4.57, whose pipeline
+answers. Without it such cases stay as they are.
+
+<architecture>/<case>/cases.json: {task: [{what is asked ..., "expected": what is answered}]}. Positions in texts are of
+bytes.
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import zlib
+
+import torch
+import transformers
+
+from architectures import ARCHITECTURES, make_config
+from reference import randomize, round_weights, save_checkpoint, write_json
+from small_tokenizers import TOKENIZERS, make_tokenizer
+
+HERE = pathlib.Path(__file__).parent / "tasks"
+SIZES = (16, 2, 2, 20)
+LONGEST, WINDOW = 160, 48  # tokens of texts, and of the windows of question answering
+LABELS = ("negative", "neutral", "positive", "caf\u00e9")
+TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+PLAIN_TAGS = ("O", "PER", "LOC", "MISC")
+SHARPNESS = 0.6
+FAIR = 5e-6  # the furthest that fp32 may be from double precision, for numbers up to 1
+
+TEXTS = (
+    "The cat sat on the mat.", "Ada Lovelace wrote the first program for a machine in London.",
+    "a", "  Two   spaces,\tcaf\u00e9s\nand M\u00fcnchen; \u732b \U0001f600!",
+    "It was a very good film with a terrible ending",
+)
+LONG = "Who wrote it? Charles Babbage, by the door of the old house in Lyon. " * 2
+PAIRS = (("Where is the house?", "The house is in Lyon, by the rain."), ("a", "b"), (TEXTS[3], TEXTS[1]))
+QUESTIONS = (
+    ("Who wrote the first program?", "Ada Lovelace wrote the first program for a machine in London."),
+    ("Where?", "  Caf\u00e9s in Paris   serve coffee; M\u00fcnchen \u732b \U0001f600 does not."),
+    ("What is long?", ("The quick answer is short; a long answer is longer than the question. "
+                       "Clara Schumann wrote the music, and the cat sat by the door in Lyon. ") * 2),
+    ("Is it?", "It is."),
+)
+
+# case: (task, class suffix, settings)
+CASES = {
+    "classify": ("classify", "ForSequenceClassification", {"labels": LABELS}),
+    "tag": ("tag", "ForTokenClassification", {"labels": TAGS}),
+    "fill": ("fill_mask", "ForMaskedLM", {}),
+    "answer": ("answer", "ForQuestionAnswering", {}),
+}
+MORE = {
+    "bert": {
+        "classify_many": ("classify", "ForSequenceClassification",
+                          {"labels": LABELS, "problem_type": "multi_label_classification"}),
+        "classify_regression": ("classify", "ForSequenceClassification",
+                                {"labels": ("score",), "problem_type": "regression"}),
+        "classify_one": ("classify", "ForSequenceClassification", {"labels": ("relevant",)}),
+        "tag_plain": ("tag", "ForTokenClassification", {"labels": PLAIN_TAGS}),
+        "fill_untied": ("fill_mask", "ForMaskedLM", {"tie_word_embeddings": False}),
+    },
+    "roberta": {"classify_many": ("classify", "ForSequenceClassification",
+                                  {"labels": LABELS, "problem_type": "multi_label_classification"}),
+                "tag_plain": ("tag", "ForTokenClassification", {"labels": PLAIN_TAGS})},
+    "xlm-roberta": {"classify_regression": ("classify", "ForSequenceClassification",
+                                            {"labels": ("score", "other"), "problem_type": "regression"})},
+    "albert": {"classify_one": ("classify", "ForSequenceClassification", {"labels": ("relevant",)})},
+    "deberta-v2": {"fill_new_head": ("fill_mask", "ForMaskedLM", {"legacy": False})},
+    "modernbert": {"classify_mean": ("classify", "ForSequenceClassification",
+                                     {"labels": LABELS, "classifier_pooling": "mean", "classifier_bias": True,
+                                      "classifier_activation": "silu", "norm_bias": True})},
+    "eurobert": {"classify_mean": ("classify", "ForSequenceClassification",
+                                   {"labels": LABELS, "classifier_pooling": "mean"}),
+                 "classify_first": ("classify", "ForSequenceClassification",
+                                    {"labels": LABELS, "classifier_pooling": "bos"})},
+}
+SMALL = {"electra": {"embedding_size": 12}, "albert": {"embedding_size": 12, "num_hidden_groups": 2},
+         "modernbert": {"local_attention": 16}, "eurobert": {"num_key_value_heads": 1}}
+
+
+def make_model(architecture, name, tokenizer):
+    task, suffix, settings = CASES.get(name) or MORE[architecture][name]
+    settings = SMALL.get(architecture, {}) | settings | {"vocab_size": tokenizer.get_vocab_size() + 2}
+    labels = settings.pop("labels", None)
+    if labels:
+        settings |= {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+    config = make_config(architecture, SIZES, settings, LONGEST)
+    seed = zlib.crc32(f"{architecture}/{name}".encode())
+    model = getattr(transformers, ARCHITECTURES[architecture][0] + suffix)(config).eval()
+    stored = "f16" if seed % 2 else "bf16"
+    draw_weights(model, tokenizer, torch.Generator().manual_seed(seed), stored)
+    return task, model, stored
+
+
+def draw_weights(model, tokenizer, generator, stored):
+    """Random weights with which fp32 is a fair judge: less sharp attention until it agrees with double precision."""
+    texts = [torch.tensor([tokenizer.encode(text).ids[:LONGEST]]) for text in TEXTS + (LONG,)]
+    for attempt in range(40):
+        randomize(model, generator, SHARPNESS * 0.85 ** attempt)
+        round_weights(model, stored)
+        with torch.no_grad():
+            narrow = [everything(model, ids) for ids in texts]
+            model.double()
+            wide = [everything(model, ids) for ids in texts]
+            model.float()
+        if max(float(((a - b) / (1 + b.abs())).abs().max()) for a, b in zip(narrow, wide)) < FAIR:
+            return
+    raise ValueError("always too sharp for fp32")
+
+
+def everything(model, ids):
+    """All that the model says of a text, in a row: hidden states, and the head's logits."""
+    output = model(ids, output_hidden_states=True)
+    logits = [output[name].flatten() for name in ("logits", "start_logits", "end_logits") if name in output]
+    return torch.cat([output.hidden_states[-1].flatten()] + logits)
+
+
+def bytes_at(text, start, end):
+    return {"byte_begin": len(text[:start].encode()), "byte_end": len(text[:end].encode())}
+
+
+def classify_cases(model, tokenizer):
+    pipe = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer)
+    for text, pair in [(text, None) for text in TEXTS + (LONG,)] + list(PAIRS):
+        asked = {"text": text} if pair is None else {"text": text, "text_pair": pair}
+        scores, raw = (pipe(asked, top_k=None, **options) for options in ({}, {"function_to_apply": "none"}))
+        yield {"text": text, "pair": pair, "expected": scores, "raw": raw}
+
+
+def embed_cases(model, tokenizer):
+    """The mean of the last hidden state, as sentence-transformers embeds with a checkpoint that has no modules.json."""
+    for text in TEXTS + (LONG,):
+        with torch.no_grad():
+            hidden = model.base_model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0]
+        yield {"text": text, "expected": hidden.mean(0).tolist()}
+
+
+def tag_cases(model, tokenizer):
+    pipe = transformers.pipeline("token-classification", model=model, tokenizer=tokenizer)
+    for text in TEXTS:
+        for strategy in ("none", "simple", "first", "average", "max"):
+            found = [{"label": entity.get("entity_group") or entity["entity"], "score": float(entity["score"]),
+                      **bytes_at(text, entity["start"], entity["end"])}
+                     for entity in pipe(text, aggregation_strategy=strategy)]
+            yield {"text": text, "aggregation": strategy, "expected": found}
+
+
+def fill_cases(model, tokenizer):
+    pipe = transformers.pipeline("fill-mask", model=model, tokenizer=tokenizer)
+    mask = tokenizer.mask_token
+    for text, top in ((f"The {mask} sat on the mat.", 5), (f"{mask}", 3), (f"Ada {mask} wrote the {mask} program.", 5),
+                      (f"{LONG}It was {mask}.", 1), (f"caf\u00e9s {mask}{mask}, {mask}", 20)):
+        found = pipe(text, top_k=top)
+        masks = found if isinstance(found[0], list) else [found]
+        yield {"text": text, "top_k": top, "expected": [
+            [{"token_id": fill["token"], "token": fill["token_str"], "score": fill["score"]} for fill in fills]
+            for fills in masks]}
+
+
+def answer_cases(folder, python):
+    """Asked of the other interpreter, whose answers are in characters."""
+    asked = [{"question": question, "context": context, "top_k": top, "handle_impossible_answer": impossible}
+             for question, context in QUESTIONS for top in (1, 4) for impossible in (False, True)]
+    script = pathlib.Path(__file__).parent / "answer.py"
+    output = subprocess.run([python, script, folder], input=json.dumps(asked), text=True, check=True,
+                            stdout=subprocess.PIPE).stdout
+    for case, answers in zip(asked, json.loads(output)):
+        yield case | {"expected": [{"text": answer["answer"], "score": answer["score"],
+                                    **bytes_at(case["context"], answer["start"], answer["end"])}
+                                   for answer in answers]}
+
+
+def write_cases(folder, cases):
+    """As few bytes as hold fp32."""
+    def short(value):
+        if isinstance(value, dict):
+            return {name: short(item) for name, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [short(item) for item in value]
+        return float(f"{value:.8g}") if isinstance(value, float) else value
+    text = json.dumps(short(cases), ensure_ascii=False, separators=(",", ":"))
+    (folder / "cases.json").write_text(text + "\n", encoding="utf-8")
+
+
+def make(architecture, name, python):
+    longest = WINDOW if name == "answer" else LONGEST - 8
+    tokenizer, tokenizer_config = make_tokenizer(architecture, longest)
+    task, model, stored = make_model(architecture, name, tokenizer)
+    folder = HERE / architecture / name
+    save_checkpoint(model, folder, stored)
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    write_json(folder / "tokenizer_config.json", tokenizer_config)
+    fast = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
+    makers = {"classify": classify_cases, "tag": tag_cases, "fill_mask": fill_cases}
+    cases = {task: list(answer_cases(folder, python) if task == "answer" else makers[task](model, fast))}
+    if name == "classify":
+        cases["embed"] = list(embed_cases(model, fast))
+    write_cases(folder, cases)
+    print(f"{architecture}/{name}: {sum(path.stat().st_size for path in folder.iterdir())} bytes", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--answers")
+    parser.add_argument("asked", nargs="*")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    for architecture in TOKENIZERS:
+        for name, (_, suffix, _) in (CASES | MORE.get(architecture, {})).items():
+            known = hasattr(transformers, f"{ARCHITECTURES[architecture][0]}{suffix}")
+            whole = f"{architecture}/{name}"
+            if name == "answer" and (not options.answers or architecture == "jina_embeddings_v3"):  # 4.57 lacks it
+                continue
+            if known and (not options.asked or architecture in options.asked or whole in options.asked):
+                make(architecture, name, options.answers)
+
+
+if __name__ == "__main__":
+    main()
