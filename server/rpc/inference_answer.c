@@ -20,8 +20,8 @@ static Status answer_read(TaskCall *call, const uint8_t *wire, size_t size, Code
     return codec_request_answer(call->base.arena, wire, size, &call->request.answer, out_fault);
 }
 
-/* A context of one window has at most the limit's tokens; longer ones are read whole, as transformers does, unless the
- * client wants them refused. */
+/* A long context is read whole, in windows, as transformers does, unless the client wants it refused. Windows may be
+ * shorter than what the model takes: their count does not tell. */
 static Status answer_prepare(TaskCall *call, CodecFault *out_fault)
 {
     const CodecInputs *inputs = &call->request.inputs;
@@ -31,13 +31,15 @@ static Status answer_prepare(TaskCall *call, CodecFault *out_fault)
         pipeline_prepare_answer(base->pipeline, inputs->texts[0].text, inputs->texts[0].pair, &inputs->prepare,
                                 base->arena, &call->prepared, &call->job_count, &out_fault->error);
     if (status) return inference_input_fault(inputs, 0, out_fault);
-    if (call->job_count == 1 || !inputs->refuses_long) return STATUS_OK;
+    uint32_t token_count = call->prepared[0].encoding.text_token_count;
+    uint32_t limit = pipeline_token_count_max(base->pipeline);
+    if (token_count <= limit || !inputs->refuses_long) return STATUS_OK;
     snprintf(out_fault->field, sizeof out_fault->field, "context");
     return error_set(
         &out_fault->error, STATUS_INVALID_ARGUMENT,
         "question and context have %u tokens, the model's limit is %u: with options.length_policy AUTO "
         "they are read in overlapping windows",
-        call->prepared[0].encoding.text_token_count, pipeline_token_count_max(base->pipeline));
+        token_count, limit);
 }
 
 static TaskSize answer_size(const TaskCall *call)

@@ -205,8 +205,6 @@ def served(tmp_path_factory, start_server, make_stub):
             model = make_model(SMALL_MODEL, tmp_path_factory.mktemp("models") / name, name)
             context = start_server(*flags, model=model.folder)
             channel = context.__enter__().channel()
-            if name == "fill_mask":
-                pytest.skip("no FillMask yet")
             running[name, flags] = (Served(model, make_stub(channel), channel), context)
         return running[name, flags][0]
 

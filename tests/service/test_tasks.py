@@ -283,6 +283,11 @@ def test_a_long_context_is_read_in_windows(served, pb):
     assert response.timing.batch_sequences >= 1
 
 
+def test_a_context_of_blanks_has_no_answer(served, pb):
+    response = served("answer").stub.Answer(pb.AnswerRequest(question="the cat", context=" \n "))
+    assert len(response.answers) == 0 and response.usage.token_count == 5
+
+
 def test_a_long_context_is_refused_where_that_is_asked_for(served, pb, details):
     one = served("answer")
     options = pb.Options(length_policy=pb.LENGTH_POLICY_REFUSE)
