@@ -5,7 +5,6 @@
 
 #include "base/limits.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 enum {
@@ -33,6 +32,7 @@ typedef struct TrieBuilder {
     TrieNode *nodes; /* a stack */
     uint32_t node_count;
     uint32_t node_capacity;
+    uint32_t tail_count;
 } TrieBuilder;
 
 /* The children of a node: where each byte's keys start. */
@@ -141,6 +141,17 @@ static TrieChildren trie_children(const TrieBuilder *builder, TrieNode node)
     return children;
 }
 
+/* The node's only key is stored with what follows. */
+static void trie_end(TrieBuilder *builder, TrieNode node)
+{
+    const TrieKey *key = &builder->keys[node.first];
+    Trie *trie = builder->trie;
+    trie->units[node.unit].base = TRIE_TAIL + builder->tail_count;
+    trie->units[node.unit].score = key->score;
+    trie->ids[node.unit] = key->id;
+    trie->tails[builder->tail_count++] = (TextView){key->text.bytes + node.depth, key->text.size - node.depth};
+}
+
 static bool trie_expand(TrieBuilder *builder, TrieNode node)
 {
     Trie *trie = builder->trie;
@@ -150,6 +161,10 @@ static bool trie_expand(TrieBuilder *builder, TrieNode node)
         node.first++;
     }
     if (node.first == node.last) return true;
+    if (node.first + 1 == node.last && node.depth > 0 && isnan(trie->units[node.unit].score)) {
+        trie_end(builder, node);
+        return true;
+    }
     TrieChildren children = trie_children(builder, node);
     if (!trie_reserve(trie, builder->fresh + 2 * TRIE_BLOCK)) return false;
     uint32_t base = trie_place(builder, &children);
@@ -170,7 +185,8 @@ Status trie_open(Trie *trie, TrieKey *keys, uint32_t count, Error *out_error)
     for (uint32_t i = 0; i < count; i++) keys[i].prefix = trie_prefix(keys[i].text);
     qsort(keys, count, sizeof *keys, trie_compare);
     *trie = (Trie){0};
-    bool built = trie_reserve(trie, 2 * TRIE_BLOCK);
+    trie->tails = malloc(((size_t)count + 1) * sizeof *trie->tails);
+    bool built = trie->tails && trie_reserve(trie, 2 * TRIE_BLOCK);
     if (built) trie->units[TRIE_ROOT].check = TRIE_TAKEN;
     if (built && count > 0) built = trie_push(&builder, (TrieNode){0, count, 0, TRIE_ROOT});
     while (built && builder.node_count > 0) built = trie_expand(&builder, builder.nodes[--builder.node_count]);
@@ -186,5 +202,6 @@ void trie_close(Trie *trie)
 {
     free(trie->units);
     free(trie->ids);
+    free(trie->tails);
     *trie = (Trie){0};
 }

@@ -66,16 +66,15 @@ static void unigram_search(const Unigram *unigram, TextView word, UnigramPlace *
     for (size_t i = 0; i <= word.size; i++) places[i].start = UNIGRAM_UNREACHED;
     places[0].score = 0;
     for (uint32_t start = 0, size; start < word.size; start += size) {
-        uint32_t code_point, unit = TRIE_ROOT;
+        uint32_t code_point;
         double here = places[start].score;
         bool known = false;
-        size = (uint32_t)utf8_decode(word.bytes + start, &code_point);
-        for (uint32_t end = start; end < word.size && trie_step(trie, &unit, (unsigned char)word.bytes[end]);) {
-            double score = trie->units[unit].score;
-            end++;
-            if (isnan(score)) continue;
-            known |= end == start + size;
-            unigram_reach(&places[end], start, score + here);
+        TextView rest = {word.bytes + start, word.size - start};
+        TrieWalk walk = {0};
+        size = (uint32_t)utf8_decode(rest.bytes, &code_point);
+        while (trie_next(trie, rest, &walk)) {
+            known |= walk.size == size;
+            unigram_reach(&places[start + walk.size], start, trie->units[walk.unit].score + here);
         }
         if (!known) unigram_reach(&places[start + size], start, unigram->unknown_score + here);
     }
@@ -98,11 +97,12 @@ static uint32_t unigram_reverse(UnigramPlace *places, uint32_t size)
 /* The token that is all of word[begin, end); VOCABULARY_NONE where the way went over an unknown character. */
 static uint32_t unigram_token(const Trie *trie, TextView word, uint32_t begin, uint32_t end)
 {
-    uint32_t unit = TRIE_ROOT;
-    for (uint32_t at = begin; at < end; at++) {
-        if (!trie_step(trie, &unit, (unsigned char)word.bytes[at])) return VOCABULARY_NONE;
+    TextView token = {word.bytes + begin, end - begin};
+    TrieWalk walk = {0};
+    while (trie_next(trie, token, &walk)) {
+        if (walk.size == token.size) return trie->ids[walk.unit];
     }
-    return isnan(trie->units[unit].score) ? VOCABULARY_NONE : trie->ids[unit];
+    return VOCABULARY_NONE;
 }
 
 static void unigram_push(const UnigramOutput *output, uint32_t id, uint32_t begin, uint32_t end)
