@@ -11,6 +11,7 @@ typedef struct AnswerSettings {
     TextsSettings texts;
     const char *question;
     uint64_t top_k;
+    bool allow_no_answer;
 } AnswerSettings;
 
 static const Option answer_options[] = {
@@ -18,6 +19,8 @@ static const Option answer_options[] = {
      "What is asked of each text."},
     {"top-k", "COUNT", NULL, OPTION_COUNT, offsetof(AnswerSettings, top_k), "1", 1, ANSWER_TOP_MAX, NULL,
      "How many answers to show for each text."},
+    {"allow-no-answer", NULL, NULL, OPTION_FLAG, offsetof(AnswerSettings, allow_no_answer), NULL, 0, 0, NULL,
+     "The best answer may be that there is none, for models that were trained for it."},
 };
 
 /* A batch is one text: a request asks of one context. */
@@ -34,6 +37,7 @@ static Status answer_pack(void *context, Batch *batch, const Input *input, uint8
     message.question = codec_text(text_view(settings->question));
     message.context = codec_text(batch_text(batch, 0));
     message.top_k = (uint32_t)settings->top_k;
+    message.allow_no_answer = settings->allow_no_answer;
     return codec_pack(&message.base, out_bytes, out_size, out_error);
 }
 

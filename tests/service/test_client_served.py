@@ -1,0 +1,78 @@
+"""The client's commands against headlightd with a small checkpoint for each task: what transformers answered."""
+
+import json
+from pathlib import Path
+
+import pytest
+from client_cli import headlight, out
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "tasks" / "bert"
+TASKS = {"classify": "classify", "rerank": "rerank", "tag": "tag", "fill": "fill_mask", "answer": "answer"}
+
+
+def cases(command):
+    return json.loads((GOLDEN / command / "cases.json").read_text(encoding="utf-8"))[TASKS[command]]
+
+
+@pytest.fixture(name="ask", scope="module")
+def fixture_ask(start_server):
+    """Runs a command with the model of its name and gives the JSON that it prints."""
+    first, *others = [f"{command}={GOLDEN / command}" for command in TASKS]
+    with start_server(*[f"--model={model}" for model in others], model=first) as server:
+        def ask(command, *arguments):
+            return json.loads(out(headlight(command, "--model", command, "--format", "json", *arguments,
+                                            HEADLIGHT_ADDRESS=server.address)))
+
+        yield ask
+
+
+def scores(items):
+    return [item["score"] for item in items]
+
+
+def near(items):
+    return pytest.approx(scores(items), abs=1e-5)
+
+
+def test_classify(ask):
+    single = [case for case in cases("classify") if case["pair"] is None and case["text"]]
+    found = ask("classify", "--", *[case["text"] for case in single])["classifications"]
+    for item, case in zip(found, single, strict=True):
+        assert scores(item["labels"]) == near(case["expected"])
+    pair = next(case for case in cases("classify") if case["pair"] and "\t" not in case["text"])
+    found = ask("classify", "--raw-scores", "--pairs", "--", f"{pair['text']}\t{pair['pair']}")["classifications"]
+    assert scores(found[0]["labels"]) == near(pair["raw"])
+
+
+def test_rerank(ask):
+    case = cases("rerank")[0]
+    ranks = ask("rerank", "--query", case["query"], "--batch", "2", "--", *case["texts"])["ranks"]
+    expected = sorted(enumerate(case["expected"]), key=lambda item: -item[1])
+    assert [rank["index"] for rank in ranks] == [index for index, _ in expected]
+    assert scores(ranks) == pytest.approx([score for _, score in expected], abs=1e-5)
+
+
+@pytest.mark.parametrize("aggregation", ["none", "simple", "first", "average", "max"])
+def test_tag(ask, aggregation):
+    case = max((case for case in cases("tag") if case["aggregation"] == aggregation),
+               key=lambda case: len(case["expected"]))
+    entities = ask("tag", "--aggregation", aggregation, "--", case["text"])["taggings"][0]["entities"]
+    assert [(entity["label"], entity["byte_begin"], entity["byte_end"]) for entity in entities] == [
+        (entity["label"], entity["byte_begin"], entity["byte_end"]) for entity in case["expected"]]
+    assert scores(entities) == near(case["expected"])
+
+
+def test_fill(ask):
+    case = next(case for case in cases("fill") if len(case["expected"]) > 1)
+    masks = ask("fill", "--top-k", case["top_k"], "--", case["text"])["results"][0]["masks"]
+    for mask, expected in zip(masks, case["expected"], strict=True):
+        assert scores(mask) == near(expected)
+
+
+def test_answer(ask):
+    for case in cases("answer")[:6]:
+        allow = ["--allow-no-answer"] if case["handle_impossible_answer"] else []
+        found = ask("answer", "--question", case["question"], "--top-k", case["top_k"], *allow, "--", case["context"])
+        expected = [answer for answer in case["expected"] if answer["text"] or allow]
+        assert [answer["text"] for answer in found["results"][0]["answers"]] == [item["text"] for item in expected]
+        assert scores(found["results"][0]["answers"]) == near(expected)
