@@ -254,8 +254,7 @@ static void failure_set(RegistryEntry *entry, Error *error)
     if (found) {
         char tail[ERROR_MESSAGE_BYTES];
         snprintf(tail, sizeof tail, "%s", found + size);
-        snprintf(found, sizeof error->message - (size_t)(found - error->message), "%s%s%s",
-                 tail[0] == '/' ? "" : entry->name, tail[0] == '/' ? entry->name : "", tail);
+        snprintf(found, sizeof error->message - (size_t)(found - error->message), "%s%s", entry->name, tail);
     }
     snprintf(entry->failure, sizeof entry->failure, "%s", error->message);
 }

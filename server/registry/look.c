@@ -15,6 +15,14 @@
 
 static void look_run(BackgroundItem *item);
 
+static bool look_has(const RegistryLook *look, const char *name)
+{
+    for (size_t i = 0; i < look->count; i++) {
+        if (strcmp(look->sights[i].name, name) == 0) return true;
+    }
+    return false;
+}
+
 bool registry_watches(const Registry *registry)
 {
     if (registry->options.folder) return true;
@@ -25,9 +33,11 @@ bool registry_watches(const Registry *registry)
     return false;
 }
 
+/* A name is seen once in a look, also where it was asked for or named and lies in the folder: judged twice, a copy
+ * that still grows would seem to have come to its end. */
 static void look_add(RegistryLook *look, const char *name, const char *directory, bool in_folder)
 {
-    if (look->count == MODEL_COUNT_MAX) return;
+    if (look->count == MODEL_COUNT_MAX || look_has(look, name)) return;
     RegistrySight *sight = &look->sights[look->count++];
     *sight = (RegistrySight){.in_folder = in_folder};
     snprintf(sight->name, sizeof sight->name, "%s", name);
@@ -138,20 +148,12 @@ static void sight_judge(Registry *registry, const RegistrySight *sight)
     order_give(registry, entry, REGISTRY_RELOAD);
 }
 
-static bool look_saw(const RegistryLook *look, const RegistryEntry *entry)
-{
-    for (size_t i = 0; i < look->count; i++) {
-        if (strcmp(look->sights[i].name, entry->name) == 0) return true;
-    }
-    return false;
-}
-
 /* A folder that is gone, twice: while it is replaced by another one, it may be missed once. */
 static void look_forget(Registry *registry)
 {
     for (size_t i = registry->count; i-- > 0;) {
         RegistryEntry *entry = registry->entries[i];
-        if (entry->origin != REGISTRY_FOUND || entry->loading || look_saw(&registry->look, entry)) continue;
+        if (entry->origin != REGISTRY_FOUND || entry->loading || look_has(&registry->look, entry->name)) continue;
         if (!entry->missed && !registry->look.all) {
             entry->missed = true;
         } else if (entry->parked) {
@@ -168,7 +170,8 @@ void registry_looked(Registry *registry)
     look->busy = false;
     if (registry->draining) return;
     for (size_t i = 0; i < look->count; i++) sight_judge(registry, &look->sights[i]);
-    if (look->folder_read) look_forget(registry);
+    bool whole = look->folder_read && look->count < MODEL_COUNT_MAX; /* else more may be there than was seen */
+    if (whole) look_forget(registry);
     if (!look->again) return;
     look->again = false;
     registry_look(registry, true);

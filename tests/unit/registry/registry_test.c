@@ -248,6 +248,21 @@ static void registry_follows_its_folder(void **state)
     assert_int_equal(registry_count(test.registry), 1);
 }
 
+/* It lies in the folder and was asked for: one look must not count it twice. */
+static void registry_model_that_was_asked_for_may_still_be_growing(void **state)
+{
+    (void)state;
+    put("one");
+    assert_int_equal(test_change(&test, REGISTRY_LOAD, "one", NULL).change.error.status, STATUS_OK);
+    look(false);
+    Model *before = found("one");
+    copy_file(scratch_path(&folder, "one"), "tokenizer.json");
+    look(false);
+    assert_ptr_equal(found("one"), before);
+    look(false);
+    assert_ptr_not_equal(found("one"), before);
+}
+
 static void registry_model_that_was_unloaded_is_left_alone(void **state)
 {
     (void)state;
@@ -376,6 +391,7 @@ int main(void)
         PLAIN(registry_unloads_all_but_the_default),
         FOLDER(registry_loads_from_nowhere_else),
         FOLDER(registry_follows_its_folder),
+        FOLDER(registry_model_that_was_asked_for_may_still_be_growing),
         FOLDER(registry_model_that_was_unloaded_is_left_alone),
         FOLDER(registry_broken_checkpoint_changes_nothing),
         FOLDER(registry_first_load_that_fails_is_told),
