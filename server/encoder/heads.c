@@ -120,7 +120,6 @@ Status heads_load(Loader *loader, const Tensor *word_embeddings, EncoderHead *ou
 {
     loader_leave(loader);
     const HeadConfig *config = checkpoint_head_config(loader->checkpoint);
-    loader_leave(loader);
     const HeadRow *row = config->kind == HEAD_NONE ? NULL : head_find_row(loader, config->kind);
     *out_head = (EncoderHead){.kind = HEAD_NONE};
     if (!row) return STATUS_OK;

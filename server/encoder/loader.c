@@ -150,11 +150,10 @@ Status loader_linear(Loader *loader, const LinearPart *parts, uint32_t part_coun
     Status status = loader_bias(loader, parts, part_count, bias, columns, &out_linear->bias);
     if (status) return status;
     float *storage = loader_take(loader, gemm_weights_size(loader->kernels, columns, depth));
-    size_t scratch_size = gemm_scratch_size(loader->kernels, depth);
-    if (scratch_size > loader->scratch_size) loader->scratch_size = scratch_size;
+    float *scratch = loader_scratch(loader, gemm_scratch_size(loader->kernels, depth));
     if (!storage) return STATUS_OK;
     out_linear->weights =
-        gemm_weights_read(loader->kernels, columns, depth, loader_read_row, &rows, loader->scratch, storage);
+        gemm_weights_read(loader->kernels, columns, depth, loader_read_row, &rows, scratch, storage);
     for (uint32_t i = 0; i < part_count; i++) checkpoint_release(loader->checkpoint, &rows.tensors[i]);
     return STATUS_OK;
 }

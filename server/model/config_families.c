@@ -6,7 +6,7 @@ enum {
     MPNET_BUCKET_COUNT = 32,
 };
 
-/* The first `pad_token_id + 1` rows of positions are not for tokens; see encoder_position. */
+/* The first `pad_token_id + 1` rows of positions are not for tokens; see encoder/embeddings.c. */
 static Status config_offset_positions(const FieldReader *reader, uint32_t pad_token_id, ModelConfig *config,
                                       Error *out_error)
 {

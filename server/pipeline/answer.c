@@ -217,11 +217,10 @@ static bool answers_allocate(uint32_t token_count_max, uint64_t capacity, Arena 
     return scratch->start && scratch->end && scratch->spans && answers->items && answers->hashes && answers->slots;
 }
 
-Status pipeline_answer(const Pipeline *pipeline, const Prepared *windows, const float *const *logits,
-                       uint32_t window_count, TextView context, const AnswerOptions *options, Arena *arena,
-                       AnswerScore **out_answers, uint32_t *out_count, Error *out_error)
+Status pipeline_answer(const Prepared *windows, const float *const *logits, uint32_t window_count,
+                       TextView context, const AnswerOptions *options, Arena *arena, AnswerScore **out_answers,
+                       uint32_t *out_count, Error *out_error)
 {
-    (void)pipeline;
     assert(window_count >= 1);
     uint32_t token_count_max = 0;
     for (uint32_t i = 0; i < window_count; i++) {

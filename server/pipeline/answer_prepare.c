@@ -82,11 +82,9 @@ static Status windows_measure(const Pipeline *pipeline, const Encoding *whole, C
         other_count, limit, *out_overlap);
 }
 
-Status pipeline_prepare_answer(const Pipeline *pipeline, TextView question, TextView context,
-                               const PrepareOptions *options, Arena *arena, Prepared **out_windows,
-                               uint32_t *out_count, Error *out_error)
+Status pipeline_prepare_answer(const Pipeline *pipeline, TextView question, TextView context, Arena *arena,
+                               Prepared **out_windows, uint32_t *out_count, Error *out_error)
 {
-    (void)options; /* windows keep any length within the limit */
     if (!pipeline->takes_pairs) {
         return error_set(out_error, STATUS_UNSUPPORTED, "the model takes one text, not question and context");
     }

@@ -154,11 +154,14 @@ static int fill_compare(const void *a, const void *b)
 
 static void row_finish(LexiconRow *row)
 {
+    if (!isfinite(row->sum)) { /* and what is not a number has no place in an order */
+        row->item->status = STATUS_INTERNAL;
+        return;
+    }
     qsort(row->fills, row->fill_count, sizeof *row->fills, fill_compare);
     for (uint32_t i = 0; i < row->fill_count; i++) {
         row->fills[i].score = (float)(exp((double)row->fills[i].score - row->maximum) / row->sum);
     }
-    if (!isfinite(row->sum)) row->item->status = STATUS_INTERNAL;
 }
 
 /* The item's vector is complete. */

@@ -66,11 +66,10 @@ typedef struct FillScore {
     float score; /* probability */
 } FillScore;
 
-/* ANSWER: question and context as overlapping windows of the model's length (a stride as in transformers), in `arena`.
- * Fails as pipeline_prepare. */
-CHECKED Status pipeline_prepare_answer(const Pipeline *pipeline, TextView question, TextView context,
-                                       const PrepareOptions *options, Arena *arena, Prepared **out_windows,
-                                       uint32_t *out_count, Error *out_error);
+/* ANSWER: question and context, of any length, as overlapping windows (of transformers' length and stride), in
+ * `arena`. Fails as pipeline_prepare. */
+CHECKED Status pipeline_prepare_answer(const Pipeline *pipeline, TextView question, TextView context, Arena *arena,
+                                       Prepared **out_windows, uint32_t *out_count, Error *out_error);
 
 typedef struct AnswerOptions {
     uint32_t top_k;       /* at least 1 */
@@ -84,6 +83,6 @@ typedef struct AnswerScore {
 
 /* ANSWER: the best spans over all windows, by descending score; logits[i] is the output of windows[i]. Fails with
  * RESOURCE_EXHAUSTED. */
-CHECKED Status pipeline_answer(const Pipeline *pipeline, const Prepared *windows, const float *const *logits,
-                               uint32_t window_count, TextView context, const AnswerOptions *options, Arena *arena,
+CHECKED Status pipeline_answer(const Prepared *windows, const float *const *logits, uint32_t window_count,
+                               TextView context, const AnswerOptions *options, Arena *arena,
                                AnswerScore **out_answers, uint32_t *out_count, Error *out_error);

@@ -3,22 +3,11 @@
 #include "headlight/v1/models.pb-c.h"
 #include "rpc/codec_reply_parts.h"
 #include "rpc/codec_request_fields.h"
-#include "rpc/codec_unpack.h"
-
-/* The message, or NULL when *out_fault says why not. */
-static const void *models_unpack(const ProtobufCMessageDescriptor *descriptor, Arena *arena, const uint8_t *wire,
-                                 size_t size, CodecFault *out_fault)
-{
-    ProtobufCMessage *message = NULL;
-    out_fault->field[0] = '\0';
-    Status status = codec_unpack(descriptor, wire, size, arena, &message, &out_fault->error);
-    return status ? NULL : message;
-}
 
 Status codec_models_read_list(Arena *arena, const uint8_t *wire, size_t size, CodecFault *out_fault)
 {
     const void *message =
-        models_unpack(&headlight__v1__list_models_request__descriptor, arena, wire, size, out_fault);
+        codec_field_message(&headlight__v1__list_models_request__descriptor, arena, wire, size, out_fault);
     return message ? STATUS_OK : out_fault->error.status;
 }
 
@@ -109,7 +98,7 @@ Status codec_models_read_load(Arena *arena, const uint8_t *wire, size_t size, Co
 {
     *out_request = (CodecModelsRequest){0};
     const Headlight__V1__LoadModelRequest *message =
-        models_unpack(&headlight__v1__load_model_request__descriptor, arena, wire, size, out_fault);
+        codec_field_message(&headlight__v1__load_model_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
     Status status = codec_field_name(message->name, "name", &out_request->name, out_fault);
     return status ? status : directory_read(arena, message->directory, &out_request->directory, out_fault);
@@ -120,7 +109,7 @@ Status codec_models_read_unload(Arena *arena, const uint8_t *wire, size_t size, 
 {
     *out_request = (CodecModelsRequest){0};
     const Headlight__V1__UnloadModelRequest *message =
-        models_unpack(&headlight__v1__unload_model_request__descriptor, arena, wire, size, out_fault);
+        codec_field_message(&headlight__v1__unload_model_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
     return codec_field_name(message->name, "name", &out_request->name, out_fault);
 }
@@ -130,7 +119,7 @@ Status codec_models_read_reload(Arena *arena, const uint8_t *wire, size_t size, 
 {
     *out_request = (CodecModelsRequest){0};
     const Headlight__V1__ReloadModelRequest *message =
-        models_unpack(&headlight__v1__reload_model_request__descriptor, arena, wire, size, out_fault);
+        codec_field_message(&headlight__v1__reload_model_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
     out_request->force = message->force;
     return codec_field_name(message->name, "name", &out_request->name, out_fault);

@@ -3,10 +3,7 @@
 #include "base/limits.h"
 #include "headlight/v1/headlight.pb-c.h"
 #include "rpc/codec_request_fields.h"
-#include "rpc/codec_unpack.h"
 
-static const void *request_unpack(const ProtobufCMessageDescriptor *descriptor, Arena *arena, const uint8_t *wire,
-                                  size_t size, CodecFault *out_fault);
 static Status embed_options_read(const Headlight__V1__EmbedRequest *message, EmbedOptions *out_options,
                                  CodecFault *out_fault);
 static Status aggregation_read(ProtobufCBinaryData name, Aggregation *out_aggregation, CodecFault *out_fault);
@@ -15,7 +12,7 @@ Status codec_request_embed(Arena *arena, const uint8_t *wire, size_t size, uint3
                            CodecEmbedRequest *out_request, CodecFault *out_fault)
 {
     const Headlight__V1__EmbedRequest *message =
-        request_unpack(&headlight__v1__embed_request__descriptor, arena, wire, size, out_fault);
+        codec_field_message(&headlight__v1__embed_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
     *out_request = (CodecEmbedRequest){0};
     CodecInputs *inputs = &out_request->inputs;
@@ -33,7 +30,7 @@ Status codec_request_classify(Arena *arena, const uint8_t *wire, size_t size, ui
                               CodecClassifyRequest *out_request, CodecFault *out_fault)
 {
     const Headlight__V1__ClassifyRequest *message =
-        request_unpack(&headlight__v1__classify_request__descriptor, arena, wire, size, out_fault);
+        codec_field_message(&headlight__v1__classify_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
     *out_request = (CodecClassifyRequest){.raw_scores = message->raw_scores};
     CodecInputs *inputs = &out_request->inputs;
@@ -51,7 +48,7 @@ Status codec_request_rerank(Arena *arena, const uint8_t *wire, size_t size, uint
                             CodecRerankRequest *out_request, CodecFault *out_fault)
 {
     const Headlight__V1__RerankRequest *message =
-        request_unpack(&headlight__v1__rerank_request__descriptor, arena, wire, size, out_fault);
+        codec_field_message(&headlight__v1__rerank_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
     *out_request = (CodecRerankRequest){.raw_scores = message->raw_scores, .return_text = message->return_text};
     CodecInputs *inputs = &out_request->inputs;
@@ -70,7 +67,7 @@ Status codec_request_tag(Arena *arena, const uint8_t *wire, size_t size, uint32_
                          CodecTagRequest *out_request, CodecFault *out_fault)
 {
     const Headlight__V1__TagTokensRequest *message =
-        request_unpack(&headlight__v1__tag_tokens_request__descriptor, arena, wire, size, out_fault);
+        codec_field_message(&headlight__v1__tag_tokens_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
     *out_request = (CodecTagRequest){0};
     CodecInputs *inputs = &out_request->inputs;
@@ -85,7 +82,7 @@ Status codec_request_fill(Arena *arena, const uint8_t *wire, size_t size, uint32
                           CodecFillRequest *out_request, CodecFault *out_fault)
 {
     const Headlight__V1__FillMaskRequest *message =
-        request_unpack(&headlight__v1__fill_mask_request__descriptor, arena, wire, size, out_fault);
+        codec_field_message(&headlight__v1__fill_mask_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
     *out_request = (CodecFillRequest){0};
     CodecInputs *inputs = &out_request->inputs;
@@ -103,7 +100,7 @@ Status codec_request_answer(Arena *arena, const uint8_t *wire, size_t size, Code
                             CodecFault *out_fault)
 {
     const Headlight__V1__AnswerRequest *message =
-        request_unpack(&headlight__v1__answer_request__descriptor, arena, wire, size, out_fault);
+        codec_field_message(&headlight__v1__answer_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
     *out_request = (CodecAnswerRequest){.options.allow_no_answer = message->allow_no_answer};
     CodecInputs *inputs = &out_request->inputs;
@@ -121,7 +118,7 @@ Status codec_request_tokenize(Arena *arena, const uint8_t *wire, size_t size, ui
                               CodecTokenizeRequest *out_request, CodecFault *out_fault)
 {
     const Headlight__V1__TokenizeRequest *message =
-        request_unpack(&headlight__v1__tokenize_request__descriptor, arena, wire, size, out_fault);
+        codec_field_message(&headlight__v1__tokenize_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
     *out_request = (CodecTokenizeRequest){.without_special_tokens = message->without_special_tokens};
     CodecInputs *inputs = &out_request->inputs;
@@ -134,7 +131,7 @@ Status codec_request_detokenize(Arena *arena, const uint8_t *wire, size_t size,
                                 CodecDetokenizeRequest *out_request, CodecFault *out_fault)
 {
     const Headlight__V1__DetokenizeRequest *message =
-        request_unpack(&headlight__v1__detokenize_request__descriptor, arena, wire, size, out_fault);
+        codec_field_message(&headlight__v1__detokenize_request__descriptor, arena, wire, size, out_fault);
     if (!message) return out_fault->error.status;
     *out_request = (CodecDetokenizeRequest){
         .id_count = (uint32_t)message->n_ids,
@@ -142,16 +139,6 @@ Status codec_request_detokenize(Arena *arena, const uint8_t *wire, size_t size,
         .keep_special_tokens = message->keep_special_tokens,
     };
     return codec_field_name(message->model, "model", &out_request->model, out_fault);
-}
-
-/* The message, or NULL when *out_fault says why not. */
-static const void *request_unpack(const ProtobufCMessageDescriptor *descriptor, Arena *arena, const uint8_t *wire,
-                                  size_t size, CodecFault *out_fault)
-{
-    ProtobufCMessage *message = NULL;
-    out_fault->field[0] = '\0';
-    Status status = codec_unpack(descriptor, wire, size, arena, &message, &out_fault->error);
-    return status ? NULL : message;
 }
 
 static Status embed_options_read(const Headlight__V1__EmbedRequest *message, EmbedOptions *out_options,

@@ -1,6 +1,7 @@
 #include "rpc/codec_request_fields.h"
 
 #include "base/limits.h"
+#include "rpc/codec_unpack.h"
 #include "unicode/utf8.h"
 
 #include <stdarg.h>
@@ -15,6 +16,15 @@ Status codec_fault_set(CodecFault *out_fault, Status status, const char *field, 
     va_end(arguments);
     snprintf(out_fault->field, sizeof out_fault->field, "%s", field);
     return error_set(&out_fault->error, status, "%s", message);
+}
+
+const void *codec_field_message(const ProtobufCMessageDescriptor *descriptor, Arena *arena, const uint8_t *wire,
+                                size_t size, CodecFault *out_fault)
+{
+    ProtobufCMessage *message = NULL;
+    out_fault->field[0] = '\0';
+    Status status = codec_unpack(descriptor, wire, size, arena, &message, &out_fault->error);
+    return status ? NULL : message;
 }
 
 /* Names are echoed in error messages, so they must be text, and short. */

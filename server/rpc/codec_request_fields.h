@@ -1,4 +1,4 @@
-/* What the requests of several methods have in common, field by field; for rpc/codec_request.c only.
+/* What the requests of several methods have in common, field by field; for rpc/codec_*.c only.
  * Each reads one field or refuses it by its name. Any thread. */
 #pragma once
 
@@ -8,6 +8,10 @@
 /* Writes one fault and returns its status; `field` may be empty. */
 Status codec_fault_set(CodecFault *out_fault, Status status, const char *field, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* The whole message, in `arena`; NULL when *out_fault says why not: fails as codec_unpack. */
+const void *codec_field_message(const ProtobufCMessageDescriptor *descriptor, Arena *arena, const uint8_t *wire,
+                                size_t size, CodecFault *out_fault);
 
 /* A short name. Fails with INVALID_ARGUMENT (longer than MODEL_NAME_BYTES_MAX, not UTF-8). */
 CHECKED Status codec_field_name(ProtobufCBinaryData data, const char *field, TextView *out_name,

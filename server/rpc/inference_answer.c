@@ -27,9 +27,8 @@ static Status answer_prepare(TaskCall *call, CodecFault *out_fault)
     const CodecInputs *inputs = &call->request.inputs;
     InferenceCall *base = &call->base;
     base->arena->budget_bytes += ANSWER_WINDOWS_BYTES_MAX;
-    Status status =
-        pipeline_prepare_answer(base->pipeline, inputs->texts[0].text, inputs->texts[0].pair, &inputs->prepare,
-                                base->arena, &call->prepared, &call->job_count, &out_fault->error);
+    Status status = pipeline_prepare_answer(base->pipeline, inputs->texts[0].text, inputs->texts[0].pair,
+                                            base->arena, &call->prepared, &call->job_count, &out_fault->error);
     if (status) return inference_input_fault(inputs, 0, out_fault);
     uint32_t token_count = call->prepared[0].encoding.text_token_count;
     uint32_t limit = pipeline_token_count_max(base->pipeline);
@@ -57,7 +56,7 @@ static Status answer_answer(TaskCall *call, const CodecHead *head, CodecReply *o
 {
     InferenceCall *base = &call->base;
     const float **logits = arena_allocate(base->arena, call->job_count * sizeof *logits);
-    if (!logits) return inference_task_no_memory(out_fault);
+    if (!logits) return inference_call_no_memory(out_fault);
     TextView context = call->request.inputs.texts[0].pair;
     CodecAnswers answers = {.context = context, .window_count = call->job_count};
     for (uint32_t i = 0; i < call->job_count; i++) {
@@ -66,14 +65,13 @@ static Status answer_answer(TaskCall *call, const CodecHead *head, CodecReply *o
     }
     answers.text_token_count = call->prepared[0].encoding.text_token_count;
     AnswerScore *scores = NULL;
-    if (pipeline_answer(base->pipeline, call->prepared, logits, call->job_count, context,
-                        &call->request.answer.options, base->arena, &scores, &answers.answer_count,
-                        &out_fault->error)) {
+    if (pipeline_answer(call->prepared, logits, call->job_count, context, &call->request.answer.options,
+                        base->arena, &scores, &answers.answer_count, &out_fault->error)) {
         return out_fault->error.status;
     }
     answers.answers = scores;
     if (codec_reply_answer(base->arena, head, &answers, out_reply)) return STATUS_OK;
-    return inference_task_no_memory(out_fault);
+    return inference_call_no_memory(out_fault);
 }
 
 void inference_answer_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size)

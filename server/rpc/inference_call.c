@@ -43,6 +43,20 @@ Status inference_call_defer(InferenceCall *call, void (*run)(InferenceCall *call
     return scheduler_submit(call->inference->scheduler, &job, 1, out_error);
 }
 
+Status inference_call_admit(InferenceCall *call, uint64_t bytes, Error *out_error)
+{
+    bytes += 64 * KIB; /* of chunks that end half empty */
+    Status status =
+        admission_hold(&call->inference->admission, &call->hold, call->arena->used_bytes + bytes, out_error);
+    if (!status) call->arena->budget_bytes += bytes;
+    return status;
+}
+
+Status inference_call_no_memory(CodecFault *out_fault)
+{
+    return error_set(&out_fault->error, STATUS_RESOURCE_EXHAUSTED, "the request's memory is used up");
+}
+
 /* Before the answer: afterwards the client may count on the memory, and the process end. The model goes last: the
  * answer may point into it. */
 static Model *call_let_go(InferenceCall *call)

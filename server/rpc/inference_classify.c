@@ -36,13 +36,13 @@ static Status classify_answer(TaskCall *call, const CodecHead *head, CodecReply 
     uint32_t label_count = pipeline_label_count(pipeline);
     CodecClassification *results = arena_allocate(arena, call->job_count * sizeof *results);
     LabelScore *scores = arena_allocate(arena, (uint64_t)call->job_count * label_count * sizeof *scores);
-    if (!results || !scores) return inference_task_no_memory(out_fault);
+    if (!results || !scores) return inference_call_no_memory(out_fault);
     for (uint32_t i = 0; i < call->job_count; i++, scores += label_count) {
         pipeline_classify(pipeline, call->jobs[i].item.output, call->request.classify.raw_scores, scores);
         results[i] = (CodecClassification){&call->prepared[i].encoding, scores, classify_count(call)};
     }
     if (codec_reply_classify(arena, head, pipeline, results, call->job_count, out_reply)) return STATUS_OK;
-    return inference_task_no_memory(out_fault);
+    return inference_call_no_memory(out_fault);
 }
 
 void inference_classify_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size)

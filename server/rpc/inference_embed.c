@@ -56,10 +56,10 @@ static Status embed_answer(TaskCall *call, const CodecHead *head, CodecReply *ou
 {
     const CodecVectors vectors = embed_vectors(call);
     const PipelineItem **items = arena_allocate(call->base.arena, call->job_count * sizeof *items);
-    if (!items) return inference_task_no_memory(out_fault);
+    if (!items) return inference_call_no_memory(out_fault);
     for (uint32_t i = 0; i < call->job_count; i++) items[i] = &call->jobs[i].item;
     if (codec_reply_embed(call->base.arena, head, &vectors, items, call->job_count, out_reply)) return STATUS_OK;
-    return inference_task_no_memory(out_fault);
+    return inference_call_no_memory(out_fault);
 }
 
 void inference_embed_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size)

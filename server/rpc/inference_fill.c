@@ -48,7 +48,7 @@ static Status texts_admit(TaskCall *call, Error *out_error)
         for (uint64_t fill = 0; fill < count; fill++)
             bytes += codec_reply_fill_text_bytes(tokenizer, fills[fill].token_id);
     }
-    return inference_task_admit(call, bytes, out_error);
+    return inference_call_admit(&call->base, bytes, out_error);
 }
 
 static Status fill_answer(TaskCall *call, const CodecHead *head, CodecReply *out_reply, CodecFault *out_fault)
@@ -56,7 +56,7 @@ static Status fill_answer(TaskCall *call, const CodecHead *head, CodecReply *out
     Arena *arena = call->base.arena;
     if (texts_admit(call, &out_fault->error)) return out_fault->error.status;
     CodecFill *results = arena_allocate(arena, call->job_count * sizeof *results);
-    if (!results) return inference_task_no_memory(out_fault);
+    if (!results) return inference_call_no_memory(out_fault);
     for (uint32_t i = 0; i < call->job_count; i++) {
         const Prepared *prepared = &call->prepared[i];
         results[i] =
@@ -64,7 +64,7 @@ static Status fill_answer(TaskCall *call, const CodecHead *head, CodecReply *out
     }
     const Tokenizer *tokenizer = pipeline_tokenizer(call->base.pipeline);
     if (codec_reply_fill(arena, head, tokenizer, results, call->job_count, out_reply)) return STATUS_OK;
-    return inference_task_no_memory(out_fault);
+    return inference_call_no_memory(out_fault);
 }
 
 void inference_fill_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size)

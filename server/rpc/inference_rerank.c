@@ -34,7 +34,7 @@ static Status rerank_answer(TaskCall *call, const CodecHead *head, CodecReply *o
 {
     const CodecRerankRequest *request = &call->request.rerank;
     CodecRank *ranks = arena_allocate(call->base.arena, call->job_count * sizeof *ranks);
-    if (!ranks) return inference_task_no_memory(out_fault);
+    if (!ranks) return inference_call_no_memory(out_fault);
     for (uint32_t i = 0; i < call->job_count; i++) {
         ranks[i] = (CodecRank){
             .encoding = &call->prepared[i].encoding,
@@ -46,7 +46,7 @@ static Status rerank_answer(TaskCall *call, const CodecHead *head, CodecReply *o
     qsort(ranks, call->job_count, sizeof *ranks, rank_compare);
     if (codec_reply_rerank(call->base.arena, head, ranks, rerank_count(call), request->return_text, out_reply))
         return STATUS_OK;
-    return inference_task_no_memory(out_fault);
+    return inference_call_no_memory(out_fault);
 }
 
 void inference_rerank_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size)

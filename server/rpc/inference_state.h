@@ -40,6 +40,10 @@ CHECKED Status inference_call_find_model(InferenceCall *call, TextView name, Cod
 /* Has a worker do `run`; where it is dropped instead, the call ends. Fails as scheduler_submit. */
 CHECKED Status inference_call_defer(InferenceCall *call, void (*run)(InferenceCall *call), uint64_t work,
                                     Error *out_error);
+/* `bytes` more for the call's arena, admitted before they are taken. Fails with RESOURCE_EXHAUSTED. */
+CHECKED Status inference_call_admit(InferenceCall *call, uint64_t bytes, Error *out_error);
+/* The arena is out, which the bound before it should have kept from happening, or the machine's memory is. */
+CHECKED Status inference_call_no_memory(CodecFault *out_fault);
 /* Each ends the call: what it holds is given back, the call is gone. Any thread. */
 void inference_call_reply(InferenceCall *call, CodecReply reply);
 void inference_call_fail(InferenceCall *call, const CodecFault *fault);

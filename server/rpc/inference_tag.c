@@ -32,7 +32,7 @@ static Status tag_answer(TaskCall *call, const CodecHead *head, CodecReply *out_
     Arena *arena = call->base.arena;
     const CodecInputs *inputs = &call->request.inputs;
     CodecTagging *results = arena_allocate(arena, call->job_count * sizeof *results);
-    if (!results) return inference_task_no_memory(out_fault);
+    if (!results) return inference_call_no_memory(out_fault);
     for (uint32_t i = 0; i < call->job_count; i++) {
         Entity *entities = NULL;
         uint32_t count = 0;
@@ -43,7 +43,7 @@ static Status tag_answer(TaskCall *call, const CodecHead *head, CodecReply *out_
         results[i] = (CodecTagging){&call->prepared[i].encoding, inputs->texts[i].text, entities, count};
     }
     if (codec_reply_tag(arena, head, results, call->job_count, out_reply)) return STATUS_OK;
-    return inference_task_no_memory(out_fault);
+    return inference_call_no_memory(out_fault);
 }
 
 void inference_tag_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size)

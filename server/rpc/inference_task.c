@@ -38,21 +38,6 @@ void inference_task_job_done(TaskJob *job)
     if (atomic_fetch_sub_explicit(&call->pending, 1, memory_order_acq_rel) == 1) call_finish(call);
 }
 
-Status inference_task_admit(TaskCall *call, uint64_t bytes, Error *out_error)
-{
-    InferenceCall *base = &call->base;
-    bytes += 64 * KIB; /* of chunks that end half empty */
-    Status status =
-        admission_hold(&base->inference->admission, &base->hold, base->arena->used_bytes + bytes, out_error);
-    if (!status) base->arena->budget_bytes += bytes;
-    return status;
-}
-
-Status inference_task_no_memory(CodecFault *out_fault)
-{
-    return error_set(&out_fault->error, STATUS_RESOURCE_EXHAUSTED, "the request's memory is used up");
-}
-
 /* Everything that can be refused without looking into the texts. */
 static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault)
 {
@@ -97,8 +82,8 @@ static Status query_admit(TaskCall *call, Error *out_error)
     uint64_t token_count = inputs->texts[0].text.size;
     uint32_t limit = pipeline_token_count_max(call->base.pipeline);
     if (token_count > limit) token_count = limit;
-    return inference_task_admit(call, inputs->count * (token_count * TASK_TOKEN_BYTES + TASK_ENCODING_BYTES),
-                                out_error);
+    return inference_call_admit(&call->base,
+                                inputs->count * (token_count * TASK_TOKEN_BYTES + TASK_ENCODING_BYTES), out_error);
 }
 
 /* Each text, or pair, is one sequence. */
@@ -113,7 +98,7 @@ static Status texts_prepare(TaskCall *call, CodecFault *out_fault)
     if (status) return status;
     call->job_count = inputs->count;
     call->prepared = arena_allocate_zeroed(call->base.arena, inputs->count, sizeof *call->prepared);
-    if (!call->prepared) return inference_task_no_memory(out_fault);
+    if (!call->prepared) return inference_call_no_memory(out_fault);
     for (uint32_t i = 0; i < inputs->count; i++) {
         if (atomic_load_explicit(cancelled, memory_order_relaxed)) {
             return error_set(&out_fault->error, STATUS_CANCELLED, "the client cancelled the request");
@@ -190,11 +175,11 @@ static Status call_results_allocate(TaskCall *call, CodecFault *out_fault)
     if (status) return status;
     uint64_t bytes = results_bytes(call);
     uint64_t jobs_bytes = call->job_count * (uint64_t)(sizeof *call->jobs + sizeof(SchedulerJob *));
-    status = inference_task_admit(call, bytes + jobs_bytes + size.memory_bytes, &out_fault->error);
+    status = inference_call_admit(&call->base, bytes + jobs_bytes + size.memory_bytes, &out_fault->error);
     if (status) return status;
     call->jobs = arena_allocate_zeroed(call->base.arena, call->job_count, sizeof *call->jobs);
     void *results = arena_allocate(call->base.arena, bytes);
-    if (!call->jobs || !results) return inference_task_no_memory(out_fault);
+    if (!call->jobs || !results) return inference_call_no_memory(out_fault);
     /* A task has floats or fills, never both. */
     items_init(call, results, results);
     return STATUS_OK;
@@ -206,7 +191,7 @@ static Status call_results_allocate(TaskCall *call, CodecFault *out_fault)
 static Status call_submit(TaskCall *call, CodecFault *out_fault)
 {
     SchedulerJob **list = arena_allocate(call->base.arena, call->job_count * sizeof *list);
-    if (!list) return inference_task_no_memory(out_fault);
+    if (!list) return inference_call_no_memory(out_fault);
     for (uint32_t i = 0; i < call->job_count; i++) {
         call->jobs[i].job = (SchedulerJob){
             .batch_key = call->base.model,

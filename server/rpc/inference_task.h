@@ -68,8 +68,3 @@ void inference_task_start(const TaskMethod *method, Inference *inference, RpcMes
                           size_t size);
 /* The job was run or dropped. A worker's thread, or that of scheduler_stop. */
 void inference_task_job_done(TaskJob *job);
-
-/* `bytes` more for the call's arena, admitted before they are taken. Fails with RESOURCE_EXHAUSTED. */
-CHECKED Status inference_task_admit(TaskCall *call, uint64_t bytes, Error *out_error);
-/* The arena is out, which the bound before it should have kept from happening, or the machine's memory is. */
-CHECKED Status inference_task_no_memory(CodecFault *out_fault);

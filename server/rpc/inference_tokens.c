@@ -76,26 +76,13 @@ static void call_start(TokensCall *call, uint64_t size, uint64_t loop_size_max)
     if (status) inference_call_fail(base, &fault);
 }
 
-/* The tokens of the reply are structs, several times their size on the wire: admitted once their count is known.
- */
-static Status tokenize_admit(TokensCall *call, uint64_t token_count, CodecFault *out_fault)
-{
-    InferenceCall *base = &call->base;
-    uint64_t bytes = codec_reply_tokenize_bytes(call->tokenize.inputs.count, token_count);
-    Status status = admission_hold(&base->inference->admission, &base->hold, base->arena->used_bytes + bytes,
-                                   &out_fault->error);
-    if (!status) base->arena->budget_bytes += bytes + 64 * KIB;
-    return status;
-}
-
 static Status tokenize_answer(TokensCall *call, CodecReply *out_reply, CodecFault *out_fault)
 {
     const CodecTokenizeRequest *request = &call->tokenize;
     const Tokenizer *tokenizer = pipeline_tokenizer(call->base.pipeline);
     const EncodeOptions options = {.without_special_tokens = request->without_special_tokens};
     Encoding *encodings = arena_allocate_zeroed(call->base.arena, request->inputs.count, sizeof *encodings);
-    if (!encodings)
-        return error_set(&out_fault->error, STATUS_RESOURCE_EXHAUSTED, "the request's memory is used up");
+    if (!encodings) return inference_call_no_memory(out_fault);
     uint64_t token_count = 0;
     for (uint32_t i = 0; i < request->inputs.count; i++) {
         const CodecText *input = &request->inputs.texts[i];
@@ -104,7 +91,9 @@ static Status tokenize_answer(TokensCall *call, CodecReply *out_reply, CodecFaul
         if (status) return inference_input_fault(&request->inputs, i, out_fault);
         token_count += encodings[i].count;
     }
-    Status status = tokenize_admit(call, token_count, out_fault);
+    /* The tokens of the reply are structs, several times their size on the wire. */
+    uint64_t bytes = codec_reply_tokenize_bytes(request->inputs.count, token_count);
+    Status status = inference_call_admit(&call->base, bytes, &out_fault->error);
     if (status) return status;
     if (codec_reply_tokenize(call->base.arena, tokenizer, encodings, request->inputs.count, out_reply))
         return STATUS_OK;

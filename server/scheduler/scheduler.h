@@ -69,10 +69,10 @@ CHECKED Status scheduler_open(const SchedulerOptions *options, const SchedulerCa
                               Scheduler **out_scheduler, Error *out_error);
 
 /* Queues all `count` >= 1 jobs or none. Any thread, without a lock that the callbacks take: `drop` may be called
- * from here, and the jobs may have run before it returns. Fails with RESOURCE_EXHAUSTED  the queue is full;
- * retry_after_ns is the estimated time until there is room, 1 ms to 10 s INVALID_ARGUMENT    never fits: more jobs
- * or tokens than the empty queue takes, a job larger than SCHEDULER_JOB_WORK_LIMIT UNAVAILABLE
- * draining A job whose deadline has passed is accepted and then dropped. */
+ * from here, and the jobs may have run before it returns. A job whose deadline has passed is accepted and then dropped.
+ * Fails with RESOURCE_EXHAUSTED (the queue is full; retry_after_ns is the estimated time until there is room, 1 ms to
+ * 10 s), INVALID_ARGUMENT (it never fits: more jobs or tokens than the empty queue takes, a job larger than
+ * SCHEDULER_JOB_WORK_LIMIT), UNAVAILABLE (draining). */
 CHECKED Status scheduler_submit(Scheduler *scheduler, SchedulerJob *const *jobs, uint32_t count, Error *out_error);
 
 /* For a model that comes later: raises batch_work_max to `batch_work`, and queue_tokens_max to `job_tokens`, so that
