@@ -4,24 +4,26 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { ALIGNMENT = 16 /* floats: a cache line */ };
+enum {
+    ALIGNMENT = 16, /* floats: a cache line */
+    NAME_BYTES = LOADER_PREFIX_BYTES + TENSOR_NAME_BYTES_MAX,
+};
 
 /* The tensors whose rows are the columns of one product, one after the other. */
 typedef struct LinearRows {
     Tensor tensors[LINEAR_PARTS_MAX];
 } LinearRows;
 
-static void loader_name(const Loader *loader, const char *module, const char *kind,
-                        char out_name[2 * TENSOR_NAME_BYTES_MAX])
+static void loader_name(const Loader *loader, const char *module, const char *kind, char out_name[NAME_BYTES])
 {
-    int written = snprintf(out_name, (size_t)2 * TENSOR_NAME_BYTES_MAX, "%s%s%s", loader->prefix, module, kind);
-    assert(written > 0 && written < 2 * TENSOR_NAME_BYTES_MAX);
+    int written = snprintf(out_name, NAME_BYTES, "%s%s%s", loader->prefix, module, kind);
+    assert(written > 0 && written < NAME_BYTES);
 }
 
 static CHECKED Status loader_find_kind(const Loader *loader, const char *module, const char *kind, uint64_t rows,
                                        uint64_t columns, Tensor *out_tensor)
 {
-    char name[2 * TENSOR_NAME_BYTES_MAX];
+    char name[NAME_BYTES];
     const uint64_t shape[] = {rows, columns};
     loader_name(loader, module, kind, name);
     return checkpoint_tensor(loader->checkpoint, name, rows ? 2 : 1, rows ? shape : shape + 1, out_tensor,
@@ -30,7 +32,7 @@ static CHECKED Status loader_find_kind(const Loader *loader, const char *module,
 
 static bool loader_has_kind(const Loader *loader, const char *module, const char *kind)
 {
-    char name[2 * TENSOR_NAME_BYTES_MAX];
+    char name[NAME_BYTES];
     loader_name(loader, module, kind, name);
     return checkpoint_has_tensor(loader->checkpoint, name);
 }
@@ -176,7 +178,7 @@ Status loader_convolution(Loader *loader, const char *module, uint32_t size, uin
                           EncoderLinear *out_taps)
 {
     TapRows rows;
-    char name[2 * TENSOR_NAME_BYTES_MAX];
+    char name[NAME_BYTES];
     const uint64_t shape[] = {size, size, tap_count};
     loader_name(loader, module, ".weight", name);
     Status status = checkpoint_tensor(loader->checkpoint, name, 3, shape, &rows.tensor, loader->error);

@@ -3,12 +3,14 @@
  * the tensors out. So no memory is asked for on the word of a configuration alone. */
 #pragma once
 
+#include "base/limits.h"
 #include "encoder/parts.h"
 #include "model/checkpoint.h"
 
 enum {
-    TENSOR_NAME_BYTES_MAX = 128,
-    LINEAR_PARTS_MAX = 3, /* query, key and value */
+    TENSOR_NAME_BYTES_MAX = 128,                     /* of the names that we ask for, without a prefix */
+    LOADER_PREFIX_BYTES = MODULE_PATH_BYTES_MAX + 1, /* a module's folder and its '/', or "encoder.layer.11." */
+    LINEAR_PARTS_MAX = 3,                            /* query, key and value */
 };
 
 /* One thread. What the functions below put out points into the block; it is NULL, or not set, in the first pass. */
@@ -21,7 +23,7 @@ typedef struct Loader {
     float *block;   /* NULL in the first pass */
     float *scratch; /* the largest that was asked for; NULL in the first pass */
     size_t scratch_size;
-    char prefix[TENSOR_NAME_BYTES_MAX]; /* of the module being read, with its '.'; stands before every name */
+    char prefix[LOADER_PREFIX_BYTES]; /* of the module being read, with its '.'; stands before every name */
 } Loader;
 
 /* Whether the checkpoint has the tensor `name`, such as "classifier.weight". */

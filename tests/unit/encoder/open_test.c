@@ -67,6 +67,33 @@ static void a_missing_layer_is_named(void **state)
     assert_non_null(strstr(error.message, "encoder.layer.2."));
 }
 
+/* A module's folder may have any name up to the limit, and its tensors' names begin with it. */
+static void a_module_in_a_folder_with_a_long_name_is_read(void **state)
+{
+    (void)state;
+    enum { FOLDER_BYTES = MODULE_PATH_BYTES_MAX - 1 }; /* the limit of a file's name too */
+    char folder[FOLDER_BYTES + 1];
+    char directory[] = "/tmp/encoder_open_XXXXXX";
+    char command[2048];
+    Error error;
+    Checkpoint *checkpoint;
+    Encoder *encoder = NULL;
+    memset(folder, 'f', FOLDER_BYTES);
+    folder[FOLDER_BYTES] = '\0';
+    assert_non_null(mkdtemp(directory));
+    snprintf(
+        command, sizeof command,
+        "cp -r %s/golden/tasks/bert/dense/* %s && cd %s && mv 2_Dense %s && sed -i s/2_Dense/%s/ modules.json",
+        TESTS_DATA, directory, directory, folder, folder);
+    assert_int_equal(system(command), 0);
+    golden_check(checkpoint_open(directory, &checkpoint, &error), &error);
+    golden_check(encoder_open(checkpoint, kernels_select(KERNELS_ALL), &encoder, &error), &error);
+    encoder_close(encoder);
+    checkpoint_close(checkpoint);
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    assert_int_equal(system(command), 0);
+}
+
 static void a_workspace_says_how_much_it_takes(void **state)
 {
     (void)state;
@@ -89,6 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wrong_shape_is_named),
         cmocka_unit_test(a_missing_layer_is_named),
+        cmocka_unit_test(a_module_in_a_folder_with_a_long_name_is_read),
         cmocka_unit_test(a_workspace_says_how_much_it_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
