@@ -179,6 +179,13 @@ void rotary_close(Rotary *rotary)
     free(rotary);
 }
 
+uint64_t rotary_bytes(const Rotary *rotary)
+{
+    if (!rotary) return 0;
+    uint64_t table = (rotary->table_count + (uint64_t)1) * rotary->plan.size * sizeof *rotary->table;
+    return table + sizeof *rotary + rotary->half * sizeof *rotary->frequencies;
+}
+
 /* The frequencies for a text of `length` tokens: the table's, or others, which may be written to `buffer`. */
 static const float *rotary_frequencies(const Rotary *rotary, uint32_t length, float *buffer)
 {

@@ -43,6 +43,8 @@ typedef struct Rotary Rotary; /* immutable once open: any thread */
  * is. Fails with NO_MEMORY, and UNSUPPORTED when the numbers give frequencies that are not finite. */
 CHECKED Status rotary_open(const RotaryPlan *plan, Rotary **out_rotary, Error *out_error);
 void rotary_close(Rotary *rotary); /* NULL is a no-op */
+/* What rotary_open allocated, for the memory budget; NULL: 0. */
+uint64_t rotary_bytes(const Rotary *rotary);
 
 /* Turns `head_count` heads of `head_size`, side by side at the start of each of the sequence's `token_count` rows: for
  * AttentionRows, queries and keys. Row t is at position t. Scalings that depend on the length take the sequence's own.

@@ -176,7 +176,8 @@ fail:
 
 uint64_t encoder_bytes(const Encoder *encoder)
 {
-    return encoder->block_bytes + encoder->config.layer_count * (uint64_t)sizeof *encoder->layers;
+    uint64_t layers = encoder_layer_count(&encoder->config) * (uint64_t)sizeof *encoder->layers;
+    return encoder->block_bytes + layers + rotary_bytes(encoder->rotary) + rotary_bytes(encoder->local_rotary);
 }
 
 void encoder_close(Encoder *encoder)
