@@ -12,8 +12,6 @@
 #include <assert.h>
 #include <string.h>
 
-enum { ALIGNMENT = 16 /* floats: a cache line */ };
-
 /* The scratch of a head. */
 typedef struct HeadScratch {
     float *features; /* [HEAD_ROWS_MAX][D] */
@@ -55,7 +53,7 @@ static HeadScratch head_scratch(const Encoder *encoder, float *floats)
                              &scratch.packing};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         *parts[i] = floats ? floats + scratch.size : NULL;
-        scratch.size += (sizes[i] + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        scratch.size += part_round_up(sizes[i]);
     }
     return scratch;
 }

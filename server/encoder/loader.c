@@ -4,10 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum {
-    ALIGNMENT = 16, /* floats: a cache line */
-    NAME_BYTES = LOADER_PREFIX_BYTES + TENSOR_NAME_BYTES_MAX,
-};
+enum { NAME_BYTES = LOADER_PREFIX_BYTES + TENSOR_NAME_BYTES_MAX };
 
 /* The tensors whose rows are the columns of one product, one after the other. */
 typedef struct LinearRows {
@@ -59,7 +56,7 @@ void loader_leave(Loader *loader)
 float *loader_take(Loader *loader, size_t size)
 {
     float *start = loader->block ? loader->block + loader->used : NULL;
-    loader->used += (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    loader->used += part_round_up(size);
     return start;
 }
 

@@ -2,17 +2,10 @@
 
 #include <stdlib.h>
 
-enum { ALIGNMENT = 16 /* floats: a cache line */ };
-
 /* Floats of the workspace's parts, each in whole cache lines. */
 typedef struct WorkspaceSizes {
     size_t hidden, beside, projections, rows, intermediate, attention, sum;
 } WorkspaceSizes;
-
-static size_t workspace_round_up(size_t count)
-{
-    return (count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
 
 /* Floats of a row of workspace->rows; 0: it is not used. */
 static size_t workspace_row_size(const Encoder *encoder)
@@ -36,12 +29,12 @@ static WorkspaceSizes workspace_sizes(const Encoder *encoder, uint32_t token_cap
         if (size > attention) attention = size;
     }
     WorkspaceSizes sizes = {
-        .hidden = workspace_round_up(token_capacity * hidden),
-        .beside = config->convolution_size ? workspace_round_up(token_capacity * hidden) : 0,
-        .projections = workspace_round_up(group * encoder_projection_width(config)),
-        .rows = workspace_round_up(group * workspace_row_size(encoder)),
-        .intermediate = workspace_round_up((size_t)BLOCK_ROWS * encoder->layers[0].intermediate.weights.columns),
-        .attention = workspace_round_up(attention),
+        .hidden = part_round_up(token_capacity * hidden),
+        .beside = config->convolution_size ? part_round_up(token_capacity * hidden) : 0,
+        .projections = part_round_up(group * encoder_projection_width(config)),
+        .rows = part_round_up(group * workspace_row_size(encoder)),
+        .intermediate = part_round_up((size_t)BLOCK_ROWS * encoder->layers[0].intermediate.weights.columns),
+        .attention = part_round_up(attention),
     };
     sizes.sum =
         sizes.hidden + sizes.beside + sizes.projections + sizes.rows + sizes.intermediate + sizes.attention;
@@ -53,14 +46,14 @@ uint64_t encoder_workspace_bytes(const Encoder *encoder, uint32_t token_capacity
     return workspace_sizes(encoder, token_capacity).sum * sizeof(float) + sizeof(EncoderWorkspace);
 }
 
-CHECKED Status encoder_workspace_open(const Encoder *encoder, uint32_t token_capacity,
-                                      EncoderWorkspace **out_workspace, Error *out_error)
+Status encoder_workspace_open(const Encoder *encoder, uint32_t token_capacity, EncoderWorkspace **out_workspace,
+                              Error *out_error)
 {
     WorkspaceSizes sizes = workspace_sizes(encoder, token_capacity);
     EncoderWorkspace *workspace = calloc(1, sizeof *workspace);
     if (!workspace) goto fail;
     workspace->token_capacity = token_capacity;
-    workspace->floats = aligned_alloc(ALIGNMENT * sizeof(float), sizes.sum * sizeof(float));
+    workspace->floats = aligned_alloc(PART_ALIGNMENT * sizeof(float), sizes.sum * sizeof(float));
     if (!workspace->floats) goto fail;
     workspace->hidden = workspace->floats;
     workspace->beside = workspace->hidden + sizes.hidden;

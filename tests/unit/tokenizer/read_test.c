@@ -43,7 +43,7 @@ static void hostile_components_are_refused_by_field(void **state)
         {PROCESSOR("{\"type\":\"Sequence\",\"processors\":[" BERT "," BERT "]}"), STATUS_UNSUPPORTED,
          "post_processor[1]", "adds tokens"},
     };
-    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) assert_refused(&refused[i]);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) assert_refusal(&refused[i]);
 }
 
 static void many_normalizers_are_refused(void **state)
@@ -54,7 +54,7 @@ static void many_normalizers_are_refused(void **state)
     char *at = stpcpy(json, HEAD "],\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"}");
     for (int i = 0; i < 5000; i++) at = stpcpy(at, ",{\"type\":\"NFC\"}");
     stpcpy(at, "]}," MODEL(VOCAB));
-    assert_refused(&(Refused){json, STATUS_UNSUPPORTED, "normalizer[32]", "more than 32"});
+    assert_refusal(&(Refused){json, STATUS_UNSUPPORTED, "normalizer[32]", "more than 32"});
     free(json);
 }
 

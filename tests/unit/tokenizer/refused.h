@@ -1,13 +1,7 @@
 /* tokenizer.json in small pieces, and files that are to be refused. */
 #pragma once
 
-#include "tokenizer/tokenizer.h"
-#include "unit/model/scratch.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "unit/tokenizer/open_json.h"
 
 #define HEAD "{\"version\":\"1.0\",\"added_tokens\":["
 #define MODEL(vocab) \
@@ -30,25 +24,11 @@ static inline Tokenizer *open_directory(const char *directory)
     return tokenizer;
 }
 
-static inline Tokenizer *open_json(const char *json)
+static inline void assert_refusal(const Refused *refused)
 {
-    Scratch scratch;
-    scratch_open(&scratch);
-    scratch_write_text(&scratch, "tokenizer.json", json);
-    Tokenizer *tokenizer = open_directory(scratch.path);
-    scratch_close(&scratch);
-    return tokenizer;
-}
-
-static inline void assert_refused(const Refused *refused)
-{
-    Scratch scratch;
     Tokenizer *tokenizer = NULL;
     Error error = {.message = ""};
-    scratch_open(&scratch);
-    scratch_write_text(&scratch, "tokenizer.json", refused->json);
-    Status status = tokenizer_open(scratch.path, &tokenizer, &error);
-    scratch_close(&scratch);
+    Status status = open_json_status(refused->json, &tokenizer, &error);
     bool named = strstr(error.message, "tokenizer.json") && strstr(error.message, refused->field) &&
                  strstr(error.message, refused->found);
     if (status != refused->status || tokenizer || !named) {

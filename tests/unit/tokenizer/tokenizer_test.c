@@ -284,7 +284,7 @@ static void hostile_files_are_refused_by_field(void **state)
         {TEMPLATE("[{\"Sequence\":{\"id\":\"A\",\"type_id\":300}}]", "{}"), STATUS_CORRUPT, "type_id", "300"},
         {TEMPLATE("{}", "{}"), STATUS_CORRUPT, "post_processor.single", "an object of 0"},
     };
-    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) assert_refused(&refused[i]);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) assert_refusal(&refused[i]);
 }
 
 static void a_template_of_many_pieces_is_refused(void **state)
@@ -297,7 +297,7 @@ static void a_template_of_many_pieces_is_refused(void **state)
     for (int i = 0; i < 5000; i++) at = stpcpy(at, "," PIECE_X);
     stpcpy(at, "],\"pair\":[],\"special_tokens\":{\"X\":{\"id\":\"X\",\"ids\":[1],\"tokens\":[\"x\"]}}}," MODEL(
                    VOCAB));
-    assert_refused(&(Refused){json, STATUS_CORRUPT, "post_processor.single", "more than 64"});
+    assert_refusal(&(Refused){json, STATUS_CORRUPT, "post_processor.single", "more than 64"});
     free(json);
 }
 
