@@ -201,11 +201,14 @@ static bool decode_step(const Decoder *decoder, const Texts *from, Texts *to)
  */
 static bool decode_token(const Tokenizer *tokenizer, uint32_t id, bool skip_special, TextView *out_text)
 {
+    const Vocabulary *vocabulary = &tokenizer->vocabulary;
     const AddedToken *added = added_find(&tokenizer->added, id);
-    if (!added && !vocabulary_has(&tokenizer->vocabulary, id)) return false;
-    if (added && added->skipped && skip_special) return false;
-    *out_text = added ? added->text : vocabulary_text(&tokenizer->vocabulary, id);
-    return true;
+    if (!added && !vocabulary_has(vocabulary, id)) return false;
+    *out_text = added ? added->text : vocabulary_text(vocabulary, id);
+    /* Another id of a special token's text is skipped as well. */
+    if (!added && vocabulary->repeats)
+        added = added_find(&tokenizer->added, vocabulary_find(vocabulary, *out_text));
+    return !(added && added->skipped && skip_special);
 }
 
 static Status decode_start(const Tokenizer *tokenizer, const uint32_t *ids, uint32_t count, bool skip_special,

@@ -35,9 +35,9 @@ CHECKED Status read_add_tokens(Reader *reader, const AddedToken *tokens, uint32_
 /* Makes room for a vocabulary of `count` tokens with ids up to `id_max`. */
 CHECKED Status read_vocabulary_open(Reader *reader, size_t count, uint64_t id_max, size_t bytes);
 /* Fills the vocabulary from `vocab`, an object of token: id, which it proves; read_vocabulary_add is for other forms,
- * after read_vocabulary_open. */
+ * after read_vocabulary_open. A token that `may_repeat` has several ids then, and counts by the last. */
 CHECKED Status read_vocabulary(Reader *reader, const JsonValue *vocab);
-CHECKED Status read_vocabulary_add(Reader *reader, TextView text, uint32_t id);
+CHECKED Status read_vocabulary_add(Reader *reader, TextView text, uint32_t id, bool may_repeat);
 /* The id of the model's unknown token, which must be there. */
 CHECKED Status read_unknown(Reader *reader, TextView unknown, uint32_t *out_id);
 /* Fails when `text` is longer than a token may be; `field` names it. */

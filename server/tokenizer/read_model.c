@@ -38,13 +38,17 @@ static Status read_vocabulary_sizes(const Reader *reader, const JsonValue *vocab
     return STATUS_OK;
 }
 
-Status read_vocabulary_add(Reader *reader, TextView text, uint32_t id)
+Status read_vocabulary_add(Reader *reader, TextView text, uint32_t id, bool may_repeat)
 {
     const char *problem = NULL;
     switch (vocabulary_add(&reader->tokenizer->vocabulary, text, id)) {
     case VOCABULARY_ADDED:
         return STATUS_OK;
     case VOCABULARY_TEXT_TAKEN:
+        if (may_repeat) {
+            vocabulary_repeat(&reader->tokenizer->vocabulary, text, id);
+            return STATUS_OK;
+        }
         problem = "this token is there twice";
         break;
     case VOCABULARY_ID_TAKEN:
@@ -66,7 +70,8 @@ Status read_vocabulary(Reader *reader, const JsonValue *vocab)
     Status status = read_vocabulary_sizes(reader, vocab, &id_max, &bytes);
     if (!status) status = read_vocabulary_open(reader, json_size(vocab), (uint64_t)id_max, bytes);
     for (const JsonValue *item = json_first(vocab); item && !status; item = json_next(item)) {
-        if (json_integer(item, 0, id_max, &id)) status = read_vocabulary_add(reader, json_key(item), (uint32_t)id);
+        if (json_integer(item, 0, id_max, &id))
+            status = read_vocabulary_add(reader, json_key(item), (uint32_t)id, false);
     }
     return status;
 }

@@ -9,6 +9,8 @@ enum {
     SCORE_DIGITS_MIN = 15, /* with so few, division gives what the decimal says */
     SCORE_DIGITS_MAX = 17,
     SCORE_DECIMALS_MAX = 22, /* 10^22 is the last power of ten that a double holds */
+    SCORE_POWER_MAX = 308,   /* the largest power of ten that the library divides by at once */
+    SCORE_SHIFT_MAX = 73,    /* so that 10^22 times a mantissa has 128 bits */
 };
 
 __extension__ typedef unsigned __int128 Wide;
@@ -30,12 +32,36 @@ static bool score_digits(uint64_t mantissa, unsigned shift, unsigned decimals, u
     return 2 * distance < power;
 }
 
+/* The same for a score so small that its power of ten is beyond what the above can count with. */
+static double score_as_read_small(double score)
+{
+    char text[32];
+    int count = SCORE_DIGITS_MIN;
+    do {
+        snprintf(text, sizeof text, "%.*e", count - 1, score);
+    } while (strtod(text, NULL) != score && ++count <= SCORE_DIGITS_MAX);
+    int decimals = count - 1 - (int)strtol(strchr(text, 'e') + 1, NULL, 10);
+    uint64_t digits = 0;
+    for (const char *c = text; *c != 'e'; c++) {
+        if (*c >= '0' && *c <= '9') digits = digits * 10 + (uint64_t)(*c - '0');
+    }
+    for (; digits % 10 == 0; digits /= 10) decimals--;
+    double value = (double)digits;
+    if (decimals > SCORE_POWER_MAX) {
+        value /= 1e308;
+        decimals -= SCORE_POWER_MAX;
+    }
+    snprintf(text, sizeof text, "1e%d", decimals);
+    return copysign(value / strtod(text, NULL), score);
+}
+
 static double score_as_read(double score)
 {
     int exponent;
     double magnitude = fabs(score), fraction = frexp(magnitude, &exponent);
     int shift = 53 - exponent;
-    if (magnitude == 0 || shift < 1 || shift > 73) return score;
+    if (magnitude == 0 || shift < 1) return score;
+    if (shift > SCORE_SHIFT_MAX) return score_as_read_small(score);
     int order = (int)floor(log10(magnitude)) + 1;
     uint64_t mantissa = (uint64_t)ldexp(fraction, 53), digits;
     for (int count = SCORE_DIGITS_MIN; count <= SCORE_DIGITS_MAX; count++) {
@@ -46,7 +72,7 @@ static double score_as_read(double score)
         for (int i = 0; i < decimals; i++) power *= 10;
         return copysign((double)digits / power, score);
     }
-    return score;
+    return magnitude < 1 ? score_as_read_small(score) : score;
 }
 
 static Status read_piece(const Reader *reader, const JsonValue *item, uint32_t index, TextView *out_text,
@@ -76,7 +102,8 @@ static Status read_pieces(Reader *reader, const JsonValue *vocab, uint32_t count
     if (!status) status = read_vocabulary_open(reader, count, count ? count - 1 : 0, bytes);
     index = 0;
     for (const JsonValue *item = json_first(vocab); item && !status; item = json_next(item), index++) {
-        if (json_string(json_first(item), &text)) status = read_vocabulary_add(reader, text, index);
+        /* A special token that occurs in the texts becomes a piece once more when the library trains. */
+        if (json_string(json_first(item), &text)) status = read_vocabulary_add(reader, text, index, true);
     }
     return status;
 }

@@ -44,6 +44,8 @@ Status unigram_open(Unigram *unigram, const Vocabulary *vocabulary, const double
         if (!vocabulary_has(vocabulary, id)) continue;
         TextView text = vocabulary_text(vocabulary, id);
         if (scores[id] < score_min) score_min = scores[id];
+        /* Of a text with several ids the last one counts. */
+        if (vocabulary->repeats && vocabulary_find(vocabulary, text) != id) continue;
         if (text.size) keys[count++] = (TrieKey){.text = text, .id = id, .score = scores[id]};
     }
     unigram->vocabulary = vocabulary;

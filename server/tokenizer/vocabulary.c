@@ -52,6 +52,13 @@ static uint64_t vocabulary_hash(TextView text)
     return hash;
 }
 
+static void vocabulary_enter(Vocabulary *vocabulary, uint32_t id)
+{
+    vocabulary->present[id / 32] |= 1u << id % 32;
+    vocabulary->count++;
+    if (id >= vocabulary->id_count) vocabulary->id_count = id + 1;
+}
+
 VocabularyAdd vocabulary_add(Vocabulary *vocabulary, TextView text, uint32_t id)
 {
     assert(id < vocabulary->id_capacity && text.size <= vocabulary->bytes_capacity - vocabulary->bytes_used);
@@ -71,9 +78,7 @@ VocabularyAdd vocabulary_add(Vocabulary *vocabulary, TextView text, uint32_t id)
     if (text.size) memcpy(vocabulary->bytes + range.begin, text.bytes, text.size);
     vocabulary->bytes_used += text.size;
     vocabulary->texts[id] = range;
-    vocabulary->present[id / 32] |= 1u << id % 32;
-    vocabulary->count++;
-    if (id >= vocabulary->id_count) vocabulary->id_count = id + 1;
+    vocabulary_enter(vocabulary, id);
     if (text.size > vocabulary->token_bytes_max) vocabulary->token_bytes_max = (uint32_t)text.size;
     return VOCABULARY_ADDED;
 }
@@ -105,7 +110,8 @@ TextView vocabulary_text(const Vocabulary *vocabulary, uint32_t id)
     return (TextView){vocabulary->bytes + range.begin, range.end - range.begin};
 }
 
-uint32_t vocabulary_find_joined(const Vocabulary *vocabulary, uint64_t hash, TextView head, TextView tail)
+static inline VocabularySlot *vocabulary_slot(const Vocabulary *vocabulary, uint64_t hash, TextView head,
+                                              TextView tail)
 {
     uint64_t mixed = vocabulary_mix(hash);
     uint32_t tag = (uint32_t)(mixed >> 32);
@@ -117,7 +123,23 @@ uint32_t vocabulary_find_joined(const Vocabulary *vocabulary, uint64_t hash, Tex
         if (text.size != head.size + tail.size) continue;
         if (head.size && memcmp(text.bytes, head.bytes, head.size) != 0) continue;
         if (tail.size && memcmp(text.bytes + head.size, tail.bytes, tail.size) != 0) continue;
-        return id;
+        return &vocabulary->slots[slot];
     }
-    return VOCABULARY_NONE;
+    return NULL;
+}
+
+void vocabulary_repeat(Vocabulary *vocabulary, TextView text, uint32_t id)
+{
+    VocabularySlot *slot = vocabulary_slot(vocabulary, vocabulary_hash(text), (TextView){0}, text);
+    assert(slot && id < vocabulary->id_capacity && !vocabulary_has(vocabulary, id));
+    vocabulary->texts[id] = vocabulary->texts[slot->id];
+    slot->id = id;
+    vocabulary_enter(vocabulary, id);
+    vocabulary->repeats = true;
+}
+
+uint32_t vocabulary_find_joined(const Vocabulary *vocabulary, uint64_t hash, TextView head, TextView tail)
+{
+    const VocabularySlot *slot = vocabulary_slot(vocabulary, hash, head, tail);
+    return slot ? slot->id : VOCABULARY_NONE;
 }

@@ -24,6 +24,7 @@ typedef struct Vocabulary {
     size_t bytes_capacity;
     ByteRange *texts; /* [id_capacity] of `bytes`; {0, 0} for an id that does not exist */
     uint32_t id_capacity;
+    bool repeats;      /* a text has several ids */
     uint32_t *present; /* bit id % 32 of [id / 32]: the id exists, even if its text is empty */
 } Vocabulary;
 
@@ -42,6 +43,9 @@ typedef enum VocabularyAdd {
 
 /* Adds one token within the capacities given to vocabulary_open. One thread. */
 VocabularyAdd vocabulary_add(Vocabulary *vocabulary, TextView text, uint32_t id);
+
+/* Gives a text that is there already one more id within the capacity, by which it is found from now on. One thread. */
+void vocabulary_repeat(Vocabulary *vocabulary, TextView text, uint32_t id);
 
 /* The id of `text`, or VOCABULARY_NONE. */
 uint32_t vocabulary_find(const Vocabulary *vocabulary, TextView text);

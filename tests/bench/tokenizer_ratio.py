@@ -14,9 +14,11 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["RAYON_NUM_THREADS"] = "1"
 
 import argparse
+import collections
 import gettext
 import gzip
 import io
+import math
 import pathlib
 import random
 import re
@@ -30,6 +32,10 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 
 TRAIN_BYTES = 12_000_000
 BENCH_BYTES = 1_000_000
+UNIGRAM_CHARACTERS = 1_500_000
+UNIGRAM_SIZE, COUNTED_UNIGRAM_SIZE = 16000, 250002
+UNIGRAM_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+PIECE_CHARACTERS = 16
 LLAMA = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
          r"|\s+(?!\S)|\s+")
 
@@ -178,20 +184,45 @@ def charsmap():
     return sentencepiece_model_pb2.ModelProto.FromString(model.getvalue()).normalizer_spec.precompiled_charsmap
 
 
-def make_unigram(size):
-    def make(path):
-        tokenizer = Tokenizer(models.Unigram())
-        tokenizer.normalizer = normalizers.Sequence([normalizers.Precompiled(charsmap()),
-                                                     normalizers.Replace(Regex(" {2,}"), " ")])
-        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-        special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-        train(tokenizer, trainers.UnigramTrainer(vocab_size=size, special_tokens=special, unk_token="<unk>",
-                                                 show_progress=False, max_piece_length=16), path)
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
-        tokenizer.decoder = decoders.Metaspace()
-        return tokenizer
-    return make
+def unigram(vocab=None):
+    """XLM-R's pipeline."""
+    tokenizer = Tokenizer(models.Unigram(vocab, unk_id=3) if vocab else models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Precompiled(charsmap()),
+                                                 normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    tokenizer.decoder = decoders.Metaspace()
+    return tokenizer
+
+
+def make_trained_unigram(path):
+    """Of a part of the texts: the library's trainer takes minutes for more."""
+    tokenizer = unigram()
+    trainer = trainers.UnigramTrainer(vocab_size=UNIGRAM_SIZE, special_tokens=UNIGRAM_SPECIAL, unk_token="<unk>",
+                                      show_progress=False, max_piece_length=16)
+    tokenizer.train_from_iterator(path.read_text(encoding="utf-8")[:UNIGRAM_CHARACTERS].splitlines(), trainer)
+    return tokenizer
+
+
+def make_counted_unigram(path):
+    """Pieces of words by how much text they cover, with the logarithms of their shares as scores."""
+    tokenizer = unigram()
+    words = collections.Counter("▁" + word for word in path.read_text(encoding="utf-8").split())
+    counts, letters = collections.Counter(), collections.Counter()
+    for word, count in words.items():
+        word = tokenizer.normalizer.normalize_str(word)
+        for begin in range(len(word)):
+            letters[word[begin]] += count
+            for end in range(begin + 2, min(len(word), begin + PIECE_CHARACTERS) + 1):
+                counts[word[begin:end]] += count
+    room = COUNTED_UNIGRAM_SIZE - len(UNIGRAM_SPECIAL) - len(letters)
+    chosen = sorted(counts, key=lambda piece: -counts[piece] * len(piece))[:room]
+    total = sum(letters.values())
+    vocab = [(token, 0.0) for token in UNIGRAM_SPECIAL]
+    vocab += [(piece, math.log(count / total)) for piece, count in letters.items()]
+    vocab += [(piece, math.log(counts[piece] / total)) for piece in chosen]
+    return unigram(vocab)
 
 
 TOKENIZERS = {
@@ -200,8 +231,8 @@ TOKENIZERS = {
     "bpe-50k-gpt2": ("english", make_byte_bpe),
     "bpe-50k-gpt2-multilingual": ("all", make_byte_bpe),
     "bpe-50k-llama3": ("english", make_llama_bpe),
-    "unigram-32k": ("english", make_unigram(32000)),
-    "unigram-250k-multilingual": ("all", make_unigram(250002)),
+    "unigram-16k": ("english", make_trained_unigram),
+    "unigram-250k-multilingual": ("all", make_counted_unigram),
 }
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import itertools
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from corpus import Corpus, bank
+import pipelines
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 FLAGS = ["single_word", "lstrip", "rstrip", "normalized", "special"]
@@ -31,14 +31,13 @@ def blank_tokens():
             AddedToken("##ing", normalized=False), AddedToken("EN", special=False)]
 
 
-def train(normalizer, pre_tokenizer=True, prefix="##", longest=100, size=700):
+def train(normalizer, pre_tokenizer=True, prefix="##", longest=100, size=700, texts=None):
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=longest))
     tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=SPECIAL, continuing_subword_prefix=prefix,
                                         show_progress=False, limit_alphabet=420)
-    corpus = Corpus(5)
-    tokenizer.train_from_iterator(bank() * 4 + [corpus.words() for _ in range(600)], trainer)
+    tokenizer.train_from_iterator(texts or pipelines.lines(), trainer)
     # The trainer leaves the model's own prefix alone.
     tokenizer.model = models.WordPiece(vocab=tokenizer.get_vocab(False), unk_token="[UNK]",
                                        max_input_chars_per_word=longest, continuing_subword_prefix=prefix)

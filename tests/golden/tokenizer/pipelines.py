@@ -19,9 +19,11 @@ RULES = [("ﬁ", "fi"), ("①", "1"), ("Ａ", "A"), ("ｂ", "b"), ("é", "e"), (
          ("　", " "), ("\t", " "), ("가", "ga"), ("½", "1/2"), ("\u200b", " "), ("İ", "i\u0307"), ("ー", "-")]
 
 
-def lines():
+def lines(count=600, strange=0):
+    """What tokenizers learn from: `count` lines of words, `strange` of anything."""
     corpus = Corpus(5)
-    return bank() * 4 + [corpus.words() for _ in range(600)]
+    texts = bank() * 4 + [corpus.words() for _ in range(count)] + [corpus.string() for _ in range(strange)]
+    return [text for text in texts if "\0" not in text]  # which our JSON reader refuses
 
 
 def charsmap(rules=None):
@@ -46,24 +48,25 @@ def special(tokenizer, tokens, lstrip="mask"):
     return tokenizer
 
 
-def byte_bpe(pre_tokenizer, normalizer=None, tokens=GPT, size=900, **settings):
+def byte_bpe(pre_tokenizer, normalizer=None, tokens=GPT, size=900, texts=None, **settings):
     """Byte-level BPE, as RoBERTa and ModernBERT have it."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder = normalizer, pre_tokenizer, decoders.ByteLevel()
     trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=tokens, show_progress=False,
                                   initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
-    tokenizer.train_from_iterator(lines(), trainer)
+    tokenizer.train_from_iterator(texts or lines(), trainer)
     for name, value in settings.items():
         setattr(tokenizer.model, name, value)
     return special(tokenizer, tokens)
 
 
-def unigram(pre_tokenizer, normalizer, tokens=GPT, unknown="<unk>", size=700, byte_fallback=False):
+def unigram(pre_tokenizer, normalizer, tokens=GPT, unknown="<unk>", size=700, texts=None,
+            byte_fallback=False):
     """Unigram, as XLM-R and DeBERTa have it."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre_tokenizer
     trainer = trainers.UnigramTrainer(vocab_size=size, special_tokens=tokens, unk_token=unknown, show_progress=False)
-    tokenizer.train_from_iterator(lines(), trainer)
+    tokenizer.train_from_iterator(texts or lines(), trainer)
     if byte_fallback:
         vocab = [(token, score) for token, score in unigram_vocab(tokenizer)[:400]]
         vocab += [(f"<0x{byte:02X}>", -20.0) for byte in range(256)]
@@ -90,8 +93,8 @@ def bert_template(tokenizer):
     return template(tokenizer, "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", ["[CLS]", "[SEP]"])
 
 
-def roberta(prefix, trim):
-    tokenizer = byte_bpe(pre_tokenizers.ByteLevel(add_prefix_space=prefix))
+def roberta(prefix, trim, **training):
+    tokenizer = byte_bpe(pre_tokenizers.ByteLevel(add_prefix_space=prefix), **training)
     tokenizer.post_processor = processors.RobertaProcessing(
         ("</s>", tokenizer.token_to_id("</s>")), ("<s>", tokenizer.token_to_id("<s>")), trim, prefix)
     return tokenizer
@@ -101,8 +104,8 @@ def words_of_space():
     return pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
 
 
-def xlmr():
-    return xlmr_template(unigram(words_of_space(), normalizers.Precompiled(charsmap())))
+def xlmr(**training):
+    return xlmr_template(unigram(words_of_space(), normalizers.Precompiled(charsmap()), **training))
 
 
 def albert():
@@ -132,18 +135,19 @@ def unigram_bytes():
     return tokenizer
 
 
-def modernbert():
+def modernbert(**training):
     pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True)
-    tokenizer = bert_template(byte_bpe(pre_tokenizer, normalizers.NFC(), BERT))
+    tokenizer = bert_template(byte_bpe(pre_tokenizer, normalizers.NFC(), BERT, **training))
     tokenizer.add_tokens([AddedToken("  ", normalized=True), AddedToken("   ", normalized=True),
                           AddedToken("|||IP_ADDRESS|||", normalized=True)])
     return tokenizer
 
 
-def eurobert():
+def eurobert(**training):
     pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LLAMA_3), "isolated"),
                                              pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
-    tokenizer = byte_bpe(pre_tokenizer, tokens=["<|begin|>", "<|end|>", "<|pad|>", "<|mask|>"], ignore_merges=True)
+    tokenizer = byte_bpe(pre_tokenizer, tokens=["<|begin|>", "<|end|>", "<|pad|>", "<|mask|>"], ignore_merges=True,
+                         **training)
     template(tokenizer, "<|begin|> $A <|end|>", "<|begin|> $A <|end|> <|begin|>:1 $B:1 <|end|>:1",
              ["<|begin|>", "<|end|>"])
     tokenizer.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=True),
