@@ -8,12 +8,12 @@
 #include <stdlib.h>
 
 /* DeBERTa's signed bucket of a distance: itself up to half the buckets, then logarithmic so that `maximum` - 1 has the
- * last one. Without buckets, the distance. */
+ * last one. Without buckets, or where half of them reach as far as `maximum`, the distance. */
 static int64_t buckets_signed(uint32_t bucket_count, uint32_t maximum, int64_t distance)
 {
     int64_t middle = bucket_count / 2;
     int64_t size = distance < 0 ? -distance : distance;
-    if (bucket_count == 0 || size <= middle) return distance;
+    if (bucket_count == 0 || size <= middle || maximum - 1 <= middle) return distance;
     float whole = logf((float)((double)(maximum - 1) / (double)middle));
     float part = logf((float)size / (float)middle);
     int64_t bucket = (int64_t)(ceilf(part / whole * (float)(middle - 1)) + (float)middle);
@@ -55,10 +55,11 @@ static bool buckets_fill(AttentionBuckets *buckets, uint32_t bucket_count, uint3
     return true;
 }
 
-CHECKED Status attention_buckets_open(uint32_t bucket_count, uint32_t maximum, AttentionBuckets **out_buckets,
-                                      Error *out_error)
+CHECKED Status attention_buckets_open(uint32_t bucket_count, uint32_t maximum, uint32_t position_count,
+                                      AttentionBuckets **out_buckets, Error *out_error)
 {
-    if (bucket_count == 1 || maximum < 1 || (bucket_count && maximum - 1 <= bucket_count / 2))
+    bool logarithmic = bucket_count && position_count > bucket_count / 2 + 1;
+    if (bucket_count == 1 || maximum < 1 || (logarithmic && maximum - 1 <= bucket_count / 2))
         return error_set(out_error, STATUS_UNSUPPORTED,
                          "%u buckets of relative positions up to %u are not defined", bucket_count, maximum);
     uint32_t reach = buckets_reach(bucket_count, maximum);

@@ -19,11 +19,12 @@ typedef struct AttentionBuckets {
     uint32_t rows[];    /* [2 * reach + 1], of the distance key - query from -reach on; never ascending */
 } AttentionBuckets;
 
-/* `bucket_count` is position_buckets (0: a row for each distance), `maximum` max_relative_positions, both at most
- * MODEL_POSITION_COUNT_MAX. On success the caller owns *out_buckets (attention_buckets_close). Fails with UNSUPPORTED
- * when such buckets are not defined, and NO_MEMORY. */
-CHECKED Status attention_buckets_open(uint32_t bucket_count, uint32_t maximum, AttentionBuckets **out_buckets,
-                                      Error *out_error);
+/* `bucket_count` is position_buckets (0: a row for each distance), `maximum` max_relative_positions, `position_count`
+ * what a text may have; all at most MODEL_POSITION_COUNT_MAX. On success the caller owns *out_buckets
+ * (attention_buckets_close). Fails with UNSUPPORTED when the buckets of such distances are not defined, and NO_MEMORY.
+ */
+CHECKED Status attention_buckets_open(uint32_t bucket_count, uint32_t maximum, uint32_t position_count,
+                                      AttentionBuckets **out_buckets, Error *out_error);
 void attention_buckets_close(AttentionBuckets *buckets); /* NULL is a no-op */
 
 /* MPNet's bias by distance: expands embeddings[ATTENTION_RELATIVE_BUCKETS][head_count] to

@@ -144,7 +144,8 @@ static CHECKED Status weights_describe(const Loader *loader, Encoder *encoder)
                                                   .head_size = config->head_size,
                                                   .scale = 1.0f / sqrtf(scaled_size)};
     if (config->position_bias != POSITION_BIAS_DISENTANGLED) return STATUS_OK;
-    return attention_buckets_open(terms->bucket_count, terms->distance_max, &encoder->buckets, loader->error);
+    return attention_buckets_open(terms->bucket_count, terms->distance_max, encoder->config.position_count,
+                                  &encoder->buckets, loader->error);
 }
 
 CHECKED Status encoder_open(const Checkpoint *checkpoint, const Kernels *kernels, Encoder **out_encoder,

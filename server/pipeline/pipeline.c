@@ -9,6 +9,7 @@ enum { PROBE_ARENA_BYTES = 4 << 20 }; /* a prompt of TEXT_BYTES_MAX is no prompt
 
 static Status pipeline_set_limit(Pipeline *pipeline, uint32_t wanted, Error *out_error);
 static Status pipeline_prove_ids(const Pipeline *pipeline, Error *out_error);
+static bool pipeline_uses_types(const Pipeline *pipeline);
 static Status pipeline_prove_segments(Pipeline *pipeline, Error *out_error);
 static Status pipeline_measure_prompts(Pipeline *pipeline, Error *out_error);
 static Status pipeline_prove_head(const Pipeline *pipeline, Error *out_error);
@@ -25,6 +26,7 @@ Status pipeline_open(const PipelineOptions *options, Pipeline **out_pipeline, Er
     if (status) goto fail;
     status = pipeline_prove_ids(pipeline, out_error);
     if (status) goto fail;
+    pipeline->uses_types = pipeline_uses_types(pipeline);
     status = pipeline_prove_segments(pipeline, out_error);
     if (status) goto fail;
     status = pipeline_measure_prompts(pipeline, out_error);
@@ -137,6 +139,24 @@ static uint32_t encoding_type_count(const Encoding *encoding)
     return type_count;
 }
 
+/* The class that transformers takes where tokenizer_config.json names none is BertTokenizer or DebertaV2Tokenizer for
+ * these, whose model_input_names have token_type_ids. */
+static bool pipeline_uses_types(const Pipeline *pipeline)
+{
+    TokenizerTypes types = tokenizer_types(pipeline->tokenizer);
+    if (types != TOKENIZER_TYPES_UNSAID) return types == TOKENIZER_TYPES_USED;
+    switch (checkpoint_config(pipeline->checkpoint)->architecture) {
+    case ARCHITECTURE_BERT:
+    case ARCHITECTURE_JINA_BERT:
+    case ARCHITECTURE_ELECTRA:
+    case ARCHITECTURE_NOMIC_BERT:
+    case ARCHITECTURE_DEBERTA_V2:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Segment ids come from the template alone, so one text and one pair show all of them. A model without types reads
  * none. */
 static Status pipeline_prove_segments(Pipeline *pipeline, Error *out_error)
@@ -149,8 +169,8 @@ static Status pipeline_prove_segments(Pipeline *pipeline, Error *out_error)
     const EncodeOptions options = {0};
     Encoding single = {0};
     Encoding pair = {0};
-    Status status = tokenizer_encode(pipeline->tokenizer, probe, NULL, &options, &arena, &single, out_error);
-    if (!status) status = tokenizer_encode(pipeline->tokenizer, probe, &probe, &options, &arena, &pair, out_error);
+    Status status = pipeline_encode(pipeline, probe, NULL, &options, &arena, &single, out_error);
+    if (!status) status = pipeline_encode(pipeline, probe, &probe, &options, &arena, &pair, out_error);
     if (!status && encoding_type_count(&single) > type_count) {
         status =
             error_set(out_error, STATUS_CORRUPT,

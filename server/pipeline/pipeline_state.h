@@ -8,6 +8,7 @@ struct Pipeline {
     Tokenizer *tokenizer;
     Encoder *encoder;
     uint32_t token_count_max;
+    bool uses_types;               /* transformers gives the model the template's segment ids */
     bool takes_pairs;              /* the template's segment ids of a pair are within the model's type_count */
     uint32_t *prompt_token_counts; /* [prompt_count of the checkpoint]: leading tokens that pooling leaves out */
 };

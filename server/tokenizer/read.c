@@ -108,6 +108,7 @@ Status read_root(Reader *reader, const JsonValue *root)
     if (!status) status = read_added_tokens(reader, json_member(root, "added_tokens"));
     if (!status) status = read_component(reader, root, POST_PROCESSOR);
     if (!status) read_special_ids(reader);
+    if (!status) read_types(reader);
     return status;
 }
 

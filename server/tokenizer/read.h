@@ -56,6 +56,8 @@ CHECKED Status read_sequence(Reader *reader, const JsonValue *value, ComponentKi
 bool read_special_text(const Reader *reader, SpecialToken which, TextView *out_text);
 /* Sets the tokenizer's special_ids, once all its tokens are there. */
 void read_special_ids(const Reader *reader);
+/* Fills `types`. */
+void read_types(const Reader *reader);
 
 /* The components of components.def. */
 #define COMPONENT(kind, name, read) CHECKED Status read(Reader *reader, const JsonValue *value);

@@ -128,6 +128,7 @@ static Status text_read(Reader *reader)
     if (!status) status = text_read_special(reader);
     if (status) return status;
     read_special_ids(reader);
+    read_types(reader);
     tokenizer->pre_tokenizers = (PreTokenizerList){.items = {{.kind = PRE_TOKENIZER_BERT}}, .count = 1};
     Decoder decoder = {
         .kind = DECODER_WORDPIECE, .text = read_copy(text_view("##")), .text_size = 2, .cleanup = true};

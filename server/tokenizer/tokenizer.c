@@ -69,6 +69,11 @@ uint32_t tokenizer_classifier_id(const Tokenizer *tokenizer)
     return tokenizer->special_ids[SPECIAL_CLASSIFIER];
 }
 
+TokenizerTypes tokenizer_types(const Tokenizer *tokenizer)
+{
+    return tokenizer->types;
+}
+
 bool tokenizer_token_special(const Tokenizer *tokenizer, uint32_t id)
 {
     const AddedToken *added = added_find(&tokenizer->added, id);

@@ -73,6 +73,14 @@ uint32_t tokenizer_mask_id(const Tokenizer *tokenizer);
 uint32_t tokenizer_pad_id(const Tokenizer *tokenizer);
 uint32_t tokenizer_separator_id(const Tokenizer *tokenizer);
 uint32_t tokenizer_classifier_id(const Tokenizer *tokenizer);
+/* Whether transformers hands the template's segment ids to the model, which it does when the tokenizer's
+ * model_input_names have token_type_ids: by tokenizer_config.json, or by the class that it names. */
+typedef enum TokenizerTypes {
+    TOKENIZER_TYPES_UNSAID, /* by neither: the class is that of the architecture */
+    TOKENIZER_TYPES_USED,
+    TOKENIZER_TYPES_UNUSED, /* the model sees segment 0 everywhere */
+} TokenizerTypes;
+TokenizerTypes tokenizer_types(const Tokenizer *tokenizer);
 /* Whether `id` is an added token flagged special. */
 bool tokenizer_token_special(const Tokenizer *tokenizer, uint32_t id);
 /* The model's token for what it does not know. False: it has none. */

@@ -32,4 +32,5 @@ struct Tokenizer {
     DecoderList decoders;
     uint32_t vocabulary_size;            /* one more than the largest id of the vocabulary and the added tokens */
     uint32_t special_ids[SPECIAL_COUNT]; /* VOCABULARY_NONE: there is none */
+    TokenizerTypes types;
 };

@@ -68,7 +68,7 @@ static void case_add_bias(Case *test, AttentionBiasKind kind)
         Error error;
         uint32_t buckets = random_below(3) ? 2 + random_below(140) : 0;
         assert_int_equal(
-            attention_buckets_open(buckets, 3 + buckets / 2 + random_below(500), &test->buckets, &error),
+            attention_buckets_open(buckets, 3 + buckets / 2 + random_below(500), 4096, &test->buckets, &error),
             STATUS_OK);
         plan->bias.buckets = test->buckets;
         size_t count = hidden * test->buckets->row_count;

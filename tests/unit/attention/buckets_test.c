@@ -45,7 +45,8 @@ static void buckets_have_the_rows_of_transformers(void **state)
         const struct BucketCase *test = &bucket_cases[c];
         AttentionBuckets *buckets;
         Error error;
-        assert_int_equal(attention_buckets_open(test->bucket_count, test->maximum, &buckets, &error), STATUS_OK);
+        assert_int_equal(attention_buckets_open(test->bucket_count, test->maximum, 4096, &buckets, &error),
+                         STATUS_OK);
         assert_int_equal(buckets->row_count, 2 * test->bucket_count);
         for (int i = 0; i < DISTANCES; i++) assert_int_equal(row_of(buckets, distances[i]), test->rows[i]);
         attention_buckets_close(buckets);
@@ -57,12 +58,25 @@ static void buckets_without_a_count_are_the_distances(void **state)
     (void)state;
     AttentionBuckets *buckets;
     Error error;
-    assert_int_equal(attention_buckets_open(0, 300, &buckets, &error), STATUS_OK);
+    assert_int_equal(attention_buckets_open(0, 300, 300, &buckets, &error), STATUS_OK);
     assert_int_equal(buckets->row_count, 600);
     for (int32_t distance = -700; distance <= 700; distance++) {
         int32_t row = distance + 300;
         assert_int_equal(row_of(buckets, distance), row < 0 ? 0 : row > 599 ? 599 : row);
     }
+    attention_buckets_close(buckets);
+}
+
+/* A small model with the usual 256 buckets: no text is long enough for a logarithmic one. */
+static void buckets_beyond_every_text_are_the_distances(void **state)
+{
+    (void)state;
+    AttentionBuckets *buckets;
+    Error error;
+    assert_int_equal(attention_buckets_open(256, 128, 128, &buckets, &error), STATUS_OK);
+    assert_int_equal(buckets->row_count, 512);
+    for (int32_t distance = -127; distance <= 127; distance++)
+        assert_int_equal(row_of(buckets, distance), 256 + distance);
     attention_buckets_close(buckets);
 }
 
@@ -73,7 +87,8 @@ static void buckets_that_are_not_defined_are_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         AttentionBuckets *buckets = NULL;
         Error error;
-        assert_int_equal(attention_buckets_open(cases[i][0], cases[i][1], &buckets, &error), STATUS_UNSUPPORTED);
+        assert_int_equal(attention_buckets_open(cases[i][0], cases[i][1], 4096, &buckets, &error),
+                         STATUS_UNSUPPORTED);
         assert_null(buckets);
     }
 }
@@ -112,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buckets_have_the_rows_of_transformers),
         cmocka_unit_test(buckets_without_a_count_are_the_distances),
+        cmocka_unit_test(buckets_beyond_every_text_are_the_distances),
         cmocka_unit_test(buckets_that_are_not_defined_are_refused),
         cmocka_unit_test(relative_buckets_have_the_borders_of_transformers),
         cmocka_unit_test(alibi_slopes_are_powers_and_those_between),

@@ -78,6 +78,33 @@ static void the_mask_alone_can_be_parsed(void **state)
     tokenizer_close(tokenizer);
 }
 
+static TokenizerTypes types_of(const char *config)
+{
+    Scratch scratch;
+    scratch_open(&scratch);
+    scratch_write_text(&scratch, "tokenizer.json", HEAD MIDDLE MODEL(VOCAB));
+    scratch_write_text(&scratch, "tokenizer_config.json", config);
+    Tokenizer *tokenizer = open_directory(scratch.path);
+    scratch_close(&scratch);
+    TokenizerTypes types = tokenizer_types(tokenizer);
+    tokenizer_close(tokenizer);
+    return types;
+}
+
+static void segment_ids_are_used_as_transformers_does(void **state)
+{
+    (void)state;
+    assert_int_equal(types_of("{}"), TOKENIZER_TYPES_UNSAID);
+    assert_int_equal(types_of("{\"tokenizer_class\":\"BertTokenizer\"}"), TOKENIZER_TYPES_USED);
+    assert_int_equal(types_of("{\"tokenizer_class\":\"DebertaV2TokenizerFast\"}"), TOKENIZER_TYPES_USED);
+    assert_int_equal(types_of("{\"tokenizer_class\":\"TokenizersBackend\"}"), TOKENIZER_TYPES_UNUSED);
+    assert_int_equal(types_of("{\"tokenizer_class\":\"AlbertTokenizer\"}"), TOKENIZER_TYPES_UNUSED);
+    assert_int_equal(types_of("{\"tokenizer_class\":\"Fast\",\"model_input_names\":[1,\"token_type_ids\"]}"),
+                     TOKENIZER_TYPES_USED);
+    assert_int_equal(types_of("{\"tokenizer_class\":\"BertTokenizer\",\"model_input_names\":[\"input_ids\"]}"),
+                     TOKENIZER_TYPES_UNUSED);
+}
+
 static void tokens_with_a_task_are_found_by_their_names(void **state)
 {
     (void)state;
@@ -384,6 +411,7 @@ int main(void)
         cmocka_unit_test(tokenizer_tokens_of_a_word_share_its_number),
         cmocka_unit_test(text_becomes_a_control_token_only_when_asked),
         cmocka_unit_test(the_mask_alone_can_be_parsed),
+        cmocka_unit_test(segment_ids_are_used_as_transformers_does),
         cmocka_unit_test(tokens_with_a_task_are_found_by_their_names),
         cmocka_unit_test(invalid_text_is_refused_with_its_position),
         cmocka_unit_test(no_room_beside_the_template_is_refused),

@@ -1,6 +1,6 @@
-/* Encoding for checkpoints whose sentence_bert_config.json says do_lower_case: text is lowered before the
+/* Encoding as a checkpoint wants it. Where sentence_bert_config.json says do_lower_case, text is lowered before the
  * tokenizer, as sentence-transformers puts tokenizers' Lowercase in front of its normalizer; offsets are led back
- * to the original. */
+ * to the original. Where transformers would not hand segment ids to the model, they are 0. */
 #include "pipeline/pipeline_state.h"
 #include "unicode/property.h"
 #include "unicode/utf8.h"
@@ -13,12 +13,9 @@ typedef struct Lowered {
 static bool text_lower(TextView text, Arena *arena, Lowered *out_lowered);
 static void offsets_restore(Encoding *encoding, const Lowered *lowered, const Lowered *lowered_pair);
 
-Status pipeline_encode(const Pipeline *pipeline, TextView text, const TextView *pair, const EncodeOptions *options,
-                       Arena *arena, Encoding *out_encoding, Error *out_error)
+static Status encode_lowered(const Pipeline *pipeline, TextView text, const TextView *pair,
+                             const EncodeOptions *options, Arena *arena, Encoding *out_encoding, Error *out_error)
 {
-    if (!checkpoint_sentence_config(pipeline->checkpoint)->lower_case) {
-        return tokenizer_encode(pipeline->tokenizer, text, pair, options, arena, out_encoding, out_error);
-    }
     Lowered lowered = {.text = text};
     Lowered lowered_pair = {0};
     if (!text_lower(text, arena, &lowered) || (pair && !text_lower(*pair, arena, &lowered_pair))) {
@@ -28,6 +25,18 @@ Status pipeline_encode(const Pipeline *pipeline, TextView text, const TextView *
     Status status = tokenizer_encode(pipeline->tokenizer, lowered.text, pair ? &lowered_pair.text : NULL, options,
                                      arena, out_encoding, out_error);
     if (!status) offsets_restore(out_encoding, &lowered, &lowered_pair);
+    return status;
+}
+
+Status pipeline_encode(const Pipeline *pipeline, TextView text, const TextView *pair, const EncodeOptions *options,
+                       Arena *arena, Encoding *out_encoding, Error *out_error)
+{
+    bool lower_case = checkpoint_sentence_config(pipeline->checkpoint)->lower_case;
+    Status status =
+        lower_case ? encode_lowered(pipeline, text, pair, options, arena, out_encoding, out_error)
+                   : tokenizer_encode(pipeline->tokenizer, text, pair, options, arena, out_encoding, out_error);
+    if (!status && !pipeline->uses_types && out_encoding->count)
+        memset(out_encoding->type_ids, 0, out_encoding->count * sizeof *out_encoding->type_ids);
     return status;
 }
 
