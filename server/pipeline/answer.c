@@ -6,8 +6,6 @@
  * first of the sequence, which says that there is no answer. A pair whose product is 0 is no answer here. */
 #include "pipeline/pipeline_state.h"
 #include "pipeline/softmax.h"
-#include "unicode/property.h"
-#include "unicode/utf8.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -25,6 +23,8 @@ typedef struct Span {
 
 typedef struct Answers {
     TextView context;
+    TextView lowered;   /* the context in lower case, */
+    uint32_t *places;   /* and where its bytes are there: see encode_lowercase */
     AnswerScore *items; /* [capacity] */
     uint64_t *hashes;   /* [capacity], of each item's text */
     uint32_t count;
@@ -107,67 +107,40 @@ static ByteRange span_range(const Encoding *encoding, Span span)
     return (ByteRange){encoding->offsets[span.begin].begin, encoding->offsets[span.end].end};
 }
 
-/* The lower-cased code points of a text, one after the other. */
-typedef struct LowerReader {
-    TextView text;
-    size_t at;
-    uint32_t pending[UNICODE_LOWERCASE_MAX];
-    unsigned pending_count;
-    unsigned pending_at;
-} LowerReader;
-
-static bool lower_next(LowerReader *reader, uint32_t *out_code_point)
-{
-    if (reader->pending_at == reader->pending_count) {
-        uint32_t code_point;
-        if (reader->at >= reader->text.size) return false;
-        size_t size = utf8_read(reader->text.bytes + reader->at, reader->text.size - reader->at, &code_point);
-        assert(size > 0);
-        reader->at += size;
-        reader->pending_count = unicode_lowercase(code_point, reader->pending);
-        reader->pending_at = 0;
-    }
-    *out_code_point = reader->pending[reader->pending_at++];
-    return true;
-}
-
-static uint64_t lower_hash(TextView text)
-{
-    LowerReader reader = {.text = text};
-    uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
-    for (uint32_t code_point; lower_next(&reader, &code_point);) hash = (hash ^ code_point) * 0x100000001B3u;
-    return hash;
-}
-
-static bool lower_equal(TextView a, TextView b)
-{
-    LowerReader left = {.text = a};
-    LowerReader right = {.text = b};
-    for (;;) {
-        uint32_t one = 0;
-        uint32_t other = 0;
-        bool more = lower_next(&left, &one);
-        if (more != lower_next(&right, &other) || one != other) return false;
-        if (!more) return true;
-    }
-}
-
+/* A range of the context in lower case, from the character of its first byte to that of its last. */
 static TextView answer_text(const Answers *answers, ByteRange range)
 {
     if (range.end <= range.begin) return text_view("");
-    return (TextView){answers->context.bytes + range.begin, range.end - range.begin};
+    uint32_t end = range.end;
+    while (end < answers->context.size && ((unsigned char)answers->context.bytes[end] & 0xC0) == 0x80) end++;
+    uint32_t begin = answers->places[range.begin];
+    return (TextView){answers->lowered.bytes + begin, answers->places[end] - begin};
+}
+
+/* Eight bytes at a time: spans overlap, and a token may have any number of bytes. */
+static uint64_t text_hash(TextView text)
+{
+    uint64_t hash = text.size;
+    for (size_t at = 0; at < text.size; at += sizeof(uint64_t)) {
+        uint64_t word = 0;
+        size_t left = text.size - at;
+        memcpy(&word, text.bytes + at, left < sizeof word ? left : sizeof word);
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 32;
+    }
+    return hash;
 }
 
 /* A text that is there already, but for case, gains the score. */
 static void answers_add(Answers *answers, ByteRange range, float score)
 {
     TextView text = answer_text(answers, range);
-    uint64_t hash = lower_hash(text);
+    uint64_t hash = text_hash(text);
     uint32_t slot = (uint32_t)(hash % answers->slot_count);
     for (; answers->slots[slot]; slot = (slot + 1) % answers->slot_count) {
         uint32_t item = answers->slots[slot] - 1;
         if (answers->hashes[item] != hash) continue;
-        if (!lower_equal(answer_text(answers, answers->items[item].range), text)) continue;
+        if (!text_equal(answer_text(answers, answers->items[item].range), text)) continue;
         answers->items[item].score += score;
         return;
     }
@@ -207,6 +180,7 @@ static bool answers_allocate(uint32_t token_count_max, uint64_t capacity, Arena 
                              Answers *answers)
 {
     if (capacity > UINT32_MAX / 2) return false;
+    if (!encode_lowercase(answers->context, arena, &answers->lowered, &answers->places)) return false;
     answers->slot_count = (uint32_t)(2 * capacity);
     scratch->start = arena_allocate(arena, token_count_max * sizeof *scratch->start);
     scratch->end = arena_allocate(arena, token_count_max * sizeof *scratch->end);

@@ -83,6 +83,27 @@ static bool text_lower(TextView text, Arena *arena, Lowered *out_lowered)
     return true;
 }
 
+bool encode_lowercase(TextView text, Arena *arena, TextView *out_lowered, uint32_t **out_places)
+{
+    char character[UNICODE_LOWERCASE_MAX * UTF8_BYTES_MAX];
+    size_t capacity = 2 * text.size; /* two bytes may become three */
+    char *bytes = arena_allocate(arena, capacity);
+    uint32_t *places = arena_allocate(arena, (text.size + 1) * sizeof *places);
+    if (!bytes || !places) return false;
+    size_t used = 0;
+    for (size_t at = 0, size; at < text.size; at += size) {
+        size_t written = character_lower(text.bytes + at, text.size - at, character, &size);
+        if (size == 0 || written > capacity - used) return false;
+        for (size_t i = 0; i < size; i++) places[at + i] = (uint32_t)used;
+        memcpy(bytes + used, character, written);
+        used += written;
+    }
+    places[text.size] = (uint32_t)used;
+    *out_lowered = (TextView){bytes, used};
+    *out_places = places;
+    return true;
+}
+
 static void offsets_restore(Encoding *encoding, const Lowered *lowered, const Lowered *lowered_pair)
 {
     for (uint32_t i = 0; i < encoding->count; i++) {

@@ -19,6 +19,9 @@ typedef struct LexiconRun LexiconRun; /* rows gathered for the vocabulary; one w
 uint64_t task_work(const Pipeline *pipeline, Task task, const Prepared *prepared);
 /* Whether `token` is a mask that FILL fills. */
 bool task_is_mask(const Pipeline *pipeline, const Encoding *encoding, uint32_t token);
+/* `text`, valid UTF-8, in lower case; places[i], i <= text.size, is where the character of its byte i begins there.
+ * Takes 6 bytes of the arena for each of the text's; false when it is out. */
+bool encode_lowercase(TextView text, Arena *arena, TextView *out_lowered, uint32_t **out_places);
 bool run_values_finite(const float *values, size_t count);
 /* Whether what is asked for and the checkpoint together mean a vector of length 1. */
 bool embed_normalizes(const Pipeline *pipeline, const EmbedOptions *options);

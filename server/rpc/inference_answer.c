@@ -7,9 +7,10 @@
  * 512 tokens. Admitted once they are there; until then, only one call a thread has them. */
 #define ANSWER_WINDOWS_BYTES_MAX (8 * MIB)
 
-/* What pipeline_answer takes of the arena a token of the longest window, and a candidate of each: twice top_k and some.
- */
+/* What pipeline_answer takes of the arena a byte of the context, a token of the longest window, and a candidate of
+ * each: twice top_k and some. */
 enum {
+    ANSWER_CONTEXT_BYTES_MAX = 8,
     ANSWER_TOKEN_BYTES_MAX = 256,
     ANSWER_CANDIDATE_BYTES_MAX = 64,
     ANSWER_SPARE_CANDIDATES_MAX = 16,
@@ -48,6 +49,7 @@ static TaskSize answer_size(const TaskCall *call)
     uint64_t token_count = pipeline_token_count_max(call->base.pipeline);
     return (TaskSize){
         .memory_bytes = codec_reply_answer_bytes(top_k) + call->job_count * sizeof(float *) +
+                        call->request.inputs.texts[0].pair.size * ANSWER_CONTEXT_BYTES_MAX +
                         token_count * ANSWER_TOKEN_BYTES_MAX + candidate_count * ANSWER_CANDIDATE_BYTES_MAX,
     };
 }

@@ -207,3 +207,18 @@ def test_large_requests_are_prepared_by_a_worker(served, pb):
     assert answers[0].usage.text_token_count == 40_002
     (alone,) = one.stub.Classify(pb.ClassifyRequest(inputs=texts_of(pb, "dog"))).classifications
     assert answers[1].labels == alone.labels
+
+
+def test_a_context_of_few_but_huge_tokens_costs_what_reading_it_costs(served, pb):
+    """Spans overlap: each byte is in hundreds of them, and each span's text is compared with the others'."""
+    one = served("answer")
+    context = " ".join(["É" * 12_500] * 40)
+
+    def seconds(top_k):
+        started = time.monotonic()
+        answers = one.stub.Answer(pb.AnswerRequest(question="cat", context=context, top_k=top_k)).answers
+        assert len(answers) == min(top_k, 15)
+        return time.monotonic() - started
+
+    reading = min(seconds(1) for _ in range(3))
+    assert min(seconds(1000) for _ in range(3)) < 3 * reading + 0.5
