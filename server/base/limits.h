@@ -80,8 +80,9 @@
 /* protobuf-c recurses once a level, with no limit of its own; our deepest request has 4. */
 #define MESSAGE_DEPTH_MAX 16
 
-/* A query is tokenized again with each text of a Rerank: as much as the largest message holds. */
-#define PAIR_BYTES_MAX MESSAGE_BYTES_MAX_LIMIT
+/* A query is tokenized again with each text of a Rerank, all together at most as many bytes as one text may have: with
+ * 1,024 texts a query of 16 KiB. That keeps a worker for seconds, not minutes. */
+#define QUERY_BYTES_MAX TEXT_BYTES_MAX
 
 /* Results of one mask or one context; the defaults are transformers'. Who reads more reads the tail. */
 #define FILL_TOP_K_DEFAULT 5

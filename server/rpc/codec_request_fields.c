@@ -210,12 +210,12 @@ Status codec_field_pairs(Arena *arena, ProtobufCBinaryData query, const Protobuf
         status = text_check(out_inputs, i, out_fault);
     }
     if (status) return status;
-    uint64_t bytes = codec_request_text_bytes(out_inputs);
-    if (bytes <= PAIR_BYTES_MAX) return STATUS_OK;
+    uint64_t bytes = (uint64_t)query.len * count;
+    if (bytes <= QUERY_BYTES_MAX) return STATUS_OK;
     return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "query",
                            "the query of %zu bytes, read again with each of %zu texts, makes %llu bytes, at most "
                            "%llu are read: shorten the query or send fewer texts",
-                           query.len, count, (unsigned long long)bytes, (unsigned long long)PAIR_BYTES_MAX);
+                           query.len, count, (unsigned long long)bytes, (unsigned long long)QUERY_BYTES_MAX);
 }
 
 Status codec_field_question(Arena *arena, ProtobufCBinaryData question, ProtobufCBinaryData context,

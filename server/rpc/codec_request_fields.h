@@ -28,7 +28,7 @@ CHECKED Status codec_field_inputs(Arena *arena, Headlight__V1__Text *const *text
                                   uint32_t count_max, CodecInputs *out_inputs, CodecFault *out_fault);
 
 /* `query` with each of `texts` becomes a pair. Fails as codec_field_inputs; with INVALID_ARGUMENT as well when the
- * query is empty, or all pairs together pass PAIR_BYTES_MAX. */
+ * query is empty, or passes QUERY_BYTES_MAX as often as it is read. */
 CHECKED Status codec_field_pairs(Arena *arena, ProtobufCBinaryData query, const ProtobufCBinaryData *texts,
                                  size_t count, uint32_t count_max, CodecInputs *out_inputs, CodecFault *out_fault);
 

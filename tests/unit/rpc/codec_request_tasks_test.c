@@ -309,7 +309,7 @@ static void codec_request_names_that_are_not_utf8_are_refused_for_every_method(v
 static void codec_request_rerank_bounds_the_query_times_the_texts(void **state)
 {
     (void)state;
-    enum { QUERY_BYTES = 200 * 1000, TEXT_COUNT = 400 };
+    enum { TEXT_COUNT = 400, QUERY_BYTES = QUERY_BYTES_MAX / TEXT_COUNT + 1 };
     Wire wire;
     wire_init(&wire);
     static ProtobufCBinaryData texts[TEXT_COUNT];
@@ -328,6 +328,12 @@ static void codec_request_rerank_bounds_the_query_times_the_texts(void **state)
     Status status = codec_request_rerank(&arena, bytes, size, TEXT_COUNT, &request, &fault);
     assert_int_equal(status, STATUS_INVALID_ARGUMENT);
     assert_string_equal(fault.field, "query");
+    arena_free(&arena);
+    wire.rerank.query.len = QUERY_BYTES - 1;
+    size = protobuf_c_message_pack(&wire.rerank.base, bytes);
+    arena_init(&arena, 2 * MIB);
+    status = codec_request_rerank(&arena, bytes, size, TEXT_COUNT, &request, &fault);
+    assert_int_equal(status, STATUS_OK);
     arena_free(&arena);
     free(bytes);
     free(query);
