@@ -35,7 +35,7 @@ BENCH_BYTES = 1_000_000
 UNIGRAM_CHARACTERS = 1_500_000
 UNIGRAM_SIZE, COUNTED_UNIGRAM_SIZE = 16000, 250002
 UNIGRAM_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-PIECE_CHARACTERS = 16
+WORD_CHARACTERS, PIECE_CHARACTERS = 16, 6  # of counted pieces, as words and in them
 LLAMA = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
          r"|\s+(?!\S)|\s+")
 
@@ -206,12 +206,14 @@ def make_trained_unigram(path):
 
 
 def make_counted_unigram(path):
-    """Pieces of words by how much text they cover, with the logarithms of their shares as scores."""
+    """Words and parts of them by how much text they cover, with the logarithms of their shares as scores."""
     tokenizer = unigram()
     words = collections.Counter("▁" + word for word in path.read_text(encoding="utf-8").split())
     counts, letters = collections.Counter(), collections.Counter()
     for word, count in words.items():
         word = tokenizer.normalizer.normalize_str(word)
+        if PIECE_CHARACTERS < len(word) <= WORD_CHARACTERS:
+            counts[word] += count
         for begin in range(len(word)):
             letters[word[begin]] += count
             for end in range(begin + 2, min(len(word), begin + PIECE_CHARACTERS) + 1):
