@@ -57,14 +57,53 @@ static inline unsigned char trie_byte(const TrieKey *key, uint32_t index)
     return (unsigned char)(key->prefix >> 8 * (TRIE_PREFIX_BYTES - 1 - index));
 }
 
+/* Of keys that share their prefix. */
 static int trie_compare(const void *a, const void *b)
 {
-    const TrieKey *first = a, *second = b;
-    if (first->prefix != second->prefix) return first->prefix < second->prefix ? -1 : 1;
-    TextView left = first->text, right = second->text;
+    TextView left = ((const TrieKey *)a)->text, right = ((const TrieKey *)b)->text;
     int order = memcmp(left.bytes, right.bytes, left.size < right.size ? left.size : right.size);
     if (order != 0) return order;
     return (left.size > right.size) - (left.size < right.size);
+}
+
+/* A key on its way to its place. */
+typedef struct TrieOrder {
+    uint64_t prefix;
+    uint32_t index;
+} TrieOrder;
+
+/* Sorts from[count] to to[count] by the byte of the prefix at `shift`; equal ones keep their order. */
+static void trie_sort_byte(const TrieOrder *from, TrieOrder *to, uint32_t count, unsigned shift)
+{
+    uint32_t places[257] = {0};
+    for (uint32_t i = 0; i < count; i++) places[(from[i].prefix >> shift & 0xFF) + 1]++;
+    for (int i = 0; i < 256; i++) places[i + 1] += places[i];
+    for (uint32_t i = 0; i < count; i++) to[places[from[i].prefix >> shift & 0xFF]++] = from[i];
+}
+
+/* Puts keys[count] in order into `sorted`: by their prefixes a byte at a time from the last, then by their texts. */
+static bool trie_sort(const TrieKey *keys, uint32_t count, TrieKey *sorted)
+{
+    TrieOrder *orders = malloc((2 * (size_t)count + 1) * sizeof *orders);
+    if (!orders) return false;
+    TrieOrder *from = orders, *to = orders + count;
+    for (uint32_t i = 0; i < count; i++) from[i] = (TrieOrder){trie_prefix(keys[i].text), i};
+    for (unsigned shift = 0; shift < 8 * TRIE_PREFIX_BYTES; shift += 8) {
+        trie_sort_byte(from, to, count, shift);
+        TrieOrder *swap = from;
+        from = to;
+        to = swap;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        sorted[i] = keys[from[i].index];
+        sorted[i].prefix = from[i].prefix;
+    }
+    for (uint32_t begin = 0, end; begin < count; begin = end) {
+        for (end = begin + 1; end < count && sorted[end].prefix == sorted[begin].prefix;) end++;
+        if (end > begin + 1) qsort(sorted + begin, end - begin, sizeof *sorted, trie_compare);
+    }
+    free(orders);
+    return true;
 }
 
 /* Makes `count` units exist. */
@@ -179,20 +218,20 @@ static bool trie_expand(TrieBuilder *builder, TrieNode node)
     return true;
 }
 
-Status trie_open(Trie *trie, TrieKey *keys, uint32_t count, Error *out_error)
+Status trie_open(Trie *trie, const TrieKey *keys, uint32_t count, Error *out_error)
 {
-    TrieBuilder builder = {.trie = trie, .keys = keys, .free = TRIE_BLOCK, .fresh = TRIE_BLOCK};
-    for (uint32_t i = 0; i < count; i++) keys[i].prefix = trie_prefix(keys[i].text);
-    qsort(keys, count, sizeof *keys, trie_compare);
+    TrieKey *sorted = malloc(((size_t)count + 1) * sizeof *sorted);
+    TrieBuilder builder = {.trie = trie, .keys = sorted, .free = TRIE_BLOCK, .fresh = TRIE_BLOCK};
     *trie = (Trie){0};
     trie->tails = malloc(((size_t)count + 1) * sizeof *trie->tails);
-    bool built = trie->tails && trie_reserve(trie, 2 * TRIE_BLOCK);
+    bool built = sorted && trie->tails && trie_sort(keys, count, sorted) && trie_reserve(trie, 2 * TRIE_BLOCK);
     if (built) trie->units[TRIE_ROOT].check = TRIE_TAKEN;
     if (built && count > 0) built = trie_push(&builder, (TrieNode){0, count, 0, TRIE_ROOT});
     while (built && builder.node_count > 0) built = trie_expand(&builder, builder.nodes[--builder.node_count]);
     /* A walk looks at base + byte wherever it is; base may be any unit's, at most `fresh`. */
     if (built) built = trie_reserve(trie, builder.fresh + TRIE_BLOCK);
     free(builder.nodes);
+    free(sorted);
     if (built) return STATUS_OK;
     return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
                      "no memory for %u tokens, or more than %u bytes of them", count, TRIE_UNIT_COUNT_MAX);

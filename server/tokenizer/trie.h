@@ -35,10 +35,9 @@ typedef struct TrieKey {
     uint64_t prefix; /* trie_open's */
 } TrieKey;
 
-/* Builds a trie of `count` keys, which it sorts; no two are alike. Their texts must outlive it, the keys need not. The
- * caller closes it on success and on failure.
- * Fails with RESOURCE_EXHAUSTED (the memory, or TRIE_UNIT_COUNT_MAX). */
-CHECKED Status trie_open(Trie *trie, TrieKey *keys, uint32_t count, Error *out_error);
+/* Builds a trie of `count` keys, no two of them alike. Their texts must outlive it, the keys need not. The caller
+ * closes it on success and on failure. Fails with RESOURCE_EXHAUSTED (the memory, or TRIE_UNIT_COUNT_MAX). */
+CHECKED Status trie_open(Trie *trie, const TrieKey *keys, uint32_t count, Error *out_error);
 void trie_close(Trie *trie); /* a zeroed one is a no-op */
 
 /* Along a text; zeroed at its start. */
