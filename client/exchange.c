@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { EXCHANGE_END_WAIT_MS = 1000 };
+
 struct Exchange {
     ExchangeOptions options;
     ExchangeRequest ring[EXCHANGE_WINDOW_MAX]; /* [head, head + count): not answered, oldest first */
@@ -265,6 +267,14 @@ Status exchange_finish(Exchange *exchange, Error *out_error)
 {
     exchange->all_pushed = true;
     Status status = exchange_wait(exchange, 0, out_error);
-    /* The stream's own end: nothing is left to learn from it, so it is not waited for beyond what is ready. */
-    return status;
+    if (status != STATUS_OK) return status;
+    /* An answer too many means that the others may belong to other requests; only the stream's end rules it out.
+     * A server that sends neither is not waited for long. */
+    uint64_t until_ns = clock_now_ns(&clock_monotonic) + EXCHANGE_END_WAIT_MS * NS_PER_MS;
+    while (exchange->call && exchange->status == STATUS_OK && !interrupt_signal() &&
+           clock_now_ns(&clock_monotonic) < until_ns) {
+        exchange_run(exchange, EXCHANGE_END_WAIT_MS * NS_PER_MS);
+    }
+    if (exchange->status != STATUS_OK) *out_error = exchange->error;
+    return exchange->status;
 }

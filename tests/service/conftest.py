@@ -23,6 +23,7 @@ from task_models import make_model
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HEADLIGHT_BUILD", ROOT / "build"))
 PROGRAM = BUILD / "server" / "headlightd"
+SANITIZED = BUILD.name in ("build-asan", "build-tsan")
 SMALL_MODEL = ROOT / "tests" / "golden" / "pipeline" / "queries"
 REAL_MODEL = ROOT / "models" / "all-MiniLM-L6-v2"
 WELL_KNOWN = Path(grpc_tools.__file__).parent / "_proto"

@@ -9,7 +9,7 @@ import grpc
 import numpy
 import pytest
 
-from conftest import refused
+from conftest import SANITIZED, refused
 
 LONG = "the long question is a short search to it " * 8
 WORDS = "the a of to and in is it query passage search document cat dog server answers question long short".split()
@@ -263,9 +263,10 @@ def test_methods_of_later_versions_are_named(stub, pb):
 
 
 def test_a_passed_deadline_is_deadline_exceeded_and_frees_the_workers(start_server, make_stub, pb, real_model):
-    with start_server("--workers", "1", model=real_model) as server, server.channel() as channel:
+    flags = ("--workers", "1", "--max-batch-tokens", "256")  # a text a batch
+    with start_server(*flags, model=real_model) as server, server.channel() as channel:
         stub = make_stub(channel)
-        request = pb.EmbedRequest(inputs=texts_of(pb, *["the cat is in the document " * 30] * 128))
+        request = pb.EmbedRequest(inputs=texts_of(pb, *["the cat is in the document " * 30] * 24))
         error = refused(lambda: stub.Embed(request, timeout=0.1))
         assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
         started = time.monotonic()
@@ -430,7 +431,8 @@ def test_the_limit_can_be_raised_to_the_models(start_server, make_stub, pb, smal
 
 def invariance_texts():
     choice = random.Random(7)
-    return [" ".join(choice.choices(WORDS, k=choice.randint(1, 120))) for _ in range(200)]
+    count = 16 if SANITIZED else 200  # sanitizers are slow
+    return [" ".join(choice.choices(WORDS, k=choice.randint(1, 120))) for _ in range(count)]
 
 
 def embed_in_batches(stub, pb, texts, seed):

@@ -10,11 +10,10 @@ import time
 
 import grpc
 import pytest
-from conftest import PROGRAM, SMALL_MODEL
+from conftest import PROGRAM, SANITIZED, SMALL_MODEL
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 WAIT_SECONDS = 60
-SANITIZED = any(name in os.environ.get("HEADLIGHT_BUILD", "") for name in ("asan", "tsan"))
 
 
 def wait_until(condition, server=None):

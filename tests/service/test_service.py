@@ -13,11 +13,10 @@ import time
 
 import grpc
 import pytest
-from conftest import PROGRAM, SMALL_MODEL
+from conftest import PROGRAM, SANITIZED, SMALL_MODEL
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 FAIL_SECONDS = 1.0
-SANITIZED = any(name in os.environ.get("HEADLIGHT_BUILD", "") for name in ("asan", "tsan"))
 
 
 def run(*arguments, environment=None):
