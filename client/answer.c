@@ -1,11 +1,10 @@
 /* `headlight answer`: the part of a text that answers a question. */
+#include "base/limits.h"
 #include "output.h"
 #include "results.h"
 #include "texts.h"
 
 #include <inttypes.h>
-
-enum { ANSWER_TOP_MAX = 1000 };
 
 typedef struct AnswerSettings {
     TextsSettings texts;
@@ -17,7 +16,7 @@ typedef struct AnswerSettings {
 static const Option answer_options[] = {
     {"question", "TEXT", NULL, OPTION_TEXT, offsetof(AnswerSettings, question), NULL, 0, 0, NULL,
      "What is asked of each text."},
-    {"top-k", "COUNT", NULL, OPTION_COUNT, offsetof(AnswerSettings, top_k), "1", 1, ANSWER_TOP_MAX, NULL,
+    {"top-k", "COUNT", NULL, OPTION_COUNT, offsetof(AnswerSettings, top_k), "1", 1, ANSWER_TOP_K_MAX, NULL,
      "How many answers to show for each text."},
     {"allow-no-answer", NULL, NULL, OPTION_FLAG, offsetof(AnswerSettings, allow_no_answer), NULL, 0, 0, NULL,
      "The best answer may be that there is none, for models that were trained for it."},

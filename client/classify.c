@@ -1,9 +1,8 @@
 /* `headlight classify`: texts to labels. */
+#include "base/limits.h"
 #include "output.h"
 #include "results.h"
 #include "texts.h"
-
-enum { CLASSIFY_TOP_MAX = 65536 };
 
 typedef struct ClassifySettings {
     TextsSettings texts;
@@ -14,7 +13,7 @@ typedef struct ClassifySettings {
 } ClassifySettings;
 
 static const Option classify_options[] = {
-    {"top-k", "COUNT", NULL, OPTION_COUNT, offsetof(ClassifySettings, top_k), NULL, 1, CLASSIFY_TOP_MAX, NULL,
+    {"top-k", "COUNT", NULL, OPTION_COUNT, offsetof(ClassifySettings, top_k), NULL, 1, MODEL_LABEL_COUNT_MAX, NULL,
      "Only the COUNT best labels of a text; without it all of them."},
     {"raw-scores", NULL, NULL, OPTION_FLAG, offsetof(ClassifySettings, raw_scores), NULL, 0, 0, NULL,
      "The model's logits instead of probabilities."},

@@ -1,11 +1,10 @@
 /* `headlight fill`: what may stand where a text has the model's mask. */
+#include "base/limits.h"
 #include "output.h"
 #include "results.h"
 #include "texts.h"
 
 #include <inttypes.h>
-
-enum { FILL_TOP_MAX = 1000 };
 
 typedef struct FillSettings {
     TextsSettings texts;
@@ -13,7 +12,7 @@ typedef struct FillSettings {
 } FillSettings;
 
 static const Option fill_options[] = {
-    {"top-k", "COUNT", NULL, OPTION_COUNT, offsetof(FillSettings, top_k), "5", 1, FILL_TOP_MAX, NULL,
+    {"top-k", "COUNT", NULL, OPTION_COUNT, offsetof(FillSettings, top_k), "5", 1, FILL_TOP_K_MAX, NULL,
      "How many tokens to show for each mask."},
 };
 
