@@ -280,7 +280,8 @@ def test_fifty_reloads_leak_nothing(start_server, make_stub, pb, folder):
         files = len(os.listdir(f"/proc/{server.process.pid}/fd"))
         reload(50)
         assert SANITIZED or server.resident_bytes() - before < 4 << 20
-        assert len(os.listdir(f"/proc/{server.process.pid}/fd")) == files
+        # One file may be open at the moment, to be hashed or looked at; a leak would be one a reload.
+        assert abs(len(os.listdir(f"/proc/{server.process.pid}/fd")) - files) < 5
 
 
 def test_models_share_the_workers(start_server, make_stub, pb, folder):

@@ -57,7 +57,7 @@ class Server:
 
     def __init__(self, *options, addresses=("127.0.0.1:0",)):
         self.process = subprocess.Popen([str(ECHO_SERVER), *map(str, options), *addresses], text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                        errors="replace", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.ports = [int(self.process.stdout.readline().split()[1]) for _ in addresses]
         self.port = self.ports[0]
         self.target = f"127.0.0.1:{self.port}"
