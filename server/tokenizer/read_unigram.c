@@ -94,8 +94,9 @@ static Status read_pieces(Reader *reader, const JsonValue *vocab, uint32_t count
     uint32_t index = 0;
     TextView text;
     Status status = STATUS_OK;
-    for (const JsonValue *item = json_first(vocab); item && !status; item = json_next(item), index++) {
+    for (const JsonValue *item = json_first(vocab); item; item = json_next(item), index++) {
         status = read_piece(reader, item, index, &text, &scores[index]);
+        if (status) break;
         bytes += text.size;
         scores[index] = score_as_read(scores[index]);
     }
