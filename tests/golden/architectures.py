@@ -34,8 +34,10 @@ ARCHITECTURES = {
                               "rope_parameters": {"rope_type": "default", "rope_theta": 250000.0}}),
     "jina-v2": (None, {"type_vocab_size": 2}),
     "jina_embeddings_v3": ("JinaEmbeddingsV3", {}),
+    "longformer": ("Longformer", ROBERTA | {"sep_token_id": 2, "attention_window": 8}),
+    "big_bird": ("BigBird", {"block_size": 4, "num_random_blocks": 1, "sep_token_id": 3}),
 }
-POSITIONS_AFTER_PADDING = ("roberta", "camembert", "xlm-roberta", "mpnet")
+POSITIONS_AFTER_PADDING = ("roberta", "camembert", "xlm-roberta", "mpnet", "longformer")
 OURS = ("fraction", "stretch", "ntk", "gates")  # settings that are not transformers' own
 OWN_NAMES = {"distilbert": {"hidden_size": "dim", "num_attention_heads": "n_heads", "num_hidden_layers": "n_layers",
                             "intermediate_size": "hidden_dim"}}

@@ -1,9 +1,11 @@
 """What the makers of encoder and task checkpoints share: random weights that hide no mistake, hidden states as
 transformers computes them (eager, fp32, a batch of one), and the ways in which checkpoints are written."""
+import contextlib
 import copy
 import json
 import re
 import shutil
+from unittest import mock
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,7 +17,7 @@ logging.disable_progress_bar()
 
 STORED = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 NORM = re.compile(r"norm\d?\w*\.(weight|bias|gamma|beta)$|_ln\.(weight|bias)$", re.IGNORECASE)
-PROJECTION = re.compile(r"(query|key|q_lin|k_lin|attn\.[qk]|[qk]_proj|query_proj|key_proj)\.weight$")
+PROJECTION = re.compile(r"((query|key)(_global)?|q_lin|k_lin|attn\.[qk]|[qk]_proj|query_proj|key_proj)\.weight$")
 FUSED = re.compile(r"(Wqkv|qkv_proj)\.weight$")
 TABLE = re.compile(r"(rel_embeddings|relative_attention_bias|embed_tokens|word_embeddings|tok_embeddings)\.weight$")
 
@@ -65,11 +67,30 @@ def reset_rope(model):
             module.max_seq_len_cached = module.original_max_seq_len
 
 
-def hidden_states(model, ids, types):
-    """[tokens][hidden] of one sequence; `types` is None where the model has no segments."""
+def reset_attention(model):
+    """Forgets the short text by which transformers' BigBird became dense for good."""
+    if model.config.model_type == "big_bird":
+        model.set_attention_type(model.config.attention_type)
+
+
+@contextlib.contextmanager
+def in_double():
+    """Softmax in the precision of its scores, where transformers asks for fp32 even in a model of doubles."""
+    softmax = torch.nn.functional.softmax
+    with mock.patch("torch.nn.functional.softmax", lambda scores, dim=None, dtype=None: softmax(scores, dim)):
+        yield
+
+
+def hidden_states(model, ids, types, globals_=()):
+    """[tokens][hidden] of one sequence; `types` is None where the model has no segments; `globals_` are the positions
+    of Longformer's global tokens."""
     reset_rope(model)
+    reset_attention(model)
     arguments = {} if types is None else {"token_type_ids": torch.tensor([types])}
     ids = torch.tensor([ids])
+    if globals_:
+        arguments["global_attention_mask"] = torch.zeros_like(ids)
+        arguments["global_attention_mask"][0, list(globals_)] = 1
     with torch.no_grad():
         return model(input_ids=ids, attention_mask=torch.ones_like(ids), **arguments).last_hidden_state[0]
 
