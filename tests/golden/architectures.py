@@ -38,7 +38,7 @@ ARCHITECTURES = {
     "big_bird": ("BigBird", {"block_size": 4, "num_random_blocks": 1, "sep_token_id": 3}),
 }
 POSITIONS_AFTER_PADDING = ("roberta", "camembert", "xlm-roberta", "mpnet", "longformer")
-OURS = ("fraction", "stretch", "ntk", "gates")  # settings that are not transformers' own
+OURS = ("fraction", "stretch", "ntk", "gates", "lengths")  # settings that are not transformers' own
 OWN_NAMES = {"distilbert": {"hidden_size": "dim", "num_attention_heads": "n_heads", "num_hidden_layers": "n_layers",
                             "intermediate_size": "hidden_dim"}}
 
@@ -56,6 +56,8 @@ def make_config(architecture, sizes, settings, positions):
     values |= small | {name: value for name, value in settings.items() if name not in OURS}
     if architecture in POSITIONS_AFTER_PADDING:
         values["max_position_embeddings"] += values["pad_token_id"] + 1
+    if architecture == "big_bird":  # which pads to whole blocks
+        values["max_position_embeddings"] += -positions % values["block_size"]
     if "stretch" in settings:
         trained, factor = settings["stretch"]
         values |= {"max_position_embeddings": trained,

@@ -6,7 +6,9 @@ wrote.
     make_encoder.py [ARCHITECTURE[/CASE] ...]
 
 cases.bin, little endian: u32 case count; a case is u32 tokens, u32 rows, u32 ids[tokens], u8 type_ids[tokens] padded to
-whole u32, u32 row indices[rows], f32 hidden[rows][hidden size].
+whole u32, u32 row indices[rows], f32 hidden[rows][hidden size]. A token that attends globally has 128 more as its type.
+trace.bin, of sparse attention, holds for each row of all cases one value, f32 hidden[row][row % hidden size], so that
+no row goes unseen.
 """
 import pathlib
 import struct
@@ -17,7 +19,7 @@ import numpy as np
 import torch
 
 from architectures import ARCHITECTURES, build, type_count, write
-from reference import hidden_states, randomize, round_weights
+from reference import hidden_states, in_double, randomize, round_weights
 
 HERE = pathlib.Path(__file__).parent / "encoder"
 LENGTHS = (1, 2, 3, 17, 65, 127)
@@ -95,6 +97,8 @@ CASES = {
             "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}),
         "older_names": ((64, 1, 2, 20), "bf16", "sharded hub", {
             "local_attention": 128, "global_attn_every_n_layers": 2, "hidden_activation": "silu"}),
+        "published_window": ((24, 3, 2, 20), "f16", "hub", {
+            "local_attention": 128, "global_attn_every_n_layers": 2, "lengths": (1, 64, 65, 128, 129, 130, 257, 705)}),
     },
     "nomic_bert": {
         "three_heads": ((24, 3, 2, 41), "f32", "", {}),
@@ -131,31 +135,72 @@ CASES = {
         "plain_names": ((40, 5, 2, 33), "f16", "prefixed native", {"hidden_act": "gelu_new"}),
         "head_of_64": ((64, 1, 1, 20), "bf16", "sharded", {}),
     },
+    "longformer": {
+        "window_of_8": ((24, 3, 2, 41), "f32", "", {"lengths": (1, 3, 4, 5, 8, 9, 16, 17, 65, 127, 300)}),
+        "window_each": ((40, 5, 3, 33), "f16", "prefixed", {
+            "attention_window": [32, 4, 16], "hidden_act": "relu", "type_vocab_size": 2,
+            "lengths": (1, 15, 16, 17, 32, 33, 64, 65, 129)}),
+        "head_of_64": ((64, 1, 1, 21), "bf16", "sharded", {
+            "attention_window": 128, "pad_token_id": 3, "lengths": (2, 64, 65, 128, 129, 256, 257)}),
+        "seven_heads": ((56, 7, 1, 25), "f16", "", {"attention_window": 20, "lengths": (1, 19, 20, 21, 40, 41, 203)}),
+        "published_window": ((16, 2, 1, 20), "bf16", "prefixed", {
+            "attention_window": 512, "lengths": (1, 256, 257, 513, 1025)}),
+    },
+    "big_bird": {
+        "blocks_of_4": ((24, 3, 2, 41), "f32", "", {"lengths": (1, 4, 5, 27, 28, 29, 32, 33, 36, 61, 127, 300)}),
+        "two_random_blocks": ((40, 5, 2, 33), "f16", "prefixed", {
+            "block_size": 8, "num_random_blocks": 2, "hidden_act": "gelu_new", "rescale_embeddings": True,
+            "lengths": (1, 71, 72, 73, 80, 81, 88, 145)}),
+        "odd_blocks": ((63, 7, 1, 25), "bf16", "sharded", {
+            "block_size": 13, "num_random_blocks": 1, "use_bias": False, "hidden_act": "relu",
+            "lengths": (90, 91, 92, 104, 105, 183)}),
+        "head_of_64": ((64, 1, 1, 20), "f16", "prefixed", {
+            "block_size": 16, "num_random_blocks": 3, "lengths": (175, 176, 177, 192, 193, 208)}),
+        "original_full": ((32, 4, 2, 21), "f16", "", {"attention_type": "original_full", "lengths": (1, 28, 29, 65)}),
+        "published_blocks": ((16, 2, 1, 20), "bf16", "", {
+            "block_size": 64, "num_random_blocks": 3, "lengths": (1, 704, 705, 1024)}),
+    },
 }
+SPARSE = ("longformer", "big_bird", "modernbert")
 
 
-def make_case(model, length, generator):
-    """One case's bytes, and how far fp32 is from double precision in it."""
+def draw_globals(architecture, length, generator):
+    """None, the first, a few, the ends and all in turn, as far as the length has them."""
+    if architecture != "longformer":
+        return []
+    some = torch.randperm(length, generator=generator)[:1 + length % 5].tolist()
+    return sorted({1: {0}, 2: set(some), 3: {0, length - 1}, 4: set(range(min(length, 40)))}.get(length % 5, set()))
+
+
+def make_case(model, architecture, length, generator):
+    """One case's bytes, its trace, how far fp32 is from double precision in it, and the largest value."""
     ids = torch.randint(0, model.config.vocab_size, (length,), generator=generator).tolist()
     types = [(i >= length // 2) % type_count(model.config) for i in range(length)]
-    hidden = hidden_states(model, ids, types if type_count(model.config) > 1 else None)
-    exact = hidden_states(model.double(), ids, types if type_count(model.config) > 1 else None)
+    globals_ = draw_globals(architecture, length, generator)
+    given = (ids, types if type_count(model.config) > 1 else None, globals_)
+    hidden = hidden_states(model, *given)
+    with in_double():
+        exact = hidden_states(model.double(), *given)
     model.float()
     rows = sorted(set(torch.randperm(length, generator=generator)[:ROWS_KEPT].tolist()) | {0, length - 1})
-    packed = (struct.pack("<II", length, len(rows)) + np.array(ids, "<u4").tobytes() + np.array(types, "u1").tobytes()
+    marked = [kind + 128 * (i in globals_) for i, kind in enumerate(types)]
+    packed = (struct.pack("<II", length, len(rows)) + np.array(ids, "<u4").tobytes() + np.array(marked, "u1").tobytes()
               + bytes(-length % 4) + np.array(rows, "<u4").tobytes() + hidden[rows].numpy().astype("<f4").tobytes())
-    return packed, float((hidden - exact).abs().max()), float(hidden.abs().max())
+    places = torch.arange(length)
+    trace = hidden[places, places % hidden.shape[1]].numpy().astype("<f4").tobytes()
+    return packed, trace, float((hidden - exact).abs().max()), float(hidden.abs().max())
 
 
 def make_model(architecture, name):
     sizes, stored, flags, settings = CASES[architecture][name]
-    lengths = LONG if stored == "f32" else LENGTHS
+    lengths = settings.get("lengths") or (LONG if stored == "f32" else LENGTHS)
     model, base = build(architecture, sizes, settings, flags.split(), max(lengths))
     for attempt in range(ATTEMPTS):
         generator = torch.Generator().manual_seed(zlib.crc32(f"{architecture}/{name}/{attempt}".encode()))
         randomize(model, generator)
         round_weights(model, stored)
-        cases, errors, greatest = zip(*(make_case(base, length, generator) for length in lengths))
+        made = (make_case(base, architecture, length, generator) for length in lengths)
+        cases, traces, errors, greatest = zip(*made)
         if max(errors) < FAIR:
             break
     else:
@@ -163,6 +208,8 @@ def make_model(architecture, name):
     folder = HERE / architecture / name
     write(model, folder, architecture, stored, settings, flags.split())
     (folder / "cases.bin").write_bytes(struct.pack("<I", len(cases)) + b"".join(cases))
+    if architecture in SPARSE:
+        (folder / "trace.bin").write_bytes(b"".join(traces))
     size = sum(path.stat().st_size for path in folder.iterdir())
     print(f"{architecture}/{name}: {size} bytes, draw {attempt}, largest {max(greatest):.1f}, off by {max(errors):.1e}",
           flush=True)

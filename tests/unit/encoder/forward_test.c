@@ -15,6 +15,7 @@ static const uint32_t variants[] = {KERNELS_REFERENCE, KERNELS_AVX2, KERNELS_AVX
 
 enum { VARIANT_COUNT = sizeof variants / sizeof *variants };
 
+/* Of the values of some rows, and of one value of every row where the trace was kept. */
 static float greatest_difference(const GoldenCase *item, const float *hidden, size_t size)
 {
     float greatest = 0.0f;
@@ -23,6 +24,10 @@ static float greatest_difference(const GoldenCase *item, const float *hidden, si
             float difference = fabsf(hidden[item->rows[row] * size + i] - item->hidden[row * size + i]);
             if (!(difference <= greatest)) greatest = difference;
         }
+    for (uint32_t row = 0; item->trace && row < item->sequence.token_count; row++) {
+        float difference = fabsf(hidden[row * size + row % size] - item->trace[row]);
+        if (!(difference <= greatest)) greatest = difference;
+    }
     return greatest;
 }
 

@@ -21,11 +21,13 @@ typedef struct GoldenCase {
     uint32_t row_count;
     const uint32_t *rows; /* indices of the rows kept */
     const float *hidden;  /* [row_count][hidden size] */
+    const float *trace;   /* of each row i the value i % hidden size; NULL where it was not kept */
 } GoldenCase;
 
 typedef struct Golden {
     Checkpoint *checkpoint;
     char *bytes; /* what the cases point into */
+    char *trace; /* of all cases, or NULL */
     uint32_t case_count;
     uint32_t token_count; /* of all cases */
     GoldenCase cases[GOLDEN_CASES_MAX];
@@ -59,17 +61,35 @@ static inline void golden_each(void (*visit)(const char *name, void *state), voi
     globfree(&found);
 }
 
+/* Reads trace.bin of `folder`, where there is one. */
+static inline void golden_read_trace(const char *folder, Golden *golden)
+{
+    Error error;
+    char path[1024];
+    snprintf(path, sizeof path, "%s/trace.bin", folder);
+    if (!file_exists(path)) return;
+    size_t size;
+    golden_check(file_read(path, 1 << 20, &golden->trace, &size, &error), &error);
+    assert_int_equal(size, golden->token_count * sizeof(float));
+    const float *next = (const float *)golden->trace;
+    for (uint32_t i = 0; i < golden->case_count; i++) {
+        golden->cases[i].trace = next;
+        next += golden->cases[i].sequence.token_count;
+    }
+}
+
 /* Opens tests/golden/encoder/<name>; fails the running test when it cannot. */
 static inline void golden_open(const char *name, Golden *out_golden)
 {
     *out_golden = (Golden){0};
     Error error;
+    char folder[512];
     char path[1024];
-    snprintf(path, sizeof path, "%s/golden/encoder/%s", TESTS_DATA, name);
-    golden_check(checkpoint_open(path, &out_golden->checkpoint, &error), &error);
+    snprintf(folder, sizeof folder, "%s/golden/encoder/%s", TESTS_DATA, name);
+    golden_check(checkpoint_open(folder, &out_golden->checkpoint, &error), &error);
     size_t hidden_size = checkpoint_config(out_golden->checkpoint)->hidden_size;
     size_t size;
-    strcat(path, "/cases.bin");
+    snprintf(path, sizeof path, "%s/cases.bin", folder);
     golden_check(file_read(path, 1 << 20, &out_golden->bytes, &size, &error), &error);
     const char *next = out_golden->bytes;
     const char *end = next + size;
@@ -86,12 +106,14 @@ static inline void golden_open(const char *name, Golden *out_golden)
         out_golden->token_count += item->sequence.token_count;
     }
     assert_ptr_equal(next, end);
+    golden_read_trace(folder, out_golden);
 }
 
 static inline void golden_close(Golden *golden)
 {
     checkpoint_close(golden->checkpoint);
     free(golden->bytes);
+    free(golden->trace);
 }
 
 /* Opens an encoder and a workspace for all cases together; fails the running test when it cannot. */
