@@ -26,16 +26,16 @@ typedef enum AttentionPart {
     PART_KEYS,     /* panels of [head_size][keys] */
     PART_VALUES,   /* panels of [keys][head_size] */
     PART_SCORES,   /* [TILE_QUERIES][TILE_KEYS] */
-    PART_OUTPUTS,  /* [BLOCK_QUERIES][head_size] */
-    PART_MAXIMA,   /* [BLOCK_QUERIES] */
-    PART_SUMS,     /* [BLOCK_QUERIES] */
+    PART_OUTPUTS,  /* [ATTENTION_QUERY_BLOCK][head_size] */
+    PART_MAXIMA,   /* [ATTENTION_QUERY_BLOCK] */
+    PART_SUMS,     /* [ATTENTION_QUERY_BLOCK] */
     PART_FACTORS,  /* [TILE_QUERIES] */
     PART_BY_QUERY, /* PositionTerms */
     PART_BY_KEY,
     PART_COUNT,
 } AttentionPart;
 
-/* One head of one sequence. Row t of queries, keys and values starts at t * stride. */
+/* One head of one sequence. The first of `queries` is that of first_query. */
 typedef struct AttentionHead {
     const Kernels *kernels;
     const AttentionPlan *plan;
@@ -44,7 +44,9 @@ typedef struct AttentionHead {
     float *queries;
     const float *keys;
     const float *values;
-    size_t stride;
+    size_t query_stride;
+    size_t key_stride;
+    uint32_t first_query;
     uint32_t size;
     uint32_t token_count;
     PositionTerms positions;
@@ -62,9 +64,9 @@ static size_t attention_offset(const Kernels *kernels, const AttentionPlan *plan
         [PART_KEYS] = plan->head_size * attention_round_up(TILE_KEYS, kernels->lanes),
         [PART_VALUES] = TILE_KEYS * attention_round_up(plan->head_size, kernels->lanes),
         [PART_SCORES] = TILE_QUERIES * TILE_KEYS,
-        [PART_OUTPUTS] = (size_t)BLOCK_QUERIES * plan->head_size,
-        [PART_MAXIMA] = BLOCK_QUERIES,
-        [PART_SUMS] = BLOCK_QUERIES,
+        [PART_OUTPUTS] = (size_t)ATTENTION_QUERY_BLOCK * plan->head_size,
+        [PART_MAXIMA] = ATTENTION_QUERY_BLOCK,
+        [PART_SUMS] = ATTENTION_QUERY_BLOCK,
         [PART_FACTORS] = TILE_QUERIES,
         [PART_BY_QUERY] = positions_by_query_size(kernels, plan),
         [PART_BY_KEY] = positions_by_key_size(plan),
@@ -84,13 +86,18 @@ static uint32_t attention_min(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+static float *attention_query(const AttentionHead *head, uint32_t query)
+{
+    return head->queries + (query - head->first_query) * head->query_stride;
+}
+
 /* Lays keys [first, first + count) out as panels of keys, and their values as panels of the head's columns. */
 static void attention_pack(const AttentionHead *head, uint32_t first, uint32_t count)
 {
     const Kernels *kernels = head->kernels;
     uint32_t panel = kernels->panel_columns;
     for (uint32_t key = 0; key < count; key += panel)
-        kernels->gemm_pack(head->keys + (first + key) * head->stride, head->stride,
+        kernels->gemm_pack(head->keys + (first + key) * head->key_stride, head->key_stride,
                            attention_min(panel, count - key), head->size,
                            head->part[PART_KEYS] + (size_t)key * head->size);
     for (uint32_t column = 0; column < head->size; column += panel) {
@@ -98,7 +105,7 @@ static void attention_pack(const AttentionHead *head, uint32_t first, uint32_t c
         size_t width = attention_round_up(columns, kernels->lanes);
         float *target = head->part[PART_VALUES] + (size_t)column * count;
         for (uint32_t key = 0; key < count; key++, target += width) {
-            memcpy(target, head->values + (first + key) * head->stride + column, columns * sizeof *target);
+            memcpy(target, head->values + (first + key) * head->key_stride + column, columns * sizeof *target);
             memset(target + columns, 0, (width - columns) * sizeof *target);
         }
     }
@@ -110,8 +117,8 @@ static void attention_scores(const AttentionHead *head, const ScoreBlock *tile, 
     uint32_t panel = head->kernels->panel_columns;
     for (uint32_t key = 0; key < tile->keys; key += panel)
         head->kernels->gemm_tile(&(GemmTile){
-            .a = head->queries + tile->query * head->stride,
-            .a_stride = head->stride,
+            .a = attention_query(head, tile->query),
+            .a_stride = head->query_stride,
             .panel = head->part[PART_KEYS] + (size_t)(skipped + key) * head->size,
             .c = head->part[PART_SCORES] + key,
             .c_stride = TILE_KEYS,
@@ -172,7 +179,7 @@ static void attention_tile(const AttentionHead *head, const ScoreBlock *block, u
     ScoreBlock tile = {.query = query, .queries = queries, .key = block->key + skipped, .keys = shown - skipped};
     float *scores = head->part[PART_SCORES];
     attention_scores(head, &tile, skipped);
-    positions_add(&head->positions, &tile, head->queries + query * head->stride, head->stride, scores);
+    positions_add(&head->positions, &tile, attention_query(head, query), head->query_stride, scores);
     head->kernels->softmax_tile(&(SoftmaxTile){
         .scores = scores,
         .stride = TILE_KEYS,
@@ -194,8 +201,7 @@ static void attention_finish(const AttentionHead *head, uint32_t query, uint32_t
     for (uint32_t i = 0; i < count; i++) inverses[i] = 1.0f / inverses[i];
     head->kernels->rows_scale(outputs, head->size, count, head->size, inverses);
     for (uint32_t i = 0; i < count; i++)
-        memcpy(head->queries + (query + i) * head->stride, outputs + (size_t)i * head->size,
-               head->size * sizeof *outputs);
+        memcpy(attention_query(head, query + i), outputs + (size_t)i * head->size, head->size * sizeof *outputs);
 }
 
 static void attention_block(AttentionHead *head, uint32_t query, uint32_t queries)
@@ -216,17 +222,22 @@ static void attention_block(AttentionHead *head, uint32_t query, uint32_t querie
     attention_finish(head, query, queries);
 }
 
-void attention_forward(const Kernels *kernels, const AttentionPlan *plan, const AttentionRows *sequence,
+void attention_forward(const Kernels *kernels, const AttentionPlan *plan, const AttentionRows *rows,
                        float *scratch)
 {
     assert(TILE_KEYS % kernels->panel_columns == 0);
     assert(plan->key_value_head_count && plan->head_count % plan->key_value_head_count == 0);
+    assert(rows->first_query % ATTENTION_QUERY_BLOCK == 0 && rows->first_query <= rows->token_count);
+    assert(rows->query_count <= rows->token_count - rows->first_query);
     uint32_t sharing = plan->head_count / plan->key_value_head_count;
+    uint32_t end = rows->first_query + rows->query_count;
     AttentionHead head = {.kernels = kernels,
                           .plan = plan,
-                          .stride = sequence->stride,
+                          .query_stride = rows->query_stride,
+                          .key_stride = rows->key_stride,
+                          .first_query = rows->first_query,
                           .size = plan->head_size,
-                          .token_count = sequence->token_count,
+                          .token_count = rows->token_count,
                           .positions = {.kernels = kernels, .plan = plan}};
     for (int part = 0; part < PART_COUNT; part++)
         head.part[part] = scratch + attention_offset(kernels, plan, (AttentionPart)part);
@@ -234,10 +245,10 @@ void attention_forward(const Kernels *kernels, const AttentionPlan *plan, const 
     head.positions.by_key = head.part[PART_BY_KEY];
     for (uint32_t i = 0; i < plan->head_count; i++) {
         head.index = head.positions.head = i;
-        head.queries = sequence->rows + (size_t)i * plan->head_size;
-        head.keys = sequence->rows + (size_t)(plan->head_count + i / sharing) * plan->head_size;
-        head.values = head.keys + (size_t)plan->key_value_head_count * plan->head_size;
-        for (uint32_t query = 0; query < sequence->token_count; query += BLOCK_QUERIES)
-            attention_block(&head, query, attention_min(BLOCK_QUERIES, sequence->token_count - query));
+        head.queries = rows->queries + (size_t)i * plan->head_size;
+        head.keys = rows->keys + (size_t)(i / sharing) * plan->head_size;
+        head.values = rows->values + (size_t)(i / sharing) * plan->head_size;
+        for (uint32_t query = rows->first_query; query < end; query += ATTENTION_QUERY_BLOCK)
+            attention_block(&head, query, attention_min(ATTENTION_QUERY_BLOCK, end - query));
     }
 }

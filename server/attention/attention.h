@@ -5,11 +5,20 @@
 #include "attention/plan.h"
 #include "kernels/kernels.h"
 
-/* Rows of queries, keys and values side by side, as one product makes them: row t holds head_count queries,
- * key_value_head_count keys, and as many values, each head_size floats. */
+/* Bits do not depend on how a sequence's queries are cut at multiples of this: whole tiles of queries, so many that the
+ * keys they see are laid out once for most texts. */
+enum { ATTENTION_QUERY_BLOCK = 288 };
+
+/* Some of a sequence's queries, and all of its keys and values. A row of queries holds head_count heads of head_size
+ * floats; a row of keys, and one of values, key_value_head_count of them. */
 typedef struct AttentionRows {
-    float *rows;
-    size_t stride; /* floats from a row to the next */
+    float *queries;       /* the row of first_query */
+    size_t query_stride;  /* floats from a row to the next */
+    uint32_t first_query; /* a multiple of ATTENTION_QUERY_BLOCK */
+    uint32_t query_count; /* one as well, or all that are left */
+    const float *keys;    /* the row of the sequence's first token */
+    const float *values;  /* likewise */
+    size_t key_stride;    /* of keys and of values */
     uint32_t token_count;
 } AttentionRows;
 
@@ -19,7 +28,7 @@ size_t attention_scratch_size(const Kernels *kernels, const AttentionPlan *plan)
 /* Replaces each query by softmax(scale * query * keys^T + bias) * values over the keys its window shows, head by head.
  * `scratch` is aligned to 64 bytes. Tiles are counted from the sequence's own first token, so the bits depend on the
  * sequence alone. Any thread; nothing is allocated. */
-void attention_forward(const Kernels *kernels, const AttentionPlan *plan, const AttentionRows *sequence,
+void attention_forward(const Kernels *kernels, const AttentionPlan *plan, const AttentionRows *rows,
                        float *scratch);
 
 /* Floats that the position keys of a disentangled bias take once packed. Of the plan, heads and buckets are read. */

@@ -2,15 +2,13 @@
  * and query, so a tile needs one value for each of its diagonals. */
 #pragma once
 
-#include "attention/plan.h"
-#include "kernels/kernels.h"
+#include "attention/attention.h"
 
 enum {
-    BLOCK_QUERIES = 256, /* queries that share the panels of a tile of keys */
-    TILE_QUERIES = 36,   /* with TILE_KEYS: scores that stay in the first-level cache */
-    TILE_KEYS = 144,     /* whole panels of every variant; the default model's usual texts fit one tile */
+    TILE_QUERIES = 36, /* with TILE_KEYS: scores that stay in the first-level cache */
+    TILE_KEYS = 144,   /* whole panels of every variant; the default model's usual texts fit one tile */
     TILE_DISTANCES = TILE_QUERIES + TILE_KEYS - 1,
-    BLOCK_DISTANCES = BLOCK_QUERIES + TILE_KEYS - 1,
+    BLOCK_DISTANCES = ATTENTION_QUERY_BLOCK + TILE_KEYS - 1,
 };
 
 /* Queries and keys, both by their positions in the sequence. */

@@ -195,19 +195,20 @@ static const float *rotary_frequencies(const Rotary *rotary, uint32_t length, fl
     return buffer;
 }
 
-void rotary_apply(const Rotary *rotary, const Kernels *kernels, float *rows, size_t stride, uint32_t token_count,
-                  uint32_t head_count, uint32_t head_size)
+void rotary_apply(const Rotary *rotary, const Kernels *kernels, const RotaryRows *rows)
 {
     float buffer[ROTARY_SIZE_MAX / 2];
     float turn[ROTARY_SIZE_MAX];
-    const float *frequencies = rotary_frequencies(rotary, token_count, buffer);
+    const float *frequencies = rotary_frequencies(rotary, rows->token_count, buffer);
     uint32_t table_count = frequencies == rotary->frequencies ? rotary->table_count : 0;
-    for (uint32_t i = 0; i < token_count; i++, rows += stride) {
-        const float *row = rotary->table + (size_t)i * rotary->plan.size;
-        if (i >= table_count) {
-            rotary_fill_row(rotary, frequencies, i, turn);
+    for (uint32_t i = 0; i < rows->row_count; i++) {
+        uint32_t position = rows->first + i;
+        const float *row = rotary->table + (size_t)position * rotary->plan.size;
+        if (position >= table_count) {
+            rotary_fill_row(rotary, frequencies, position, turn);
             row = turn;
         }
-        kernels->rotate_heads(rows, head_count, head_size, row, row + rotary->half, rotary->half);
+        kernels->rotate_heads(rows->rows + i * rows->stride, rows->head_count, rows->head_size, row,
+                              row + rotary->half, rotary->half);
     }
 }

@@ -46,8 +46,17 @@ void rotary_close(Rotary *rotary); /* NULL is a no-op */
 /* What rotary_open allocated, for the memory budget; NULL: 0. */
 uint64_t rotary_bytes(const Rotary *rotary);
 
-/* Turns `head_count` heads of `head_size`, side by side at the start of each of the sequence's `token_count` rows: for
- * AttentionRows, queries and keys. Row t is at position t. Scalings that depend on the length take the sequence's own.
- * The bits depend on the sequence alone. Any thread; nothing is allocated. */
-void rotary_apply(const Rotary *rotary, const Kernels *kernels, float *rows, size_t stride, uint32_t token_count,
-                  uint32_t head_count, uint32_t head_size);
+/* Queries or keys of some of a sequence's tokens: head_count heads of head_size side by side in each row. */
+typedef struct RotaryRows {
+    float *rows;
+    size_t stride;        /* floats from a row to the next */
+    uint32_t first;       /* the position of the first row */
+    uint32_t row_count;   /* positions follow each other */
+    uint32_t token_count; /* of the whole sequence, on which some scalings depend */
+    uint32_t head_count;
+    uint32_t head_size;
+} RotaryRows;
+
+/* Turns the heads of each row. A row's bits depend on its position and the sequence's length alone. Any thread; nothing
+ * is allocated. */
+void rotary_apply(const Rotary *rotary, const Kernels *kernels, const RotaryRows *rows);

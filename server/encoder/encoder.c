@@ -105,8 +105,13 @@ static void encoder_prepare_queries(const Encoder *encoder, const EncoderLayer *
         encoder_normalize(encoder, &layer->key_norm, row + queries, row + queries, 1, keys);
     }
     if (layer->rotary) {
-        rotary_apply(layer->rotary, encoder->kernels, rows, width, token_count,
-                     config->head_count + config->key_value_head_count, config->head_size);
+        rotary_apply(layer->rotary, encoder->kernels,
+                     &(RotaryRows){.rows = rows,
+                                   .stride = width,
+                                   .row_count = token_count,
+                                   .token_count = token_count,
+                                   .head_count = config->head_count + config->key_value_head_count,
+                                   .head_size = config->head_size});
     }
 }
 
@@ -126,8 +131,16 @@ static void encoder_layer_group(const Encoder *encoder, const EncoderLayer *laye
     encoder_multiply(encoder, &layer->projections, input, size, token_count, rows, NULL, GEMM_NONE);
     for (uint32_t i = 0; i < count; i++) {
         encoder_prepare_queries(encoder, layer, rows, sequences[i].token_count);
+        const float *keys = rows + (size_t)encoder->config.head_count * encoder->config.head_size;
+        const float *values = keys + (size_t)encoder->config.key_value_head_count * encoder->config.head_size;
         attention_forward(encoder->kernels, &layer->plan,
-                          &(AttentionRows){.rows = rows, .stride = width, .token_count = sequences[i].token_count},
+                          &(AttentionRows){.queries = rows,
+                                           .query_stride = width,
+                                           .query_count = sequences[i].token_count,
+                                           .keys = keys,
+                                           .values = values,
+                                           .key_stride = width,
+                                           .token_count = sequences[i].token_count},
                           workspace->attention);
         rows += sequences[i].token_count * width;
     }

@@ -35,6 +35,7 @@ static float *random_floats(size_t count, float size)
 typedef struct Case {
     AttentionPlan plan;
     AttentionRows before;
+    float *rows; /* keys and values beside each other */
     float *after;
     float *position_keys; /* as they are; the plan has them packed */
     float *slopes, *table, *packed, *position_queries;
@@ -43,7 +44,8 @@ typedef struct Case {
 
 static void case_free(Case *test)
 {
-    free(test->before.rows);
+    free(test->before.queries);
+    free(test->rows);
     free(test->after);
     free(test->position_keys);
     free(test->slopes);
@@ -87,14 +89,19 @@ static Case case_make(const AttentionPlan *plan, AttentionBiasKind kind, uint32_
 {
     size_t hidden = (size_t)plan->head_count * plan->head_size;
     size_t shared = (size_t)plan->key_value_head_count * plan->head_size;
-    size_t stride = hidden + 2 * shared + random_below(3);
-    Case test = {.plan = *plan, .before = {.stride = stride, .token_count = token_count}};
-    size_t count = stride * token_count;
-    test.before.rows = random_floats(count, 3.0f);
-    for (size_t i = 0; i < count; i++)
-        if (i % stride >= hidden + shared) test.before.rows[i] /= 3.0f;
-    test.after = random_floats(count, 0.0f);
-    memcpy(test.after, test.before.rows, count * sizeof *test.after);
+    AttentionRows before = {.query_stride = hidden + random_below(3),
+                            .query_count = token_count,
+                            .key_stride = 2 * shared + random_below(3),
+                            .token_count = token_count};
+    size_t count = before.query_stride * token_count;
+    float *rows = random_floats(before.key_stride * token_count, 3.0f);
+    for (size_t i = 0; i < before.key_stride * token_count; i++)
+        if (i % before.key_stride >= shared) rows[i] /= 3.0f;
+    before.queries = random_floats(count, 3.0f);
+    before.keys = rows;
+    before.values = rows + shared;
+    Case test = {.plan = *plan, .before = before, .rows = rows, .after = random_floats(count, 0.0f)};
+    memcpy(test.after, before.queries, count * sizeof *test.after);
     case_add_bias(&test, kind);
     return test;
 }
@@ -122,8 +129,8 @@ static double score(const Case *test, uint32_t head, uint32_t query, uint32_t ke
     size_t offset = (size_t)head * plan->head_size;
     size_t hidden = (size_t)plan->head_count * plan->head_size;
     size_t shared = (size_t)(head / (plan->head_count / plan->key_value_head_count)) * plan->head_size;
-    const float *q = test->before.rows + query * test->before.stride + offset;
-    const float *k = test->before.rows + key * test->before.stride + hidden + shared;
+    const float *q = test->before.queries + query * test->before.query_stride + offset;
+    const float *k = test->before.keys + key * test->before.key_stride + shared;
     int64_t distance = (int64_t)key - query;
     double size = 0.0;
     double sum = dot(q, k, plan->head_size, &size);
@@ -159,10 +166,10 @@ static double attend(const Case *test, uint32_t head, uint32_t query, double *ou
     }
     memset(out_values, 0, plan->head_size * sizeof *out_values);
     uint32_t sharing = plan->head_count / plan->key_value_head_count;
-    size_t offset = (size_t)(plan->head_count + plan->key_value_head_count + head / sharing) * plan->head_size;
+    size_t offset = (size_t)(head / sharing) * plan->head_size;
     for (uint32_t key = first; key < end; key++) {
         double weight = exp(scores[key] - maximum);
-        const float *v = test->before.rows + key * test->before.stride + offset;
+        const float *v = test->before.values + key * test->before.key_stride + offset;
         for (uint32_t i = 0; i < plan->head_size; i++) out_values[i] += weight * (double)v[i];
         sum += weight;
     }
@@ -180,7 +187,8 @@ static void check_head(const Case *test, uint32_t head, uint32_t query_step)
         double largest = attend(test, head, query, expected);
         double bound = 0x1p-24 * (2.0 * (plan->head_size + 6.0) * largest + 2.0 * test->before.token_count + 8.0);
         for (uint32_t i = 0; i < plan->head_size; i++) {
-            double actual = (double)test->after[query * test->before.stride + (size_t)head * plan->head_size + i];
+            double actual =
+                (double)test->after[query * test->before.query_stride + (size_t)head * plan->head_size + i];
             if (!(fabs(actual - expected[i]) <= bound))
                 fail_msg("bias %d, %u tokens, reach %u, head %u of %u (%u), size %u, query %u: %g instead of %g",
                          plan->bias.kind, test->before.token_count, plan->window_reach, head, plan->head_count,
@@ -189,27 +197,53 @@ static void check_head(const Case *test, uint32_t head, uint32_t query_step)
     }
 }
 
+/* Queries `step` at a time. */
+static void run(Case *test, uint32_t step)
+{
+    size_t size = attention_scratch_size(kernels, &test->plan) * sizeof(float);
+    float *scratch = aligned_alloc(64, size);
+    assert_non_null(scratch);
+    memset(scratch, 0xFF, size); /* NaN */
+    for (uint32_t query = 0; query < test->before.token_count; query += step) {
+        AttentionRows rows = test->before;
+        rows.queries = test->after + query * rows.query_stride;
+        rows.first_query = query;
+        rows.query_count = rows.token_count - query < step ? rows.token_count - query : step;
+        attention_forward(kernels, &test->plan, &rows, scratch);
+    }
+    free(scratch);
+}
+
+/* The same bits when queries are cut. */
+static void check_cut(Case *test)
+{
+    size_t count = test->before.query_stride * test->before.token_count;
+    float *whole = malloc((count + 1) * sizeof *whole);
+    assert_non_null(whole);
+    memcpy(whole, test->after, count * sizeof *whole);
+    memcpy(test->after, test->before.queries, count * sizeof *whole);
+    run(test, ATTENTION_QUERY_BLOCK * (1 + random_below(2)));
+    assert_memory_equal(test->after, whole, count * sizeof *whole);
+    free(whole);
+}
+
 static void check_attention(const AttentionPlan *shape, AttentionBiasKind kind, uint32_t token_count)
 {
     AttentionPlan plan = *shape;
     plan.scale = 1.0f / sqrtf((float)plan.head_size * (kind == ATTENTION_BIAS_DISENTANGLED ? 3.0f : 1.0f));
     Case test = case_make(&plan, kind, token_count);
-    float *scratch = aligned_alloc(64, attention_scratch_size(kernels, &test.plan) * sizeof *scratch);
-    assert_non_null(scratch);
-    memset(scratch, 0xFF, attention_scratch_size(kernels, &test.plan) * sizeof *scratch); /* NaN */
-    size_t stride = test.before.stride;
-    AttentionRows rows = {.rows = test.after, .stride = stride, .token_count = token_count};
-    attention_forward(kernels, &test.plan, &rows, scratch);
+    run(&test, 4 * ATTENTION_QUERY_BLOCK);
     for (uint32_t head = 0; head < plan.head_count; head++) check_head(&test, head, token_count > 75 ? 11 : 1);
+    size_t stride = test.before.query_stride;
     size_t hidden = (size_t)plan.head_count * plan.head_size;
     for (size_t i = 0; i < stride * token_count; i++)
-        if (i % stride >= hidden) assert_true(test.after[i] == test.before.rows[i]);
-    free(scratch);
+        if (i % stride >= hidden) assert_true(test.after[i] == test.before.queries[i]);
+    if (token_count > ATTENTION_QUERY_BLOCK) check_cut(&test);
     case_free(&test);
 }
 
 static const uint32_t token_counts[] = {1,   2,   35,  36,  37,  73,  108, 143, 144, 145, 180,
-                                        255, 256, 257, 289, 300, 399, 400, 401, 512, 577, 600};
+                                        287, 288, 289, 300, 399, 432, 433, 512, 575, 576, 577};
 
 enum {
     TOKEN_COUNTS = sizeof token_counts / sizeof *token_counts,

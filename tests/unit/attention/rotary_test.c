@@ -90,7 +90,7 @@ static Rotary *open_rotary(const RotaryPlan *plan)
     return rotary;
 }
 
-/* Turns rows of two heads of SIZE + 1 whose pairs are (1, 0); the last of a head must stay. */
+/* Turns rows of two heads of SIZE + 1 whose pairs are (1, 0), in two parts; the last of a head must stay. */
 static float *turned_rows(const Rotary *rotary, uint32_t token_count)
 {
     enum { HEAD = SIZE + 1, STRIDE = 2 * HEAD + 3 };
@@ -98,7 +98,18 @@ static float *turned_rows(const Rotary *rotary, uint32_t token_count)
     assert_non_null(rows);
     for (size_t i = 0; i < (size_t)token_count * STRIDE; i++)
         rows[i] = i % STRIDE >= 2 * HEAD || i % STRIDE % HEAD < HALF ? 1.0f : 0.0f;
-    rotary_apply(rotary, kernels_select(KERNELS_ALL), rows, STRIDE, token_count, 2, HEAD);
+    uint32_t cut = token_count / 3;
+    RotaryRows part = {.rows = rows,
+                       .stride = STRIDE,
+                       .row_count = cut,
+                       .token_count = token_count,
+                       .head_count = 2,
+                       .head_size = HEAD};
+    rotary_apply(rotary, kernels_select(KERNELS_ALL), &part);
+    part.rows += (size_t)cut * STRIDE;
+    part.first = cut;
+    part.row_count = token_count - cut;
+    rotary_apply(rotary, kernels_select(KERNELS_ALL), &part);
     for (uint32_t token = 0; token < token_count; token++) {
         float *row = rows + (size_t)token * STRIDE;
         assert_memory_equal(row, row + HEAD, SIZE * sizeof *row);
