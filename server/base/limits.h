@@ -42,6 +42,8 @@
 /* The largest base of a rotary embedding in use is 10 million. */
 #define MODEL_ROTARY_THETA_MAX 1e12
 #define MODEL_CONVOLUTION_SIZE_MAX 63
+/* BigBird's blocks of random keys: 3 in what is published. */
+#define MODEL_BLOCK_REPEATS_MAX 1024
 #define MODEL_TYPE_COUNT_MAX 1024
 /* Rotary embeddings: dimensions of a head that turn, and the table of the first positions (32,768 of a head of 128);
  * beyond it, cosines are computed as they are needed. */

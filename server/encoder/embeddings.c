@@ -6,6 +6,11 @@ static void embeddings_add(float *row, const float *values, size_t size)
     for (size_t i = 0; i < size; i++) row[i] += values[i];
 }
 
+static void embeddings_scale(float *row, float factor, size_t size)
+{
+    for (size_t i = 0; i < size; i++) row[i] *= factor;
+}
+
 /* rows[token_count][E] = word + type + position. Where positions have an offset, a pad token inside the text stands at
  * the pad token's own row, and is not counted. */
 static void embeddings_gather(const Encoder *encoder, const EncoderSequence *sequence, float *rows)
@@ -17,6 +22,7 @@ static void embeddings_gather(const Encoder *encoder, const EncoderSequence *seq
         float *row = rows + token * size;
         uint32_t id = sequence->ids[token];
         tensor_read(&encoder->word_embeddings, id * (uint64_t)size, size, row);
+        if (config->embedding_scale != 0) embeddings_scale(row, config->embedding_scale, size);
         if (encoder->type_embeddings) {
             uint32_t type = config->type_count > 1 ? sequence->type_ids[token] : 0;
             embeddings_add(row, encoder->type_embeddings + type * size, size);

@@ -1,8 +1,10 @@
-/* Heads at work. H hidden, D the dense layer's columns (H without one), at most HEAD_ROWS_MAX rows at a time:
+/* Heads at work. H hidden, D the columns of the dense layer (H without one), or of the one that leads back from it, at
+ * most HEAD_ROWS_MAX rows at a time:
  *
  *     features = norm(activation(rows * dense + bias))       [rows][D]
  *     logits   = features * output + bias                    [rows][labels]
  *
+ * With a layer that leads back, features = norm(activation(rows * dense + bias) * back + bias + rows).
  * A classifier pools first; the vocabulary's weights are packed a few columns at a time, because the table of word
  * embeddings is large and stays mapped. */
 #include "encoder/head_run.h"
@@ -15,6 +17,7 @@
 /* The scratch of a head. */
 typedef struct HeadScratch {
     float *features; /* [HEAD_ROWS_MAX][D] */
+    float *wide;     /* [HEAD_ROWS_MAX][dense's columns], where a layer leads back */
     float *logits;   /* [HEAD_ROWS_MAX][HEAD_COLUMNS_MAX] */
     float *pooled;   /* [max(H, D)] */
     float *panels;   /* HEAD_COLUMNS_MAX columns of the decoder, packed */
@@ -31,7 +34,7 @@ typedef struct DecoderRows {
 static uint32_t head_depth(const Encoder *encoder)
 {
     uint32_t columns = encoder->head.dense.weights.columns;
-    return columns ? columns : encoder->config.hidden_size;
+    return columns && !encoder->head.back.weights.columns ? columns : encoder->config.hidden_size;
 }
 
 /* `floats` may be NULL: only the size counts then. */
@@ -43,14 +46,15 @@ static HeadScratch head_scratch(const Encoder *encoder, float *floats)
     size_t widest = depth > encoder->config.hidden_size ? depth : encoder->config.hidden_size;
     size_t sizes[] = {
         HEAD_ROWS_MAX * depth,
+        encoder->head.back.weights.columns ? (size_t)HEAD_ROWS_MAX * encoder->head.dense.weights.columns : 0,
         (size_t)HEAD_ROWS_MAX * HEAD_COLUMNS_MAX,
         widest,
         vocabulary ? gemm_weights_size(kernels, HEAD_COLUMNS_MAX, (uint32_t)depth) : 0,
         vocabulary ? gemm_scratch_size(kernels, (uint32_t)depth) : 0,
     };
     HeadScratch scratch = {0};
-    float **const parts[] = {&scratch.features, &scratch.logits, &scratch.pooled, &scratch.panels,
-                             &scratch.packing};
+    float **const parts[] = {&scratch.features, &scratch.wide,   &scratch.logits,
+                             &scratch.pooled,   &scratch.panels, &scratch.packing};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         *parts[i] = floats ? floats + scratch.size : NULL;
         scratch.size += part_round_up(sizes[i]);
@@ -73,21 +77,30 @@ uint64_t head_run_work(const Encoder *encoder, uint32_t row_count)
     const EncoderHead *head = &encoder->head;
     uint64_t depth = head_depth(encoder);
     uint64_t rows = head->kind == HEAD_CLASSIFY ? 1 : row_count;
-    uint64_t dense = (uint64_t)encoder->config.hidden_size * head->dense.weights.columns;
+    uint64_t hidden = encoder->config.hidden_size;
+    uint64_t dense = hidden * head->dense.weights.columns + hidden * head->back.weights.depth;
     uint64_t outputs = head->kind == HEAD_FILL ? encoder->config.vocabulary_size : head->output.weights.columns;
     return head->kind == HEAD_NONE ? 0 : 2 * rows * (dense + depth * outputs);
 }
 
-/* Takes rows[row_count][H] through the dense layer and the norm. Returns rows of D floats: in `out`, or `rows` where
- * the head has neither. */
-static const float *head_features(const Encoder *encoder, const float *rows, uint32_t row_count, float *out)
+/* Takes rows[row_count][H] through the dense layers and the norm. Returns rows of D floats: scratch->features, or
+ * `rows` where the head has neither. */
+static const float *head_features(const Encoder *encoder, const HeadScratch *scratch, const float *rows,
+                                  uint32_t row_count)
 {
     const EncoderHead *head = &encoder->head;
     uint32_t hidden = encoder->config.hidden_size;
     uint32_t depth = head_depth(encoder);
-    if (head->dense.weights.columns == 0) return rows;
-    gemm_multiply(encoder->kernels, &head->dense.weights, rows, hidden, row_count, out, depth,
-                  &(GemmEpilogue){.bias = head->dense.bias, .activation = head->activation});
+    uint32_t columns = head->dense.weights.columns;
+    bool back = head->back.weights.columns > 0;
+    float *out = scratch->features;
+    if (columns == 0) return rows;
+    gemm_multiply(encoder->kernels, &head->dense.weights, rows, hidden, row_count, back ? scratch->wide : out,
+                  columns, &(GemmEpilogue){.bias = head->dense.bias, .activation = head->activation});
+    if (back) {
+        gemm_multiply(encoder->kernels, &head->back.weights, scratch->wide, columns, row_count, out, depth,
+                      &(GemmEpilogue){.bias = head->back.bias, .residual = rows, .residual_stride = hidden});
+    }
     if (head->norm.gain) {
         encoder->kernels->layer_norm(out, out, row_count, depth, head->norm.gain, head->norm.shift,
                                      encoder->config.norm_epsilon);
@@ -117,7 +130,7 @@ static const float *head_pool_late(const Encoder *encoder, const HeadScratch *sc
     memset(scratch->pooled, 0, depth * sizeof *scratch->pooled);
     for (uint32_t row = 0; row < row_count; row += HEAD_ROWS_MAX) {
         uint32_t count = row_count - row < HEAD_ROWS_MAX ? row_count - row : HEAD_ROWS_MAX;
-        rows_add(head_features(encoder, rows + (size_t)row * hidden, count, scratch->features), count, depth,
+        rows_add(head_features(encoder, scratch, rows + (size_t)row * hidden, count), count, depth,
                  scratch->pooled);
     }
     for (uint32_t i = 0; i < depth; i++) scratch->pooled[i] /= (float)row_count;
@@ -131,7 +144,7 @@ static const float *head_pool_mean(const Encoder *encoder, const HeadScratch *sc
     memset(scratch->pooled, 0, hidden * sizeof *scratch->pooled);
     rows_add(rows, row_count, hidden, scratch->pooled);
     for (uint32_t i = 0; i < hidden; i++) scratch->pooled[i] /= (float)row_count;
-    return head_features(encoder, scratch->pooled, 1, scratch->features);
+    return head_features(encoder, scratch, scratch->pooled, 1);
 }
 
 static void head_classify(const Encoder *encoder, const HeadScratch *scratch, const float *rows,
@@ -140,7 +153,7 @@ static void head_classify(const Encoder *encoder, const HeadScratch *scratch, co
     const float *features = NULL;
     switch (encoder->head.pooling) {
     case HEAD_POOLING_FIRST:
-        features = head_features(encoder, rows, 1, scratch->features);
+        features = head_features(encoder, scratch, rows, 1);
         break;
     case HEAD_POOLING_MEAN:
         features = head_pool_mean(encoder, scratch, rows, row_count);
@@ -179,7 +192,7 @@ void head_run(const Encoder *encoder, float *floats, const float *rows, uint32_t
     for (uint32_t row = 0; row < row_count; row += HEAD_ROWS_MAX) {
         uint32_t count = row_count - row < HEAD_ROWS_MAX ? row_count - row : HEAD_ROWS_MAX;
         const float *features =
-            head_features(encoder, rows + (size_t)row * encoder->config.hidden_size, count, scratch.features);
+            head_features(encoder, &scratch, rows + (size_t)row * encoder->config.hidden_size, count);
         head_put_rows(encoder, &scratch, features, row, count, row_count, out_logits);
     }
 }
@@ -199,7 +212,7 @@ void head_run_vocabulary(const Encoder *encoder, float *floats, const float *row
     HeadScratch scratch = head_scratch(encoder, floats);
     uint32_t depth = head_depth(encoder);
     uint32_t vocabulary = encoder->config.vocabulary_size;
-    const float *features = head_features(encoder, rows, row_count, scratch.features);
+    const float *features = head_features(encoder, &scratch, rows, row_count);
     for (uint32_t first = 0; first < vocabulary; first += HEAD_COLUMNS_MAX) {
         uint32_t count = vocabulary - first < HEAD_COLUMNS_MAX ? vocabulary - first : HEAD_COLUMNS_MAX;
         DecoderRows decoder = {&head->decoder, first};

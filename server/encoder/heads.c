@@ -20,6 +20,7 @@ typedef struct HeadRow {
     LinearBias biases;
     const char *dense;
     RowActivation activation;
+    const char *back;
     const char *norm;
     const char *output;
     const char *bias;
@@ -27,9 +28,12 @@ typedef struct HeadRow {
 
 static const HeadRow head_rows[] = {
 #define HEAD(architecture, kind, biases, dense, activation, norm, output, bias) \
-    {ARCHITECTURE_##architecture, HEAD_##kind, LINEAR_##biases, dense, ROW_##activation, norm, output, bias},
+    HEAD_WITH_SUM(architecture, kind, biases, dense, activation, NULL, norm, output, bias)
+#define HEAD_WITH_SUM(architecture, kind, biases, dense, activation, back, norm, output, bias) \
+    {ARCHITECTURE_##architecture, HEAD_##kind, LINEAR_##biases, dense, ROW_##activation, back, norm, output, bias},
 #include "encoder/heads.def"
 #undef HEAD
+#undef HEAD_WITH_SUM
 };
 
 static bool head_has(const Loader *loader, const char *module)
@@ -116,6 +120,24 @@ static uint32_t head_output_count(const Loader *loader, HeadKind kind)
     return kind == HEAD_ANSWER ? 2 : checkpoint_head_config(loader->checkpoint)->label_count;
 }
 
+/* *depth is the input's, and becomes the output's. */
+static CHECKED Status head_load_dense(Loader *loader, const HeadRow *row, uint32_t *depth, EncoderHead *head)
+{
+    const ModelConfig *config = loader->config;
+    uint32_t columns = row->back                ? config->intermediate_size
+                       : row->kind == HEAD_FILL ? config->embedding_size
+                                                : *depth;
+    LinearPart part = {row->dense, columns};
+    LinearPart back = {row->back, *depth};
+    Status status = loader_linear(loader, &part, 1, *depth, row->biases, &head->dense);
+    head->activation = row_activation(loader, row->activation);
+    if (!row->back) {
+        *depth = columns;
+        return status;
+    }
+    return status ? status : loader_linear(loader, &back, 1, columns, row->biases, &head->back);
+}
+
 Status heads_load(Loader *loader, const Tensor *word_embeddings, EncoderHead *out_head)
 {
     loader_leave(loader);
@@ -126,12 +148,8 @@ Status heads_load(Loader *loader, const Tensor *word_embeddings, EncoderHead *ou
     EncoderHead head = {.kind = row->kind, .pooling = config->pooling};
     uint32_t depth = loader->config->hidden_size;
     if (row->dense) {
-        uint32_t columns = row->kind == HEAD_FILL ? loader->config->embedding_size : depth;
-        LinearPart part = {row->dense, columns};
-        Status status = loader_linear(loader, &part, 1, depth, row->biases, &head.dense);
+        Status status = head_load_dense(loader, row, &depth, &head);
         if (status) return status;
-        head.activation = row_activation(loader, row->activation);
-        depth = columns;
     }
     if (row->norm) {
         Status status = loader_norm(loader, row->norm, depth, loader->config->norm, &head.norm);

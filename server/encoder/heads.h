@@ -10,6 +10,7 @@ typedef struct EncoderHead {
     HeadPooling pooling;
     EncoderLinear dense; /* no columns: none */
     GemmActivation activation;
+    EncoderLinear back;        /* of dense's rows; the head's input is added to them. No columns: none */
     EncoderNorm norm;          /* no gain: none */
     EncoderLinear output;      /* all but FILL */
     Tensor decoder;            /* FILL: [vocabulary][depth]; stays mapped, in its stored type */

@@ -106,9 +106,9 @@ static CHECKED Status weights_disentangled(Loader *loader, const Encoder *encode
 
 static void weights_plan(const Encoder *encoder, uint32_t index, EncoderLayer *layer)
 {
-    bool local = encoder->config.layer_is_local[index];
-    layer->plan.window_reach = local ? encoder->config.window : ATTENTION_UNLIMITED;
-    layer->rotary = local ? encoder->local_rotary : encoder->rotary;
+    uint32_t reach = encoder->config.layer_reach[index];
+    layer->plan.window_reach = reach == REACH_UNLIMITED ? ATTENTION_UNLIMITED : reach;
+    layer->rotary = reach == REACH_UNLIMITED ? encoder->rotary : encoder->local_rotary;
     layer->plan.bias = encoder->bias;
 }
 
@@ -126,7 +126,7 @@ static CHECKED Status weights_attention(Loader *loader, const Encoder *encoder, 
     LinearBias bias = weights_bias(config->attention_bias);
     weights_plan(encoder, index, layer);
     Status status = loader_linear(loader, layout->key ? apart : together, layout->key ? 3 : 1, config->hidden_size,
-                                  bias, &layer->projections);
+                                  config->projections_bare ? LINEAR_NO_BIAS : bias, &layer->projections);
     if (!status) status = weights_norm(loader, layout->query_norm, queries, &layer->query_norm);
     if (!status) status = weights_norm(loader, layout->key_norm, keys, &layer->key_norm);
     if (!status && encoder->bias.kind == ATTENTION_BIAS_DISENTANGLED)

@@ -67,6 +67,8 @@ static const ConfigRow config_rows[ARCHITECTURE_COUNT] = {
     [ARCHITECTURE_JINA_EMBEDDINGS_V3] = {BERT_FIELDS, 1e-5, ACTIVATION_GELU, 1, config_read_jina_v3},
     [ARCHITECTURE_EUROBERT] = {BERT_SIZES, "max_position_embeddings", "hidden_act", "rms_norm_eps", 1e-5,
                                ACTIVATION_SILU, NO_TYPES, config_read_eurobert},
+    [ARCHITECTURE_LONGFORMER] = {BERT_FIELDS, 1e-12, ACTIVATION_GELU, 1, config_read_longformer},
+    [ARCHITECTURE_BIG_BIRD] = {BERT_FIELDS, 1e-12, ACTIVATION_GELU_TANH, 1, config_read_big_bird},
 };
 
 /* Nomic's files on the hub; their activation_function is read by their own reader. */
@@ -228,6 +230,7 @@ static void config_fill_common(ModelConfig *config)
     config->head_size = config->hidden_size / config->head_count;
     config->position_rows = config->position_count;
     config->attention_bias = config->intermediate_bias = config->output_bias = true;
+    for (uint32_t i = 0; i < MODEL_LAYER_COUNT_MAX; i++) config->layer_reach[i] = REACH_UNLIMITED;
     config->group_count = config->layer_count;
     config->inner_count = 1;
 }

@@ -26,6 +26,8 @@ typedef enum NormKind {
     NORM_RMS,
 } NormKind;
 
+#define REACH_UNLIMITED UINT32_MAX
+
 /* What attention adds to its scores. */
 typedef enum PositionBias {
     POSITION_BIAS_NONE,
@@ -33,6 +35,14 @@ typedef enum PositionBias {
     POSITION_BIAS_ALIBI,        /* a slope a head times the distance */
     POSITION_BIAS_DISENTANGLED, /* DeBERTa: content to position and position to content */
 } PositionBias;
+
+/* Which keys a query sees. */
+typedef enum AttentionPattern {
+    ATTENTION_PATTERN_DENSE,          /* all of them */
+    ATTENTION_PATTERN_SLIDING_WINDOW, /* in some layers, those near it */
+    ATTENTION_PATTERN_LONGFORMER,     /* those near it and global ones, whose own queries see all */
+    ATTENTION_PATTERN_BIGBIRD,        /* those of neighbouring blocks, the first and the last */
+} AttentionPattern;
 
 /* rope_type, and GTE's own "ntk". */
 typedef enum RotaryKind {
@@ -84,19 +94,25 @@ typedef struct ModelConfig {
     uint32_t position_rows;   /* of the table of absolute positions; 0: there is none */
     uint32_t position_offset; /* RoBERTa's family and MPNet: pad_token_id + 1, the first token's row; else 0 */
     uint32_t type_count;      /* type_vocab_size; 0: there is no table of types */
+    float embedding_scale;    /* of the word embeddings; 0: they stay as they are */
     float norm_epsilon;
     NormKind norm;
     Activation activation;
     bool gated;             /* the first product of a layer's MLP makes gates and values */
-    bool attention_bias;    /* the four projections of attention have biases */
+    bool attention_bias;    /* the four projections of attention have biases, */
+    bool projections_bare;  /* but query, key and value have none all the same */
     bool intermediate_bias; /* of the MLP's first product */
     bool output_bias;       /* of the MLP's second product */
     PositionBias position_bias;
     RotaryConfig rotary;
     RotaryConfig local_rotary; /* of the local layers */
-    uint32_t window;           /* local layers see this many tokens to either side */
-    bool layer_is_local[MODEL_LAYER_COUNT_MAX];
-    uint32_t relative_rows; /* MPNet: of the table of relative positions */
+    AttentionPattern attention;
+    uint32_t
+        layer_reach[MODEL_LAYER_COUNT_MAX]; /* tokens that a layer sees to either side; REACH_UNLIMITED: all */
+    uint32_t separator_id;                  /* Longformer and BigBird: the token that ends a question */
+    uint32_t block_size;                    /* BIGBIRD: tokens of a block, */
+    uint32_t block_repeats;                 /* and how often the first counts again */
+    uint32_t relative_rows;                 /* MPNet: of the table of relative positions */
     DisentangledConfig disentangled;
     uint32_t group_count;      /* ALBERT: layers of their own; else layer_count */
     uint32_t inner_count;      /* ALBERT: layers in a group; else 1 */

@@ -1,16 +1,26 @@
 /* ModernBERT's config.json: which layers see a window only, and the rotary embeddings of both kinds. */
 #include "model/config_parts.h"
 
-/* layer_types, a name a layer; older files have global_attn_every_n_layers. */
-static Status modernbert_read_layers(const FieldReader *reader, ModelConfig *config, Error *out_error)
+static void modernbert_set_layer(ModelConfig *config, uint32_t index, bool local, uint32_t reach)
+{
+    config->layer_reach[index] = local ? reach : REACH_UNLIMITED;
+    if (local) config->attention = ATTENTION_PATTERN_SLIDING_WINDOW;
+}
+
+/* layer_types, a name a layer; older files have global_attn_every_n_layers. Local layers see `reach` tokens to either
+ * side. */
+static Status modernbert_read_layers(const FieldReader *reader, uint32_t reach, ModelConfig *config,
+                                     Error *out_error)
 {
     uint32_t every = 3;
     uint32_t index = 0;
     const JsonValue *list = json_member(reader->object, "layer_types");
     Status status = field_size_if_present(reader, "global_attn_every_n_layers", 1, UINT32_MAX, &every, out_error);
     if (status != STATUS_OK) return status;
-    for (uint32_t i = 0; i < config->layer_count; i++) config->layer_is_local[i] = i % every != 0;
-    if (json_type(list) == JSON_NULL) return STATUS_OK;
+    if (json_type(list) == JSON_NULL) {
+        for (uint32_t i = 0; i < config->layer_count; i++) modernbert_set_layer(config, i, i % every != 0, reach);
+        return STATUS_OK;
+    }
     if (json_type(list) != JSON_ARRAY || json_size(list) != config->layer_count) {
         return error_set(out_error, STATUS_CORRUPT, "%s: \"layer_types\" must be a list of %u names, one a layer",
                          reader->path, config->layer_count);
@@ -26,7 +36,7 @@ static Status modernbert_read_layers(const FieldReader *reader, ModelConfig *con
                 "%s: layer_types \"%.64s\" is not supported; supported: full_attention sliding_attention",
                 reader->path, name.bytes);
         }
-        config->layer_is_local[index++] = local;
+        modernbert_set_layer(config, index++, local, reach);
     }
     return STATUS_OK;
 }
@@ -69,12 +79,10 @@ Status config_read_modernbert(const FieldReader *reader, ModelConfig *config, Er
         status =
             field_size_if_present(reader, "local_attention", 0, 2 * MODEL_POSITION_COUNT_MAX, &window, out_error);
     }
-    config->window = window / 2;
-    if (status == STATUS_OK) {
-        status = field_size_if_present(reader, "sliding_window", 0, MODEL_POSITION_COUNT_MAX, &config->window,
-                                       out_error);
-    }
-    if (status == STATUS_OK) status = modernbert_read_layers(reader, config, out_error);
+    uint32_t reach = window / 2;
+    if (status == STATUS_OK)
+        status = field_size_if_present(reader, "sliding_window", 0, MODEL_POSITION_COUNT_MAX, &reach, out_error);
+    if (status == STATUS_OK) status = modernbert_read_layers(reader, reach, config, out_error);
     if (status == STATUS_OK) {
         status = modernbert_read_rotary(reader, "full_attention", "global_rope_theta", 160000, config,
                                         &config->rotary, out_error);

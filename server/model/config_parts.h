@@ -19,6 +19,8 @@ CHECKED Status config_read_nomic_hub(const FieldReader *reader, ModelConfig *con
 CHECKED Status config_read_gte(const FieldReader *reader, ModelConfig *config, Error *out_error);
 CHECKED Status config_read_jina_v3(const FieldReader *reader, ModelConfig *config, Error *out_error);
 CHECKED Status config_read_eurobert(const FieldReader *reader, ModelConfig *config, Error *out_error);
+CHECKED Status config_read_longformer(const FieldReader *reader, ModelConfig *config, Error *out_error);
+CHECKED Status config_read_big_bird(const FieldReader *reader, ModelConfig *config, Error *out_error);
 
 /* rope_scaling, rope_parameters, rope_theta and the size of a head, for architectures with one kind of layer. */
 CHECKED Status config_read_rotary(const FieldReader *reader, double theta, ModelConfig *config, Error *out_error);

@@ -87,11 +87,13 @@ void inference_serve(Inference *inference, Scheduler *scheduler)
 
 TextView inference_attention(const Pipeline *pipeline)
 {
-    const ModelConfig *config = checkpoint_config(pipeline_checkpoint(pipeline));
-    for (uint32_t i = 0; i < config->layer_count; i++) {
-        if (config->layer_is_local[i]) return text_view("sliding_window");
-    }
-    return text_view("dense");
+    static const char *const names[] = {
+        [ATTENTION_PATTERN_DENSE] = "dense",
+        [ATTENTION_PATTERN_SLIDING_WINDOW] = "sliding_window",
+        [ATTENTION_PATTERN_LONGFORMER] = "longformer",
+        [ATTENTION_PATTERN_BIGBIRD] = "bigbird",
+    };
+    return text_view(names[checkpoint_config(pipeline_checkpoint(pipeline))->attention]);
 }
 
 void inference_refuse(RpcMessage *message, const CodecFault *fault)

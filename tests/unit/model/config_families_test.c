@@ -30,6 +30,8 @@ static const char nomic_hub[] =
 static const char gte[] = "\"model_type\": \"new\", " TYPED;
 static const char jina[] = "\"model_type\": \"bert\", \"position_embedding_type\": \"alibi\", " TYPED;
 static const char jina_v3[] = "\"model_type\": \"jina_embeddings_v3\", " TYPED;
+static const char longformer[] = "\"model_type\": \"longformer\", " TYPED;
+static const char big_bird[] = "\"model_type\": \"big_bird\", " TYPED;
 static const char eurobert[] = "\"model_type\": \"eurobert\", " SIZES;
 
 /* Reads `base` with `changes` at its end, where the last of repeated keys counts. */
@@ -164,9 +166,9 @@ static void modernbert_has_two_kinds_of_layers(void **state)
 {
     (void)state;
     ModelConfig config = accepted(modernbert, "\"local_attention\": 9, \"global_rope_theta\": 5000");
-    static const bool usual[] = {false, true, true, false, true, true};
-    assert_memory_equal(config.layer_is_local, usual, sizeof usual);
-    assert_int_equal(config.window, 4);
+    static const uint32_t usual[] = {REACH_UNLIMITED, 4, 4, REACH_UNLIMITED, 4, 4};
+    assert_memory_equal(config.layer_reach, usual, sizeof usual);
+    assert_int_equal(config.attention, ATTENTION_PATTERN_SLIDING_WINDOW);
     assert_true(config.rotary.theta == 5000 && config.local_rotary.theta == 10000);
     assert_int_equal(config.norm, NORM_LAYER_NO_BIAS);
     assert_true(config.gated && !config.attention_bias && !config.intermediate_bias && !config.output_bias);
@@ -175,13 +177,15 @@ static void modernbert_has_two_kinds_of_layers(void **state)
                       "\"full_attention\", \"full_attention\", \"full_attention\"], \"rope_parameters\": "
                       "{\"full_attention\": {\"rope_type\": \"linear\", \"factor\": 4, \"rope_theta\": 77}, "
                       "\"sliding_attention\": null}");
-    static const bool named[] = {true, false, false, false, false, false};
-    assert_memory_equal(config.layer_is_local, named, sizeof named);
+    static const uint32_t named[] = {
+        64, REACH_UNLIMITED, REACH_UNLIMITED, REACH_UNLIMITED, REACH_UNLIMITED, REACH_UNLIMITED};
+    assert_memory_equal(config.layer_reach, named, sizeof named);
     assert_true(config.rotary.kind == ROTARY_KIND_LINEAR && config.rotary.theta == 77 &&
                 config.rotary.factor == 4);
     assert_true(config.local_rotary.kind == ROTARY_KIND_DEFAULT && config.local_rotary.theta == 10000);
     config = accepted(modernbert, "\"global_attn_every_n_layers\": 1, \"norm_bias\": true, \"mlp_bias\": true");
-    assert_false(config.layer_is_local[1]);
+    assert_int_equal(config.layer_reach[1], REACH_UNLIMITED);
+    assert_int_equal(config.attention, ATTENTION_PATTERN_DENSE);
     assert_int_equal(config.norm, NORM_LAYER);
     assert_true(config.intermediate_bias && config.output_bias);
 }
@@ -319,6 +323,62 @@ static void jinas_bert_is_told_from_bert(void **state)
     assert_refused(jina, "\"feed_forward_type\": \"swiglu\"", STATUS_UNSUPPORTED, "feed_forward_type \"swiglu\"");
 }
 
+static void longformers_layers_have_windows_of_their_own(void **state)
+{
+    (void)state;
+    ModelConfig config = accepted(longformer, "\"attention_mode\": \"longformer\", \"onnx_export\": true");
+    assert_int_equal(config.attention, ATTENTION_PATTERN_LONGFORMER);
+    for (int i = 0; i < 6; i++) assert_int_equal(config.layer_reach[i], 256);
+    assert_int_equal(config.position_offset, 2);
+    assert_int_equal(config.position_count, 512);
+    assert_int_equal(config.separator_id, 2);
+    config = accepted(longformer, "\"attention_window\": 8, \"sep_token_id\": 5, \"pad_token_id\": 0");
+    assert_int_equal(config.layer_reach[5], 4);
+    assert_int_equal(config.separator_id, 5);
+    assert_int_equal(config.position_count, 513);
+    static const uint32_t reaches[] = {1, 2, 3, 4, 5, 6};
+    config = accepted(longformer, "\"attention_window\": [2, 4, 6, 8, 10, 12]");
+    assert_memory_equal(config.layer_reach, reaches, sizeof reaches);
+}
+
+static void longformer_refuses_windows_by_name(void **state)
+{
+    (void)state;
+    assert_refused(longformer, "\"attention_window\": 7", STATUS_UNSUPPORTED, "attention_window 7 ");
+    assert_refused(longformer, "\"attention_window\": 0", STATUS_UNSUPPORTED, "attention_window 0 ");
+    assert_refused(longformer, "\"attention_window\": -2", STATUS_UNSUPPORTED, "attention_window -2 ");
+    assert_refused(longformer, "\"attention_window\": 1e9", STATUS_UNSUPPORTED, "attention_window 1000000000 ");
+    assert_refused(longformer, "\"attention_window\": \"8\"", STATUS_CORRUPT, "attention_window");
+    assert_refused(longformer, "\"attention_window\": [8, 8]", STATUS_CORRUPT, "a list of 6");
+    assert_refused(longformer, "\"attention_window\": [8, 8, 8, 8, 8, null]", STATUS_CORRUPT, "attention_window");
+    assert_refused(longformer, "\"attention_window\": [8, 8, 8, 8, 8, 9]", STATUS_UNSUPPORTED,
+                   "attention_window 9 ");
+    assert_refused(longformer, "\"sep_token_id\": -1", STATUS_UNSUPPORTED, "sep_token_id");
+}
+
+static void big_bird_sees_blocks_or_all(void **state)
+{
+    (void)state;
+    ModelConfig config = accepted(big_bird, "");
+    assert_int_equal(config.attention, ATTENTION_PATTERN_BIGBIRD);
+    assert_int_equal(config.block_size, 64);
+    assert_int_equal(config.block_repeats, 3);
+    assert_int_equal(config.activation, ACTIVATION_GELU_TANH);
+    assert_int_equal(config.separator_id, 66);
+    assert_int_equal(config.position_offset, 0);
+    assert_true(config.attention_bias && !config.projections_bare && config.embedding_scale == 0);
+    config = accepted(big_bird, "\"block_size\": 8, \"num_random_blocks\": 0, \"use_bias\": false, "
+                                "\"rescale_embeddings\": true, \"hidden_size\": 64");
+    assert_true(config.block_size == 8 && config.block_repeats == 0 && config.embedding_scale == 8);
+    assert_true(config.attention_bias && config.projections_bare);
+    config = accepted(big_bird, "\"attention_type\": \"original_full\", \"block_size\": 0");
+    assert_int_equal(config.attention, ATTENTION_PATTERN_DENSE);
+    assert_refused(big_bird, "\"attention_type\": \"local\"", STATUS_UNSUPPORTED, "attention_type \"local\"");
+    assert_refused(big_bird, "\"block_size\": 0", STATUS_UNSUPPORTED, "block_size");
+    assert_refused(big_bird, "\"num_random_blocks\": 5000", STATUS_UNSUPPORTED, "num_random_blocks");
+    assert_refused(big_bird, "\"is_decoder\": true", STATUS_UNSUPPORTED, "is_decoder");
+}
+
 static void other_peoples_code_is_refused_by_name(void **state)
 {
     (void)state;
@@ -349,6 +409,9 @@ int main(void)
         cmocka_unit_test(nomic_has_two_spellings),
         cmocka_unit_test(gte_has_scaled_rotations),
         cmocka_unit_test(jinas_bert_is_told_from_bert),
+        cmocka_unit_test(longformers_layers_have_windows_of_their_own),
+        cmocka_unit_test(longformer_refuses_windows_by_name),
+        cmocka_unit_test(big_bird_sees_blocks_or_all),
         cmocka_unit_test(other_peoples_code_is_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
