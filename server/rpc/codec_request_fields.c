@@ -98,6 +98,10 @@ Status codec_field_options(const Headlight__V1__Options *options, CodecInputs *o
         return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.explanation",
                                "this version does not explain: leave options.explanation out");
     }
+    if (options->chunking) {
+        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.chunking",
+                               "this version does not chunk: leave options.chunking out");
+    }
     if (options->return_cleaned_text) {
         return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.return_cleaned_text",
                                "this version does not sanitize: leave options.return_cleaned_text out");
