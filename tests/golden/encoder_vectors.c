@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_TOKENS = 1024, BATCH_TEXTS = 64 };
+enum { BATCH_TOKENS = 4096, BATCH_TEXTS = 64 };
 
 typedef struct Batch {
     EncoderSequence sequences[BATCH_TEXTS];

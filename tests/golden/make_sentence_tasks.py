@@ -13,7 +13,7 @@ from sentence_transformers import CrossEncoder, SentenceTransformer, SparseEncod
 
 from architectures import ARCHITECTURES, make_config
 from make_tasks import HERE, LONG, LONGEST, SIZES, SMALL, TEXTS, draw_weights, write_cases
-from reference import save_checkpoint, write_json
+from reference import reset_attention, save_checkpoint, write_json
 from small_tokenizers import make_tokenizer
 
 QUERY = "Where is the house?"
@@ -27,6 +27,7 @@ EMBED = {
     ("mpnet", "dense_twice"): {"pooling": "cls", "dense": [(HIDDEN, 24, False, IDENTITY), (24, 7, True, IDENTITY)]},
     ("distilbert", "dense_after_max"): {"pooling": "max", "dense": [(HIDDEN, 20, True, IDENTITY)], "normalize": True},
     ("modernbert", "prompts"): {"pooling": "cls", "normalize": True},
+    ("longformer", "prompts"): {"pooling": "mean", "normalize": True},
 }
 SPLADE = {
     ("bert", "splade"): {"pooling_strategy": "max", "activation_function": "relu"},
@@ -40,6 +41,8 @@ RERANK = {
     ("modernbert", "rerank"): {"sentence_transformers": {"activation_fn": SIGMOID, "version": "5.0.0"}},
     ("deberta-v2", "rerank"): {},
     ("gte", "rerank"): {},
+    ("longformer", "rerank"): {},
+    ("big_bird", "rerank"): {},
 }
 
 
@@ -117,6 +120,8 @@ def splade(folder, settings):
 def rerank(folder):
     model = CrossEncoder(str(folder), device="cpu", model_kwargs={"attn_implementation": "eager",
                                                                   "dtype": torch.float32})
+    for base in (module for module in model.modules() if isinstance(module, transformers.BigBirdModel)):
+        base.register_forward_pre_hook(lambda base, _: reset_attention(base))
     pairs = [(QUERY, text) for text in TEXTS + (LONG,)]
     scores, raw = (model.predict(pairs, batch_size=1, **options).tolist()
                    for options in ({}, {"activation_fn": torch.nn.Identity()}))

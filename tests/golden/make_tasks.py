@@ -9,9 +9,11 @@ transformers 5 has no pipeline for question answering: PYTHON is an interpreter 
 answers. Without it such cases stay as they are.
 
 <architecture>/<case>/cases.json: {task: [{what is asked ..., "expected": what is answered}]}. Positions in texts are of
-bytes.
+bytes. "global_token_indices", in some of Longformer's, are the positions that attend globally instead of the
+head's own.
 """
 import argparse
+import contextlib
 import json
 import pathlib
 import subprocess
@@ -21,7 +23,7 @@ import torch
 import transformers
 
 from architectures import ARCHITECTURES, make_config
-from reference import randomize, round_weights, save_checkpoint, write_json
+from reference import in_double, randomize, reset_attention, round_weights, save_checkpoint, write_json
 from small_tokenizers import TOKENIZERS, make_tokenizer
 
 HERE = pathlib.Path(__file__).parent / "tasks"
@@ -31,6 +33,7 @@ LABELS = ("negative", "neutral", "positive", "caf\u00e9")
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 PLAIN_TAGS = ("O", "PER", "LOC", "MISC")
 SHARPNESS = 0.6
+GLOBALS = (0, 2)  # asked for instead of a head's own; every text has these positions
 FAIR = 5e-6  # the furthest that fp32 may be from double precision, for numbers up to 1
 
 TEXTS = (
@@ -81,7 +84,8 @@ MORE = {
                                     {"labels": LABELS, "classifier_pooling": "bos"})},
 }
 SMALL = {"electra": {"embedding_size": 12}, "albert": {"embedding_size": 12, "num_hidden_groups": 2},
-         "modernbert": {"local_attention": 16}, "eurobert": {"num_key_value_heads": 1}}
+         "modernbert": {"local_attention": 16}, "eurobert": {"num_key_value_heads": 1},
+         "longformer": {"attention_window": [4, 8]}}
 
 
 def make_model(architecture, name, tokenizer):
@@ -93,6 +97,7 @@ def make_model(architecture, name, tokenizer):
     config = make_config(architecture, SIZES, settings, LONGEST)
     seed = zlib.crc32(f"{architecture}/{name}".encode())
     model = getattr(transformers, ARCHITECTURES[architecture][0] + suffix)(config).eval()
+    model.base_model.register_forward_pre_hook(lambda base, _: reset_attention(base))
     stored = "f16" if seed % 2 else "bf16"
     draw_weights(model, tokenizer, torch.Generator().manual_seed(seed), stored)
     return task, model, stored
@@ -106,8 +111,8 @@ def draw_weights(model, tokenizer, generator, stored):
         round_weights(model, stored)
         with torch.no_grad():
             narrow = [everything(model, ids) for ids in texts]
-            model.double()
-            wide = [everything(model, ids) for ids in texts]
+            with in_double():
+                wide = [everything(model.double(), ids) for ids in texts]
             model.float()
         if max(float(((a - b) / (1 + b.abs())).abs().max()) for a, b in zip(narrow, wide)) < FAIR:
             return
@@ -116,7 +121,8 @@ def draw_weights(model, tokenizer, generator, stored):
 
 def everything(model, ids):
     """All that the model says of a text, in a row: hidden states, and the head's logits."""
-    output = model(ids, output_hidden_states=True)
+    globals_ = {"global_attention_mask": torch.arange(ids.shape[1])[None] % 7 == 0}
+    output = model(ids, output_hidden_states=True, **globals_ if model.config.model_type == "longformer" else {})
     logits = [output[name].flatten() for name in ("logits", "start_logits", "end_logits") if name in output]
     return torch.cat([output.hidden_states[-1].flatten()] + logits)
 
@@ -176,6 +182,26 @@ def answer_cases(folder, python):
                                    for answer in answers]}
 
 
+@contextlib.contextmanager
+def globals_asked(model):
+    """GLOBALS attend globally, whatever the head says."""
+    def ask(_, arguments, named):
+        mask = torch.zeros_like(named["attention_mask"])
+        mask[:, list(GLOBALS)] = 1
+        return arguments, named | {"global_attention_mask": mask}
+    hook = model.base_model.register_forward_pre_hook(ask, with_kwargs=True)
+    yield
+    hook.remove()
+
+
+def cases_of(maker, model, tokenizer):
+    cases = list(maker(model, tokenizer))
+    if model.config.model_type == "longformer":
+        with globals_asked(model):
+            cases += [case | {"global_token_indices": GLOBALS} for case in list(maker(model, tokenizer))[::2]]
+    return cases
+
+
 def write_cases(folder, cases):
     """As few bytes as hold fp32."""
     def short(value):
@@ -198,9 +224,9 @@ def make(architecture, name, python):
     write_json(folder / "tokenizer_config.json", tokenizer_config)
     fast = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
     makers = {"classify": classify_cases, "tag": tag_cases, "fill_mask": fill_cases}
-    cases = {task: list(answer_cases(folder, python) if task == "answer" else makers[task](model, fast))}
+    cases = {task: list(answer_cases(folder, python)) if task == "answer" else cases_of(makers[task], model, fast)}
     if name == "classify":
-        cases["embed"] = list(embed_cases(model, fast))
+        cases["embed"] = cases_of(embed_cases, model, fast)
     write_cases(folder, cases)
     print(f"{architecture}/{name}: {sum(path.stat().st_size for path in folder.iterdir())} bytes", flush=True)
 

@@ -2,11 +2,13 @@
 """Compares hidden states with transformers' (eager, fp32, a batch of one) on random configurations, far from those in
 tests/golden/encoder.
 
-    sample.py [--architecture NAME ...] [--count N] [--seed S] [--cpu NAME] [--build FOLDER]
+    sample.py [--architecture NAME ...] [--count N] [--seed S] [--cpu NAME] [--build FOLDER] [--longest TOKENS]
 
-Each configuration becomes a temporary checkpoint that encoder_vectors runs. Weights with which fp32 itself strays from
-double precision are drawn again, with less sharp attention each time. Prints each architecture's largest difference;
-exit code 1 when one is above 2e-5 or a checkpoint was refused. Needs torch and transformers.
+Those with sparse attention get texts at the edges of their windows and blocks too, a few of up to --longest tokens, and
+Longformer's random global tokens. Each configuration becomes a temporary checkpoint that encoder_vectors runs. Weights
+with which fp32 itself strays from double precision are drawn again, with less sharp attention each time. Prints each
+architecture's largest difference; exit code 1 when one is above 2e-5 or a checkpoint was refused. Needs torch and
+transformers.
 """
 import argparse
 import pathlib
@@ -20,12 +22,13 @@ import numpy as np
 import torch
 
 from architectures import ARCHITECTURES, build, type_count, write
-from reference import hidden_states, randomize, round_weights
+from reference import hidden_states, in_double, randomize, round_weights
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DIFFERENCE_MAX = 2e-5
 FAIR = 6e-6
 DRAWS = 12
+SCORES_MAX = 1 << 26  # attention scores of all heads that transformers holds at once
 ROTATED = ("modernbert", "nomic_bert", "gte", "eurobert", "jina_embeddings_v3")
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "silu", "gelu_pytorch_tanh")
 
@@ -78,6 +81,23 @@ def draw_modernbert(rng, sizes):
     return settings | {"global_attn_every_n_layers": rng.randint(1, 4)}
 
 
+def draw_longformer(rng, sizes):
+    """transformers runs windows from 4 on, and only such as divide the widest."""
+    widest = rng.choice((4, 6, 8, 16, 20, 32, 48, 64, 100, 128, 256, 512, 2 * rng.randint(2, 100)))
+    divisors = [window for window in range(4, widest + 1, 2) if widest % window == 0]
+    windows = [rng.choice(divisors) for _ in range(sizes[2])]
+    windows[rng.randrange(sizes[2])] = widest
+    return draw_roberta(rng, sizes) | {"attention_window": rng.choice((widest, windows))}
+
+
+def draw_big_bird(rng, sizes):
+    del sizes
+    return {"block_size": rng.choice((4, 5, 8, 13, 16, 32, 64, 64, rng.randint(1, 70))),
+            "num_random_blocks": rng.choice((1, 2, 3, 3, 5)), "use_bias": rng.random() < 0.7,
+            "rescale_embeddings": rng.random() < 0.3, "type_vocab_size": rng.choice((1, 2, 2)),
+            "attention_type": rng.choice(("block_sparse",) * 5 + ("original_full",))}
+
+
 def draw_nomic(rng, sizes):
     parts = {"fraction": 0.5} if sizes[0] // sizes[1] % 4 == 0 else {}
     return {"type_vocab_size": rng.choice((1, 2, 2))} | rng.choice((
@@ -113,6 +133,7 @@ def draw_types(rng, sizes):
 
 DRAWN = {"bert": draw_types, "roberta": draw_roberta, "camembert": draw_roberta, "xlm-roberta": draw_roberta,
          "electra": draw_electra, "albert": draw_albert, "deberta-v2": draw_deberta, "modernbert": draw_modernbert,
+         "longformer": draw_longformer, "big_bird": draw_big_bird,
          "nomic_bert": draw_nomic, "gte": draw_gte, "eurobert": draw_eurobert, "jina-v2": draw_types}
 
 
@@ -129,7 +150,34 @@ def draw_flags(rng, architecture, settings):
     return flags
 
 
-def draw(rng, architecture):
+def edges(architecture, settings):
+    """Lengths at which something begins or ends."""
+    if architecture == "big_bird":
+        block, dense = settings["block_size"], (5 + 2 * settings["num_random_blocks"]) * settings["block_size"]
+        return [block, dense - 1, dense, dense + 1, dense + block, dense + block + 1, 2 * dense + 1]
+    windows = settings.get("attention_window", settings.get("local_attention"))
+    window = max(windows) if isinstance(windows, list) else windows
+    return [around for window in (window // 2, window, 2 * window) for around in (window, window + 1)]
+
+
+def draw_lengths(rng, architecture, sizes, settings, longest):
+    if architecture not in ("longformer", "big_bird", "modernbert"):
+        return [rng.randint(1, 300), rng.randint(1, 40), rng.choice((1, 2, 300, 129))]
+    lengths = rng.sample(edges(architecture, settings), 3) + [rng.randint(1, 700)]
+    if rng.random() < 0.4:
+        lengths.append(rng.choice((704, 705, 1024, 3072, 4096, rng.randint(1, longest))))
+    if architecture != "longformer":  # whose scores transformers keeps by the window
+        longest = min(longest, int((SCORES_MAX / sizes[1]) ** 0.5))
+    return [max(1, min(length, longest)) for length in lengths]
+
+
+def draw_globals(rng, length):
+    if rng.random() < 0.1:
+        return list(range(min(length, 50)))
+    return sorted(rng.sample(range(length), min(length, rng.choice((0, 0, 1, 2, 7))))) if rng.random() < 0.7 else [0]
+
+
+def draw(rng, architecture, longest):
     """A configuration, its model and its texts, or None where fp32 is no judge."""
     sizes = draw_sizes(rng, architecture)
     settings = draw_common(rng, architecture) | DRAWN.get(architecture, lambda *_: {})(rng, sizes)
@@ -139,44 +187,53 @@ def draw(rng, architecture):
     if architecture == "nomic_bert" and "hub" in flags:
         settings["hidden_act"] = "silu"  # what "swiglu" says
     stored = rng.choice(("f32", "f16", "bf16"))
-    lengths = [rng.randint(1, 300), rng.randint(1, 40), rng.choice((1, 2, 300, 129))]
-    model, base = build(architecture, sizes, settings, flags, 300)
+    lengths = draw_lengths(rng, architecture, sizes, settings, longest)
+    model, base = build(architecture, sizes, settings, flags, max(300, *lengths))
     for attempt in range(DRAWS):
         randomize(model, torch.Generator().manual_seed(rng.getrandbits(32)), 0.85 ** attempt)
         round_weights(model, stored)
-        texts = [draw_text(rng, base.config, length) for length in lengths]
+        texts = [draw_text(rng, architecture, base.config, length) for length in lengths]
         expected = [hidden_states(base, *text) for text in texts]
-        base.double()
-        exact = [hidden_states(base, *text) for text in texts]
+        with in_double():
+            exact = [hidden_states(base.double(), *text) for text in texts]
         base.float()
         if max(float((a - b).abs().max()) for a, b in zip(expected, exact)) < FAIR:
             return (sizes, stored, sorted(flags), settings, lengths), model, texts, expected, exact
     return None
 
 
-def draw_text(rng, config, length):
+def draw_text(rng, architecture, config, length):
+    """(ids, types or None, global positions)."""
     kinds = type_count(config)
     types = sorted(rng.randrange(kinds) for _ in range(length))
-    return [rng.randrange(config.vocab_size) for _ in range(length)], types if kinds > 1 else None
+    globals_ = draw_globals(rng, length) if architecture == "longformer" else []
+    return [rng.randrange(config.vocab_size) for _ in range(length)], types if kinds > 1 else None, globals_
+
+
+def pack(ids, types, globals_):
+    marked = bytearray(types or len(ids))
+    for position in globals_:
+        marked[position] += 128
+    return struct.pack(f"<I{len(ids)}I", len(ids), *ids) + marked
 
 
 def ours(program, cpu, folder, texts):
     """Hidden states of all texts together, or the program's complaint."""
-    data = b"".join(struct.pack(f"<I{len(ids)}I", len(ids), *ids) + bytes(types or len(ids)) for ids, types in texts)
+    data = b"".join(pack(*text) for text in texts)
     run = subprocess.run([program, folder, cpu, "hidden"], input=data, capture_output=True)
     if run.returncode:
         return run.stderr.decode(errors="replace").strip() or f"exit code {run.returncode}"
     return np.frombuffer(run.stdout, "<f4")
 
 
-def compare(rng, architecture, program, cpu, folder):
+def compare(rng, architecture, options, folder):
     """(what was drawn, difference from transformers, from double precision), or None where fp32 is no judge."""
-    drawn = draw(rng, architecture)
+    drawn = draw(rng, architecture, options.longest)
     if not drawn:
         return None
     what, model, texts, expected, exact = drawn
     write(model, folder, architecture, what[1], what[3], what[2])
-    got = ours(program, cpu, folder, texts)
+    got = ours(options.build / "tests" / "golden" / "encoder_vectors", options.cpu, folder, texts)
     if isinstance(got, str):
         return what, got, got
     return (what,) + tuple(float(np.abs(got - torch.cat(rows).numpy().ravel()).max()) for rows in (expected, exact))
@@ -189,16 +246,16 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--cpu", default="auto")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    parser.add_argument("--longest", type=int, default=4096)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    program = options.build / "tests" / "golden" / "encoder_vectors"
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         for architecture in options.architecture:
             worst, unfair = (0.0, 0.0), 0
             for index in range(options.count):
                 seed = options.seed + index
-                found = compare(random.Random(f"{architecture} {seed}"), architecture, program, options.cpu,
+                found = compare(random.Random(f"{architecture} {seed}"), architecture, options,
                                 pathlib.Path(folder) / "checkpoint")
                 if found is None:
                     unfair += 1

@@ -75,6 +75,8 @@ TOKENIZERS = {
     "eurobert": (byte_bpe, LLAMA, {"types": 0}, False),
     "jina-v2": (wordpiece, BERT, {}, True),
     "jina_embeddings_v3": (unigram, ROBERTA, {"twice": True}, False),
+    "longformer": (byte_bpe, ROBERTA, {"twice": True}, False),
+    "big_bird": (unigram, BERT, {}, False),
 }
 
 
