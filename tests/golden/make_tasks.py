@@ -14,6 +14,7 @@ head's own.
 """
 import argparse
 import contextlib
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -33,7 +34,6 @@ LABELS = ("negative", "neutral", "positive", "caf\u00e9")
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 PLAIN_TAGS = ("O", "PER", "LOC", "MISC")
 SHARPNESS = 0.6
-GLOBALS = (0, 2)  # asked for instead of a head's own; every text has these positions
 FAIR = 5e-6  # the furthest that fp32 may be from double precision, for numbers up to 1
 
 TEXTS = (
@@ -50,6 +50,25 @@ QUESTIONS = (
                        "Clara Schumann wrote the music, and the cat sat by the door in Lyon. ") * 2),
     ("Is it?", "It is."),
 )
+
+FILLS = (("The {} sat on the mat.", 5), ("{}", 3), ("Ada {} wrote the {} program.", 5), (LONG + "It was {}.", 1),
+         ("caf\u00e9s {}{}, {}", 20))
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What is asked of a checkpoint of which size."""
+    sizes: tuple = SIZES
+    longest: int = LONGEST
+    window: int = WINDOW
+    settings: dict = dataclasses.field(default_factory=dict)
+    texts: tuple = TEXTS + (LONG,)
+    tagged: tuple = TEXTS
+    pairs: tuple = PAIRS
+    questions: tuple = QUESTIONS
+    fills: tuple = FILLS  # (text with {} for masks, top_k)
+    globals_: tuple = (0, 2)  # attend globally instead of a head's own; every text has these positions
+
 
 # case: (task, class suffix, settings)
 CASES = {
@@ -88,24 +107,24 @@ SMALL = {"electra": {"embedding_size": 12}, "albert": {"embedding_size": 12, "nu
          "longformer": {"attention_window": [4, 8]}}
 
 
-def make_model(architecture, name, tokenizer):
+def make_model(architecture, name, tokenizer, asked, seed):
     task, suffix, settings = CASES.get(name) or MORE[architecture][name]
-    settings = SMALL.get(architecture, {}) | settings | {"vocab_size": tokenizer.get_vocab_size() + 2}
+    settings = SMALL.get(architecture, {}) | settings | asked.settings
+    settings["vocab_size"] = tokenizer.get_vocab_size() + 2
     labels = settings.pop("labels", None)
     if labels:
         settings |= {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
-    config = make_config(architecture, SIZES, settings, LONGEST)
-    seed = zlib.crc32(f"{architecture}/{name}".encode())
+    config = make_config(architecture, asked.sizes, settings, asked.longest)
     model = getattr(transformers, ARCHITECTURES[architecture][0] + suffix)(config).eval()
     model.base_model.register_forward_pre_hook(lambda base, _: reset_attention(base))
     stored = "f16" if seed % 2 else "bf16"
-    draw_weights(model, tokenizer, torch.Generator().manual_seed(seed), stored)
+    draw_weights(model, tokenizer, torch.Generator().manual_seed(seed), stored, asked)
     return task, model, stored
 
 
-def draw_weights(model, tokenizer, generator, stored):
+def draw_weights(model, tokenizer, generator, stored, asked=Asked()):
     """Random weights with which fp32 is a fair judge: less sharp attention until it agrees with double precision."""
-    texts = [torch.tensor([tokenizer.encode(text).ids[:LONGEST]]) for text in TEXTS + (LONG,)]
+    texts = [torch.tensor([tokenizer.encode(text).ids[:asked.longest]]) for text in asked.texts]
     for attempt in range(40):
         randomize(model, generator, SHARPNESS * 0.85 ** attempt)
         round_weights(model, stored)
@@ -131,25 +150,25 @@ def bytes_at(text, start, end):
     return {"byte_begin": len(text[:start].encode()), "byte_end": len(text[:end].encode())}
 
 
-def classify_cases(model, tokenizer):
+def classify_cases(model, tokenizer, asked):
     pipe = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer)
-    for text, pair in [(text, None) for text in TEXTS + (LONG,)] + list(PAIRS):
-        asked = {"text": text} if pair is None else {"text": text, "text_pair": pair}
-        scores, raw = (pipe(asked, top_k=None, **options) for options in ({}, {"function_to_apply": "none"}))
+    for text, pair in [(text, None) for text in asked.texts] + list(asked.pairs):
+        given = {"text": text} if pair is None else {"text": text, "text_pair": pair}
+        scores, raw = (pipe(given, top_k=None, **options) for options in ({}, {"function_to_apply": "none"}))
         yield {"text": text, "pair": pair, "expected": scores, "raw": raw}
 
 
-def embed_cases(model, tokenizer):
+def embed_cases(model, tokenizer, asked):
     """The mean of the last hidden state, as sentence-transformers embeds with a checkpoint that has no modules.json."""
-    for text in TEXTS + (LONG,):
+    for text in asked.texts:
         with torch.no_grad():
             hidden = model.base_model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0]
         yield {"text": text, "expected": hidden.mean(0).tolist()}
 
 
-def tag_cases(model, tokenizer):
+def tag_cases(model, tokenizer, asked):
     pipe = transformers.pipeline("token-classification", model=model, tokenizer=tokenizer)
-    for text in TEXTS:
+    for text in asked.tagged:
         for strategy in ("none", "simple", "first", "average", "max"):
             found = [{"label": entity.get("entity_group") or entity["entity"], "score": float(entity["score"]),
                       **bytes_at(text, entity["start"], entity["end"])}
@@ -157,11 +176,10 @@ def tag_cases(model, tokenizer):
             yield {"text": text, "aggregation": strategy, "expected": found}
 
 
-def fill_cases(model, tokenizer):
+def fill_cases(model, tokenizer, asked):
     pipe = transformers.pipeline("fill-mask", model=model, tokenizer=tokenizer)
-    mask = tokenizer.mask_token
-    for text, top in ((f"The {mask} sat on the mat.", 5), (f"{mask}", 3), (f"Ada {mask} wrote the {mask} program.", 5),
-                      (f"{LONG}It was {mask}.", 1), (f"caf\u00e9s {mask}{mask}, {mask}", 20)):
+    for text, top in asked.fills:
+        text = text.replace("{}", tokenizer.mask_token)
         found = pipe(text, top_k=top)
         masks = found if isinstance(found[0], list) else [found]
         yield {"text": text, "top_k": top, "expected": [
@@ -169,36 +187,37 @@ def fill_cases(model, tokenizer):
             for fills in masks]}
 
 
-def answer_cases(folder, python):
+def answer_cases(folder, python, asked):
     """Asked of the other interpreter, whose answers are in characters."""
-    asked = [{"question": question, "context": context, "top_k": top, "handle_impossible_answer": impossible}
-             for question, context in QUESTIONS for top in (1, 4) for impossible in (False, True)]
+    given = [{"question": question, "context": context, "top_k": top, "handle_impossible_answer": impossible}
+             for question, context in asked.questions for top in (1, 4) for impossible in (False, True)]
     script = pathlib.Path(__file__).parent / "answer.py"
-    output = subprocess.run([python, script, folder], input=json.dumps(asked), text=True, check=True,
+    output = subprocess.run([python, script, folder], input=json.dumps(given), text=True, check=True,
                             stdout=subprocess.PIPE).stdout
-    for case, answers in zip(asked, json.loads(output)):
+    for case, answers in zip(given, json.loads(output)):
         yield case | {"expected": [{"text": answer["answer"], "score": answer["score"],
                                     **bytes_at(case["context"], answer["start"], answer["end"])}
                                    for answer in answers]}
 
 
 @contextlib.contextmanager
-def globals_asked(model):
-    """GLOBALS attend globally, whatever the head says."""
+def globals_asked(model, positions):
+    """These attend globally, whatever the head says."""
     def ask(_, arguments, named):
         mask = torch.zeros_like(named["attention_mask"])
-        mask[:, list(GLOBALS)] = 1
+        mask[:, list(positions)] = 1
         return arguments, named | {"global_attention_mask": mask}
     hook = model.base_model.register_forward_pre_hook(ask, with_kwargs=True)
     yield
     hook.remove()
 
 
-def cases_of(maker, model, tokenizer):
-    cases = list(maker(model, tokenizer))
+def cases_of(maker, model, tokenizer, asked):
+    cases = list(maker(model, tokenizer, asked))
     if model.config.model_type == "longformer":
-        with globals_asked(model):
-            cases += [case | {"global_token_indices": GLOBALS} for case in list(maker(model, tokenizer))[::2]]
+        with globals_asked(model, asked.globals_):
+            cases += [case | {"global_token_indices": asked.globals_}
+                      for case in list(maker(model, tokenizer, asked))[::2]]
     return cases
 
 
@@ -214,19 +233,23 @@ def write_cases(folder, cases):
     (folder / "cases.json").write_text(text + "\n", encoding="utf-8")
 
 
-def make(architecture, name, python):
-    longest = WINDOW if name == "answer" else LONGEST - 8
-    tokenizer, tokenizer_config = make_tokenizer(architecture, longest)
-    task, model, stored = make_model(architecture, name, tokenizer)
-    folder = HERE / architecture / name
+def make(folder, name, python, asked=Asked(), draw=""):
+    """Writes one checkpoint with its cases into `folder`, named <...>/<architecture>/<case>."""
+    architecture = folder.parent.name
+    tokenizer, tokenizer_config = make_tokenizer(architecture, asked.window if name == "answer" else asked.longest - 8)
+    seed = zlib.crc32(f"{architecture}/{name}{draw}".encode())
+    task, model, stored = make_model(architecture, name, tokenizer, asked, seed)
     save_checkpoint(model, folder, stored)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     write_json(folder / "tokenizer_config.json", tokenizer_config)
     fast = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
     makers = {"classify": classify_cases, "tag": tag_cases, "fill_mask": fill_cases}
-    cases = {task: list(answer_cases(folder, python)) if task == "answer" else cases_of(makers[task], model, fast)}
+    if task == "answer":
+        cases = {task: list(answer_cases(folder, python, asked))}
+    else:
+        cases = {task: cases_of(makers[task], model, fast, asked)}
     if name == "classify":
-        cases["embed"] = cases_of(embed_cases, model, fast)
+        cases["embed"] = cases_of(embed_cases, model, fast, asked)
     write_cases(folder, cases)
     print(f"{architecture}/{name}: {sum(path.stat().st_size for path in folder.iterdir())} bytes", flush=True)
 
@@ -244,7 +267,7 @@ def main():
             if name == "answer" and (not options.answers or architecture == "jina_embeddings_v3"):  # 4.57 lacks it
                 continue
             if known and (not options.asked or architecture in options.asked or whole in options.asked):
-                make(architecture, name, options.answers)
+                make(HERE / architecture / name, name, options.answers)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """Every architecture and task against what transformers' pipelines and sentence-transformers answered with the same
-small checkpoints (tests/golden/make_tasks.py): a test's name is architecture/case-task. The tolerance is of fp32."""
+small checkpoints (tests/golden/make_tasks.py): a test's name is architecture/case-task. The tolerance is of fp32.
+
+HEADLIGHT_GOLDEN_TASKS is a folder of other cases than tests/golden/tasks (tests/golden/sample_tasks.py)."""
 
 import json
+import os
 from pathlib import Path
 
 import grpc
 import pytest
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "tasks"
+GOLDEN = Path(os.environ.get("HEADLIGHT_GOLDEN_TASKS", Path(__file__).resolve().parents[1] / "golden" / "tasks"))
 TOLERANCE = 1e-5
 FOLDERS = sorted(path.parent for path in GOLDEN.glob("*/*/cases.json"))
 TASKS = [pytest.param(folder, task, id=f"{folder.parent.name}/{folder.name}-{task}")
