@@ -1,6 +1,8 @@
 /* From ids to the first layer's input. */
 #include "encoder/embeddings.h"
 
+#include "encoder/steps.h"
+
 static void embeddings_add(float *row, const float *values, size_t size)
 {
     for (size_t i = 0; i < size; i++) row[i] += values[i];
@@ -11,15 +13,15 @@ static void embeddings_scale(float *row, float factor, size_t size)
     for (size_t i = 0; i < size; i++) row[i] *= factor;
 }
 
-/* rows[token_count][E] = word + type + position. Where positions have an offset, a pad token inside the text stands at
- * the pad token's own row, and is not counted. */
-static void embeddings_gather(const Encoder *encoder, const EncoderSequence *sequence, float *rows)
+/* rows[count][E] = word + type + position of the tokens from `first` on, of which the first stands at *position. Where
+ * positions have an offset, a pad token inside the text stands at the pad token's own row, and is not counted. */
+static void embeddings_gather(const Encoder *encoder, const EncoderSequence *sequence, uint32_t first,
+                              uint32_t count, uint32_t *position, float *rows)
 {
     const ModelConfig *config = &encoder->config;
     size_t size = config->embedding_size;
-    uint32_t position = config->position_offset;
-    for (uint32_t token = 0; token < sequence->token_count; token++) {
-        float *row = rows + token * size;
+    for (uint32_t token = first; token < first + count; token++) {
+        float *row = rows + (token - first) * size;
         uint32_t id = sequence->ids[token];
         tensor_read(&encoder->word_embeddings, id * (uint64_t)size, size, row);
         if (config->embedding_scale != 0) embeddings_scale(row, config->embedding_scale, size);
@@ -29,8 +31,8 @@ static void embeddings_gather(const Encoder *encoder, const EncoderSequence *seq
         }
         if (!encoder->position_embeddings) continue;
         bool padding = config->position_offset && id == config->position_offset - 1;
-        embeddings_add(row, encoder->position_embeddings + (padding ? id : position) * size, size);
-        position += !padding;
+        embeddings_add(row, encoder->position_embeddings + (padding ? id : *position) * size, size);
+        *position += !padding;
     }
 }
 
@@ -53,16 +55,15 @@ static void embeddings_convolve(const Encoder *encoder, const float *rows, uint3
     encoder->kernels->activate(encoder->convolution_activation, out, token_count * size);
 }
 
-void encoder_embed(const Encoder *encoder, EncoderWorkspace *workspace, const EncoderSequence *sequence,
-                   size_t offset)
+/* hidden[count][H] of the tokens from `first` on, at most UNIT_ROWS. */
+static void embeddings_block(const Encoder *encoder, EncoderWorkspace *workspace, const EncoderSequence *sequence,
+                             uint32_t first, uint32_t count, uint32_t *position, float *hidden)
 {
     const ModelConfig *config = &encoder->config;
-    float *hidden = workspace->hidden + offset;
-    uint32_t count = sequence->token_count;
     bool projected = encoder->projection.weights.columns > 0;
     bool norm_first = projected && !encoder->layout->projection_before_norm;
-    float *rows = projected ? workspace->rows : hidden;
-    embeddings_gather(encoder, sequence, rows);
+    float *rows = projected ? workspace->scratch.rows : hidden;
+    embeddings_gather(encoder, sequence, first, count, position, rows);
     if (norm_first)
         encoder_normalize(encoder, &encoder->embedding_norm, rows, rows, count, config->embedding_size);
     if (projected)
@@ -70,7 +71,20 @@ void encoder_embed(const Encoder *encoder, EncoderWorkspace *workspace, const En
                          GEMM_NONE);
     if (!norm_first && encoder->embedding_norm.gain)
         encoder_normalize(encoder, &encoder->embedding_norm, hidden, hidden, count, config->hidden_size);
-    if (encoder->convolution) embeddings_convolve(encoder, hidden, count, workspace->beside + offset);
+}
+
+void encoder_embed(const Encoder *encoder, EncoderWorkspace *workspace, const EncoderSequence *sequence,
+                   size_t offset)
+{
+    float *hidden = workspace->hidden + offset;
+    uint32_t token_count = sequence->token_count;
+    uint32_t position = encoder->config.position_offset;
+    for (uint32_t first = 0; first < token_count; first += UNIT_ROWS) {
+        uint32_t count = token_count - first < UNIT_ROWS ? token_count - first : UNIT_ROWS;
+        embeddings_block(encoder, workspace, sequence, first, count, &position,
+                         hidden + (size_t)first * encoder->config.hidden_size);
+    }
+    if (encoder->convolution) embeddings_convolve(encoder, hidden, token_count, workspace->beside + offset);
 }
 
 void encoder_add_convolution(const Encoder *encoder, EncoderWorkspace *workspace, uint32_t token_count)

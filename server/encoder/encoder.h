@@ -1,6 +1,7 @@
 /* The forward pass over a packed batch: sequences lie end to end in one matrix of rows, nothing is padded. */
 #pragma once
 
+#include "base/crew.h"
 #include "base/status.h"
 #include "kernels/kernels.h"
 #include "model/checkpoint.h"
@@ -23,6 +24,13 @@ void encoder_workspace_close(EncoderWorkspace *workspace); /* NULL is a no-op */
 /* What encoder_workspace_open allocates, for the memory budget. */
 uint64_t encoder_workspace_bytes(const Encoder *encoder, uint32_t token_capacity);
 
+/* Tokens that a workspace which helps another must at least hold. */
+#define ENCODER_HELPER_TOKENS 1024u
+
+/* Lets the members of a crew help with what runs on `workspace`: member i with the scratch of helpers[i], which its own
+ * batches leave alone meanwhile. The array and what it names outlive the workspace. */
+void encoder_workspace_set_helpers(EncoderWorkspace *workspace, EncoderWorkspace *const *helpers);
+
 /* One input of a batch. ids < vocabulary size were proved by the caller, and type_ids < type count where that is more
  * than 1; where it is not, they are not read. */
 typedef struct EncoderSequence {
@@ -31,11 +39,12 @@ typedef struct EncoderSequence {
     uint32_t token_count; /* 1 .. position count */
 } EncoderSequence;
 
-/* Runs the model over `count` sequences whose tokens together fit the workspace. Returns the last hidden state,
- * one row of hidden_size floats a token, in the order of the sequences; it lives in the workspace until its next
- * use. A sequence's rows are the same bits whatever its neighbours. Cannot fail. */
-const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace, const EncoderSequence *sequences,
-                             uint32_t count);
+/* Runs the model over `count` sequences whose tokens together fit the workspace; `crew` shares the work, NULL: the
+ * caller does all of it. Returns the last hidden state, one row of hidden_size floats a token, in the order of the
+ * sequences; it lives in the workspace until its next use. A sequence's rows are the same bits whatever its neighbours
+ * and the crew. Cannot fail. */
+const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace, const Crew *crew,
+                             const EncoderSequence *sequences, uint32_t count);
 
 /* Floating-point operations of one sequence alone: products and attention. The scheduler's measure of work. */
 uint64_t encoder_work(const Encoder *encoder, uint32_t token_count);

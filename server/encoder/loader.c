@@ -3,12 +3,14 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { NAME_BYTES = LOADER_PREFIX_BYTES + TENSOR_NAME_BYTES_MAX };
 
 /* The tensors whose rows are the columns of one product, one after the other. */
 typedef struct LinearRows {
     Tensor tensors[LINEAR_PARTS_MAX];
+    uint32_t first; /* the product's first column among them */
 } LinearRows;
 
 static void loader_name(const Loader *loader, const char *module, const char *kind, char out_name[NAME_BYTES])
@@ -104,49 +106,65 @@ static void loader_read_row(const void *context, uint32_t column, float *out_row
 {
     const LinearRows *rows = context;
     const Tensor *tensor = rows->tensors;
+    column += rows->first;
     while (column >= tensor->shape[0]) column -= (uint32_t)tensor++->shape[0];
     tensor_read(tensor, column * tensor->shape[1], tensor->shape[1], out_row);
 }
 
-/* The bias of all parts; a part without one has zeros. */
-static CHECKED Status loader_bias(Loader *loader, const LinearPart *parts, uint32_t part_count, LinearBias mode,
-                                  uint32_t columns, const float **out_bias)
+/* The bias of all parts, end to end in scratch; a part without one has zeros. */
+static CHECKED Status loader_read_biases(Loader *loader, const LinearPart *parts, uint32_t part_count,
+                                         LinearBias mode, float *scratch)
 {
-    bool present = mode == LINEAR_BIAS;
-    for (uint32_t i = 0; mode == LINEAR_BIAS_IF_PRESENT && i < part_count; i++)
-        present |= loader_has_kind(loader, parts[i].module, ".bias");
-    *out_bias = NULL;
-    if (!present) return STATUS_OK;
-    float *bias = loader_take(loader, columns);
-    *out_bias = bias;
     for (uint32_t i = 0; i < part_count; i++) {
         Tensor tensor;
         uint32_t size = parts[i].columns;
         if (mode == LINEAR_BIAS || loader_has_kind(loader, parts[i].module, ".bias")) {
             Status status = loader_find_kind(loader, parts[i].module, ".bias", 0, size, &tensor);
             if (status) return status;
-            if (bias) tensor_read(&tensor, 0, size, bias);
-        } else if (bias) {
-            for (uint32_t j = 0; j < size; j++) bias[j] = 0;
+            if (scratch) tensor_read(&tensor, 0, size, scratch);
+        } else if (scratch) {
+            for (uint32_t j = 0; j < size; j++) scratch[j] = 0;
         }
-        if (bias) bias += size;
+        if (scratch) scratch += size;
     }
     return STATUS_OK;
 }
 
-Status loader_linear(Loader *loader, const LinearPart *parts, uint32_t part_count, uint32_t depth, LinearBias bias,
-                     EncoderLinear *out_linear)
+static uint32_t loader_columns(const LinearPart *parts, uint32_t part_count)
+{
+    uint32_t columns = 0;
+    for (uint32_t i = 0; i < part_count; i++) columns += parts[i].columns;
+    return columns;
+}
+
+static CHECKED Status loader_bias(Loader *loader, const LinearPart *parts, uint32_t part_count, LinearBias mode,
+                                  uint32_t first, uint32_t columns, const float **out_bias)
+{
+    bool present = mode == LINEAR_BIAS;
+    for (uint32_t i = 0; mode == LINEAR_BIAS_IF_PRESENT && i < part_count; i++)
+        present |= loader_has_kind(loader, parts[i].module, ".bias");
+    *out_bias = NULL;
+    if (!present) return STATUS_OK;
+    float *scratch = loader_scratch(loader, loader_columns(parts, part_count));
+    float *bias = loader_take(loader, columns);
+    Status status = loader_read_biases(loader, parts, part_count, mode, scratch);
+    if (bias) memcpy(bias, scratch + first, columns * sizeof *bias);
+    *out_bias = bias;
+    return status;
+}
+
+Status loader_linear_columns(Loader *loader, const LinearPart *parts, uint32_t part_count, uint32_t depth,
+                             LinearBias bias, uint32_t first, uint32_t columns, EncoderLinear *out_linear)
 {
     assert(part_count >= 1 && part_count <= LINEAR_PARTS_MAX);
-    LinearRows rows;
-    uint32_t columns = 0;
+    assert(first + columns <= loader_columns(parts, part_count));
+    LinearRows rows = {.first = first};
     for (uint32_t i = 0; i < part_count; i++) {
         Status status =
             loader_find_kind(loader, parts[i].module, ".weight", parts[i].columns, depth, &rows.tensors[i]);
         if (status) return status;
-        columns += parts[i].columns;
     }
-    Status status = loader_bias(loader, parts, part_count, bias, columns, &out_linear->bias);
+    Status status = loader_bias(loader, parts, part_count, bias, first, columns, &out_linear->bias);
     if (status) return status;
     float *storage = loader_take(loader, gemm_weights_size(loader->kernels, columns, depth));
     float *scratch = loader_scratch(loader, gemm_scratch_size(loader->kernels, depth));
@@ -155,6 +173,13 @@ Status loader_linear(Loader *loader, const LinearPart *parts, uint32_t part_coun
         gemm_weights_read(loader->kernels, columns, depth, loader_read_row, &rows, scratch, storage);
     for (uint32_t i = 0; i < part_count; i++) checkpoint_release(loader->checkpoint, &rows.tensors[i]);
     return STATUS_OK;
+}
+
+Status loader_linear(Loader *loader, const LinearPart *parts, uint32_t part_count, uint32_t depth, LinearBias bias,
+                     EncoderLinear *out_linear)
+{
+    return loader_linear_columns(loader, parts, part_count, depth, bias, 0, loader_columns(parts, part_count),
+                                 out_linear);
 }
 
 typedef struct TapRows {

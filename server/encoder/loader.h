@@ -56,6 +56,9 @@ typedef enum LinearBias { LINEAR_BIAS, LINEAR_NO_BIAS, LINEAR_BIAS_IF_PRESENT } 
 /* Lays the modules out side by side as one product. */
 CHECKED Status loader_linear(Loader *loader, const LinearPart *parts, uint32_t part_count, uint32_t depth,
                              LinearBias bias, EncoderLinear *out_linear);
+/* The same of `columns` of all their columns, from `first` on. */
+CHECKED Status loader_linear_columns(Loader *loader, const LinearPart *parts, uint32_t part_count, uint32_t depth,
+                                     LinearBias bias, uint32_t first, uint32_t columns, EncoderLinear *out_linear);
 
 /* A convolution over rows of `size` in and out, [size][size][tap_count]: one product a tap, the bias in the middle one.
  */

@@ -9,7 +9,8 @@
 #include "encoder/vector_steps.h"
 
 typedef struct EncoderLayer {
-    EncoderLinear projections; /* hidden -> query, key and value side by side */
+    EncoderLinear queries;
+    EncoderLinear keys_values; /* side by side */
     EncoderNorm query_norm;
     EncoderNorm key_norm;
     AttentionPlan plan;
@@ -50,8 +51,9 @@ struct Encoder {
 
 /* Layers that have weights of their own; fewer than are run where some are shared. */
 uint32_t encoder_layer_count(const ModelConfig *config);
-/* Floats of a row of queries, keys and values. */
-uint32_t encoder_projection_width(const ModelConfig *config);
+/* Floats of a row of queries, and of one of keys and values. */
+uint32_t encoder_queries_width(const ModelConfig *config);
+uint32_t encoder_keys_values_width(const ModelConfig *config);
 
 /* One of the loader's passes over what all layers share of their attention, and over layer `index`. Fail as
  * checkpoint_tensor. */

@@ -8,9 +8,14 @@ uint32_t encoder_layer_count(const ModelConfig *config)
     return config->group_count * config->inner_count;
 }
 
-uint32_t encoder_projection_width(const ModelConfig *config)
+uint32_t encoder_queries_width(const ModelConfig *config)
 {
-    return (config->head_count + 2 * config->key_value_head_count) * config->head_size;
+    return config->head_count * config->head_size;
+}
+
+uint32_t encoder_keys_values_width(const ModelConfig *config)
+{
+    return 2 * config->key_value_head_count * config->head_size;
 }
 
 static LinearBias weights_bias(bool present)
@@ -76,8 +81,8 @@ static CHECKED Status weights_disentangled(Loader *loader, const Encoder *encode
     uint32_t columns = loader->config->head_count * loader->config->head_size;
     uint32_t row_count = 2 * terms->span;
     size_t size = (size_t)row_count * columns;
-    EncoderLinear linear_keys = layer->projections;
-    EncoderLinear linear_queries = layer->projections;
+    EncoderLinear linear_keys = layer->keys_values;
+    EncoderLinear linear_queries = layer->queries;
     Status status = weights_position_linears(loader, encoder, &linear_keys, &linear_queries);
     if (status) return status;
     float *keys = NULL;
@@ -85,19 +90,14 @@ static CHECKED Status weights_disentangled(Loader *loader, const Encoder *encode
     if (terms->content_to_position)
         keys = loader_take(loader, attention_positions_size(encoder->kernels, &layer->plan));
     if (terms->position_to_content) queries = loader_take(loader, size);
-    /* The product, as wide as the layer's projections where they serve, and the part of it that is packed. */
-    float *product = loader_scratch(loader, 4 * size);
+    /* The keys' product, beside that of values where the layer's own serve, and the part of it that is packed. */
+    float *product = loader_scratch(loader, 3 * size);
     if (!loader->block) return STATUS_OK;
-    if (queries) {
-        weights_project(encoder, &linear_queries, product);
-        weights_cut(product, row_count, linear_queries.weights.columns, columns, queries);
-    }
+    if (queries) weights_project(encoder, &linear_queries, queries);
     if (keys) {
-        bool shared = terms->shares_projections;
-        if (!shared || !queries) weights_project(encoder, &linear_keys, product);
-        weights_cut(product + (shared ? columns : 0), row_count, linear_keys.weights.columns, columns,
-                    product + 3 * size);
-        attention_positions_pack(encoder->kernels, &layer->plan, product + 3 * size, keys);
+        weights_project(encoder, &linear_keys, product);
+        weights_cut(product, row_count, linear_keys.weights.columns, columns, product + 2 * size);
+        attention_positions_pack(encoder->kernels, &layer->plan, product + 2 * size, keys);
     }
     layer->plan.bias.position_keys = keys;
     layer->plan.bias.position_queries = queries;
@@ -112,21 +112,35 @@ static void weights_plan(const Encoder *encoder, uint32_t index, EncoderLayer *l
     layer->plan.bias = encoder->bias;
 }
 
+static CHECKED Status weights_projections(Loader *loader, const EncoderLayout *layout, EncoderLayer *layer)
+{
+    const ModelConfig *config = loader->config;
+    uint32_t queries = encoder_queries_width(config);
+    uint32_t rest = encoder_keys_values_width(config);
+    const LinearPart apart[] = {{layout->query, queries}, {layout->key, rest / 2}, {layout->value, rest / 2}};
+    const LinearPart together[] = {{layout->query, queries + rest}};
+    const LinearPart *parts = layout->key ? apart : together;
+    uint32_t count = layout->key ? 3 : 1;
+    LinearBias bias = weights_bias(config->attention_bias && !config->projections_bare);
+    Status status =
+        loader_linear_columns(loader, parts, count, config->hidden_size, bias, 0, queries, &layer->queries);
+    if (status) return status;
+    return loader_linear_columns(loader, parts, count, config->hidden_size, bias, queries, rest,
+                                 &layer->keys_values);
+}
+
 static CHECKED Status weights_attention(Loader *loader, const Encoder *encoder, uint32_t index,
                                         EncoderLayer *layer)
 {
     const ModelConfig *config = loader->config;
     const EncoderLayout *layout = encoder->layout;
-    uint32_t queries = config->head_count * config->head_size;
-    uint32_t keys = config->key_value_head_count * config->head_size;
+    uint32_t queries = encoder_queries_width(config);
+    uint32_t keys = encoder_keys_values_width(config) / 2;
     bool norm_absent = layout->first_norm_absent && index == 0;
-    const LinearPart apart[] = {{layout->query, queries}, {layout->key, keys}, {layout->value, keys}};
-    const LinearPart together[] = {{layout->query, encoder_projection_width(config)}};
     const LinearPart output = {layout->attention_output, config->hidden_size};
     LinearBias bias = weights_bias(config->attention_bias);
     weights_plan(encoder, index, layer);
-    Status status = loader_linear(loader, layout->key ? apart : together, layout->key ? 3 : 1, config->hidden_size,
-                                  config->projections_bare ? LINEAR_NO_BIAS : bias, &layer->projections);
+    Status status = weights_projections(loader, layout, layer);
     if (!status) status = weights_norm(loader, layout->query_norm, queries, &layer->query_norm);
     if (!status) status = weights_norm(loader, layout->key_norm, keys, &layer->key_norm);
     if (!status && encoder->bias.kind == ATTENTION_BIAS_DISENTANGLED)

@@ -4,10 +4,10 @@
 
 /* Floats of the workspace's parts, each in whole cache lines. */
 typedef struct WorkspaceSizes {
-    size_t hidden, beside, projections, rows, intermediate, attention, sum;
+    size_t hidden, beside, keys_values, queries, rows, intermediate, attention, sum;
 } WorkspaceSizes;
 
-/* Floats of a row of workspace->rows; 0: it is not used. */
+/* Floats of a row of scratch.rows; 0: it is not used. */
 static size_t workspace_row_size(const Encoder *encoder)
 {
     const ModelConfig *config = &encoder->config;
@@ -23,6 +23,7 @@ static WorkspaceSizes workspace_sizes(const Encoder *encoder, uint32_t token_cap
     size_t hidden = config->hidden_size;
     uint64_t group = GROUP_TOKENS - 1 + (uint64_t)config->position_count;
     if (group > token_capacity) group = token_capacity;
+    size_t unit = token_capacity < UNIT_ROWS ? token_capacity : UNIT_ROWS;
     size_t attention = attention_scratch_size(encoder->kernels, &encoder->layers[0].plan);
     for (uint32_t i = 1; i < encoder_layer_count(config); i++) {
         size_t size = attention_scratch_size(encoder->kernels, &encoder->layers[i].plan);
@@ -31,13 +32,14 @@ static WorkspaceSizes workspace_sizes(const Encoder *encoder, uint32_t token_cap
     WorkspaceSizes sizes = {
         .hidden = part_round_up(token_capacity * hidden),
         .beside = config->convolution_size ? part_round_up(token_capacity * hidden) : 0,
-        .projections = part_round_up(group * encoder_projection_width(config)),
-        .rows = part_round_up(group * workspace_row_size(encoder)),
+        .keys_values = part_round_up(group * encoder_keys_values_width(config)),
+        .queries = part_round_up(unit * encoder_queries_width(config)),
+        .rows = part_round_up(unit * workspace_row_size(encoder)),
         .intermediate = part_round_up((size_t)BLOCK_ROWS * encoder->layers[0].intermediate.weights.columns),
         .attention = part_round_up(attention),
     };
-    sizes.sum =
-        sizes.hidden + sizes.beside + sizes.projections + sizes.rows + sizes.intermediate + sizes.attention;
+    sizes.sum = sizes.hidden + sizes.beside + sizes.keys_values + sizes.queries + sizes.rows + sizes.intermediate +
+                sizes.attention;
     return sizes;
 }
 
@@ -57,15 +59,21 @@ Status encoder_workspace_open(const Encoder *encoder, uint32_t token_capacity, E
     if (!workspace->floats) goto fail;
     workspace->hidden = workspace->floats;
     workspace->beside = workspace->hidden + sizes.hidden;
-    workspace->projections = workspace->beside + sizes.beside;
-    workspace->rows = workspace->projections + sizes.projections;
-    workspace->intermediate = workspace->rows + sizes.rows;
-    workspace->attention = workspace->intermediate + sizes.intermediate;
+    workspace->keys_values = workspace->beside + sizes.beside;
+    workspace->scratch.queries = workspace->keys_values + sizes.keys_values;
+    workspace->scratch.rows = workspace->scratch.queries + sizes.queries;
+    workspace->scratch.intermediate = workspace->scratch.rows + sizes.rows;
+    workspace->scratch.attention = workspace->scratch.intermediate + sizes.intermediate;
     *out_workspace = workspace;
     return STATUS_OK;
 fail:
     encoder_workspace_close(workspace);
     return error_set(out_error, STATUS_NO_MEMORY, "No memory for a workspace of %u tokens", token_capacity);
+}
+
+void encoder_workspace_set_helpers(EncoderWorkspace *workspace, EncoderWorkspace *const *helpers)
+{
+    workspace->helpers = helpers;
 }
 
 void encoder_workspace_close(EncoderWorkspace *workspace)

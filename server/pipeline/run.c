@@ -118,7 +118,7 @@ void pipeline_run(const Pipeline *pipeline, PipelineWorkspace *workspace, Pipeli
         token_count += encoding->count;
     }
     assert(token_count <= workspace->token_capacity);
-    const float *rows = encoder_forward(pipeline->encoder, workspace->encoder, workspace->sequences, count);
+    const float *rows = encoder_forward(pipeline->encoder, workspace->encoder, NULL, workspace->sequences, count);
     for (uint32_t i = 0; i < count; i++) {
         item_finish(pipeline, workspace, rows, items[i]);
         rows += (size_t)items[i]->prepared->encoding.count * pipeline_row_size(pipeline);

@@ -102,7 +102,7 @@ static void bench_pass(const Encoder *encoder, EncoderWorkspace *workspace, cons
         uint32_t tokens = 0;
         while (end < texts->count && tokens + texts->sequences[end].token_count <= batch_tokens)
             tokens += texts->sequences[end++].token_count;
-        encoder_forward(encoder, workspace, texts->sequences + first, end - first);
+        encoder_forward(encoder, workspace, NULL, texts->sequences + first, end - first);
         first = end;
     }
 }

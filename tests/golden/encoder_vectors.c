@@ -29,7 +29,7 @@ static void vectors_write(const Checkpoint *checkpoint, const Encoder *encoder, 
     uint32_t size = checkpoint_config(checkpoint)->hidden_size;
     float *vector = malloc(size * sizeof *vector);
     if (!vector) exit(1);
-    const float *hidden = encoder_forward(encoder, workspace, batch->sequences, batch->count);
+    const float *hidden = encoder_forward(encoder, workspace, NULL, batch->sequences, batch->count);
     for (uint32_t i = 0; i < batch->count; i++) {
         uint32_t rows = batch->sequences[i].token_count;
         if (batch->hidden) {

@@ -39,7 +39,7 @@ static void compare_with_transformers(const Golden *golden, const char *name, co
     size_t size = checkpoint_config(golden->checkpoint)->hidden_size;
     float greatest = 0.0f;
     for (uint32_t i = 0; i < golden->case_count; i++) {
-        const float *hidden = encoder_forward(encoder, workspace, &golden->cases[i].sequence, 1);
+        const float *hidden = encoder_forward(encoder, workspace, NULL, &golden->cases[i].sequence, 1);
         float difference = greatest_difference(&golden->cases[i], hidden, size);
         if (!(difference <= HIDDEN_TOLERANCE))
             fail_msg("%s, %s, case %u: differs by %g", name, kernels_describe(kernels), i, (double)difference);
@@ -91,7 +91,7 @@ static void compare_packing(const Golden *golden, const Encoder *encoder, Encode
 {
     EncoderSequence sequences[GOLDEN_CASES_MAX];
     for (uint32_t i = 0; i < count; i++) sequences[i] = golden->cases[order[i]].sequence;
-    const float *hidden = encoder_forward(encoder, workspace, sequences, count);
+    const float *hidden = encoder_forward(encoder, workspace, NULL, sequences, count);
     size_t size = checkpoint_config(golden->checkpoint)->hidden_size;
     for (uint32_t i = 0; i < count; i++) {
         size_t floats = sequences[i].token_count * size;
@@ -112,7 +112,7 @@ static void compare_random_packings(const Golden *golden, const Kernels *kernels
         size_t bytes = golden->cases[i].sequence.token_count * size * sizeof(float);
         alone[i] = malloc(bytes);
         assert_non_null(alone[i]);
-        memcpy(alone[i], encoder_forward(encoder, workspace, &golden->cases[i].sequence, 1), bytes);
+        memcpy(alone[i], encoder_forward(encoder, workspace, NULL, &golden->cases[i].sequence, 1), bytes);
         order[i] = i;
     }
     for (int packing = 0; packing < PACKINGS; packing++) {

@@ -1,0 +1,247 @@
+/* One layer, on a group of sequences in two phases, each of them units of rows that do not depend on each other:
+ *
+ *     1  keys, values = hidden * (key, value) + bias                  [GROUP][K]
+ *     2  queries      = hidden * query + bias                         [UNIT][Q]
+ *        attention replaces each query, over the keys and values of its sequence
+ *        hidden       = norm(queries * attention_output + bias + hidden)
+ *        intermediate = activation(hidden * intermediate + bias)      [BLOCK][I]
+ *        hidden       = norm(intermediate * output + bias + hidden)
+ *
+ * A unit reads and writes its own rows of hidden alone, so the layer's result takes its input's place, and all that
+ * grows with the text are its keys and values. Pre-norm layers take norm(hidden) as the input of the projections and
+ * of intermediate, and leave the sums as they are. */
+#include "encoder/layer.h"
+
+#include "encoder/steps.h"
+
+/* Sequences end to end: together fewer than GROUP_TOKENS tokens, and one more of any length. */
+typedef struct LayerGroup {
+    const Encoder *encoder;
+    const EncoderLayer *layer;
+    EncoderWorkspace *workspace;
+    const EncoderSequence *sequences;
+    uint32_t count;
+    uint32_t rows_before; /* of all sequences but the last */
+    float *hidden;        /* the group's first row */
+} LayerGroup;
+
+/* Rows of one sequence that belong to a unit. */
+typedef struct LayerPiece {
+    const EncoderSequence *sequence;
+    uint32_t first; /* in the sequence */
+    uint32_t count;
+    size_t sequence_row; /* in the group: the sequence's first */
+    size_t unit_row;     /* in the unit: the piece's first */
+} LayerPiece;
+
+/* hidden = MLP(input) + hidden */
+static void layer_mlp(const Encoder *encoder, const EncoderLayer *layer, const float *input, float *intermediate,
+                      float *hidden, uint32_t count)
+{
+    size_t width = layer->intermediate.weights.columns;
+    size_t hidden_size = encoder->config.hidden_size;
+    GemmActivation activation = encoder->config.gated ? GEMM_NONE : encoder->activation;
+    encoder_multiply(encoder, &layer->intermediate, input, hidden_size, count, intermediate, NULL, activation);
+    if (encoder->config.gated) {
+        bool values_first = encoder->layout->values_first;
+        encoder->kernels->gate_rows(&(GatedRows){
+            .gates = intermediate + (values_first ? width / 2 : 0),
+            .values = intermediate + (values_first ? 0 : width / 2),
+            .stride = width,
+            .products = intermediate,
+            .products_stride = width,
+            .rows = count,
+            .size = (uint32_t)(width / 2),
+            .activation = encoder->activation,
+        });
+    }
+    encoder_multiply(encoder, &layer->output, intermediate, width, count, hidden, hidden, GEMM_NONE);
+}
+
+/* hidden = norm(norm(attention + hidden) + hidden) */
+static void layer_attention_twice(const Encoder *encoder, const EncoderLayer *layer, const float *queries,
+                                  float *rows, float *hidden, uint32_t count)
+{
+    uint32_t size = encoder->config.hidden_size;
+    size_t width = layer->queries.weights.columns;
+    encoder_multiply(encoder, &layer->attention_output, queries, width, count, rows, hidden, GEMM_NONE);
+    encoder_normalize(encoder, &layer->attention_norm, rows, rows, count, size);
+    for (size_t i = 0; i < (size_t)count * size; i++) hidden[i] += rows[i];
+    encoder_normalize(encoder, &layer->second_norm, hidden, hidden, count, size);
+}
+
+/* Everything that follows attention, on `count` rows: queries[count][Q], hidden[count][H]. */
+static void layer_block(const Encoder *encoder, const EncoderLayer *layer, const EncoderScratch *scratch,
+                        const float *queries, float *hidden, uint32_t count)
+{
+    uint32_t size = encoder->config.hidden_size;
+    size_t width = layer->queries.weights.columns;
+    if (layer->second_norm.gain)
+        layer_attention_twice(encoder, layer, queries, scratch->rows, hidden, count);
+    else
+        encoder_multiply(encoder, &layer->attention_output, queries, width, count, hidden, hidden, GEMM_NONE);
+    if (encoder->layout->norm_order == NORM_BEFORE) {
+        encoder_normalize(encoder, &layer->output_norm, hidden, scratch->rows, count, size);
+        layer_mlp(encoder, layer, scratch->rows, scratch->intermediate, hidden, count);
+        return;
+    }
+    if (!layer->second_norm.gain) encoder_normalize(encoder, &layer->attention_norm, hidden, hidden, count, size);
+    layer_mlp(encoder, layer, hidden, scratch->intermediate, hidden, count);
+    encoder_normalize(encoder, &layer->output_norm, hidden, hidden, count, size);
+}
+
+/* Blocks of queries of a group's last sequence, each with a unit of its own; a short end has none. */
+static uint32_t layer_unit_count(const LayerGroup *group)
+{
+    uint32_t tokens = group->sequences[group->count - 1].token_count;
+    uint32_t blocks = tokens / ATTENTION_QUERY_BLOCK;
+    uint32_t end = tokens % ATTENTION_QUERY_BLOCK;
+    return blocks == 0 || end >= GROUP_TOKENS ? blocks + 1 : blocks;
+}
+
+/* The group's row at which unit `unit` starts; unit_count: all rows. */
+static size_t layer_unit_row(const LayerGroup *group, uint32_t unit)
+{
+    if (unit == 0) return 0;
+    if (unit == layer_unit_count(group))
+        return (size_t)group->rows_before + group->sequences[group->count - 1].token_count;
+    return group->rows_before + (size_t)unit * ATTENTION_QUERY_BLOCK;
+}
+
+/* Makes `piece` the next one of unit `unit`; false: there is none. Zeroed, it is in front of the first. */
+static bool layer_next_piece(const LayerGroup *group, uint32_t unit, LayerPiece *piece)
+{
+    const EncoderSequence *last = &group->sequences[group->count - 1];
+    if (piece->sequence == last) return false;
+    size_t start = layer_unit_row(group, unit);
+    size_t end = layer_unit_row(group, unit + 1);
+    LayerPiece next = {.sequence = group->sequences};
+    if (piece->sequence) {
+        next.sequence = piece->sequence + 1;
+        next.sequence_row = piece->sequence_row + piece->sequence->token_count;
+        next.unit_row = piece->unit_row + piece->count;
+    } else if (unit > 0) {
+        next.sequence = last;
+        next.sequence_row = group->rows_before;
+        next.first = (uint32_t)(start - group->rows_before);
+    }
+    size_t left = end - start - next.unit_row;
+    next.count = next.sequence->token_count - next.first;
+    if (next.count > left) next.count = (uint32_t)left;
+    *piece = next;
+    return true;
+}
+
+/* What the projections read of `count` rows: hidden itself, or its norm. */
+static const float *layer_input(const LayerGroup *group, const EncoderScratch *scratch, const float *hidden,
+                                uint32_t count)
+{
+    const Encoder *encoder = group->encoder;
+    const EncoderNorm *norm = &group->layer->attention_norm;
+    if (encoder->layout->norm_order != NORM_BEFORE || !norm->gain) return hidden;
+    encoder_normalize(encoder, norm, hidden, scratch->rows, count, encoder->config.hidden_size);
+    return scratch->rows;
+}
+
+/* Norm and rotation of queries or keys before they meet. rows[piece->count] are `stride` floats apart. */
+static void layer_turn(const LayerGroup *group, const LayerPiece *piece, const EncoderNorm *norm, float *rows,
+                       size_t stride, uint32_t head_count)
+{
+    const Encoder *encoder = group->encoder;
+    uint32_t size = head_count * encoder->config.head_size;
+    for (uint32_t i = 0; norm->gain && i < piece->count; i++)
+        encoder_normalize(encoder, norm, rows + i * stride, rows + i * stride, 1, size);
+    if (!group->layer->rotary) return;
+    rotary_apply(group->layer->rotary, encoder->kernels,
+                 &(RotaryRows){.rows = rows,
+                               .stride = stride,
+                               .first = piece->first,
+                               .row_count = piece->count,
+                               .token_count = piece->sequence->token_count,
+                               .head_count = head_count,
+                               .head_size = encoder->config.head_size});
+}
+
+/* Phase 1. */
+static void layer_run_keys(void *context, uint32_t unit, uint32_t member)
+{
+    const LayerGroup *group = context;
+    const Encoder *encoder = group->encoder;
+    const EncoderScratch *scratch = workspace_scratch(group->workspace, member);
+    uint32_t size = encoder->config.hidden_size;
+    size_t width = group->layer->keys_values.weights.columns;
+    size_t row = layer_unit_row(group, unit);
+    uint32_t count = (uint32_t)(layer_unit_row(group, unit + 1) - row);
+    float *rows = group->workspace->keys_values + row * width;
+    const float *input = layer_input(group, scratch, group->hidden + row * size, count);
+    encoder_multiply(encoder, &group->layer->keys_values, input, size, count, rows, NULL, GEMM_NONE);
+    LayerPiece piece = {0};
+    while (layer_next_piece(group, unit, &piece))
+        layer_turn(group, &piece, &group->layer->key_norm, rows + piece.unit_row * width, width,
+                   encoder->config.key_value_head_count);
+}
+
+static void layer_attend(const LayerGroup *group, const LayerPiece *piece, const EncoderScratch *scratch)
+{
+    const Encoder *encoder = group->encoder;
+    const EncoderLayer *layer = group->layer;
+    size_t width = layer->queries.weights.columns;
+    size_t key_width = layer->keys_values.weights.columns;
+    float *queries = scratch->queries + piece->unit_row * width;
+    const float *keys = group->workspace->keys_values + piece->sequence_row * key_width;
+    layer_turn(group, piece, &layer->query_norm, queries, width, encoder->config.head_count);
+    attention_forward(encoder->kernels, &layer->plan,
+                      &(AttentionRows){.queries = queries,
+                                       .query_stride = width,
+                                       .first_query = piece->first,
+                                       .query_count = piece->count,
+                                       .keys = keys,
+                                       .values = keys + key_width / 2,
+                                       .key_stride = key_width,
+                                       .token_count = piece->sequence->token_count},
+                      scratch->attention);
+}
+
+/* Phase 2. */
+static void layer_run_queries(void *context, uint32_t unit, uint32_t member)
+{
+    const LayerGroup *group = context;
+    const Encoder *encoder = group->encoder;
+    const EncoderScratch *scratch = workspace_scratch(group->workspace, member);
+    uint32_t size = encoder->config.hidden_size;
+    size_t width = group->layer->queries.weights.columns;
+    size_t row = layer_unit_row(group, unit);
+    uint32_t count = (uint32_t)(layer_unit_row(group, unit + 1) - row);
+    float *hidden = group->hidden + row * size;
+    const float *input = layer_input(group, scratch, hidden, count);
+    encoder_multiply(encoder, &group->layer->queries, input, size, count, scratch->queries, NULL, GEMM_NONE);
+    LayerPiece piece = {0};
+    while (layer_next_piece(group, unit, &piece)) layer_attend(group, &piece, scratch);
+    uint32_t blocks = (count + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    for (uint32_t i = 0; i < blocks; i++) {
+        uint32_t start = count * i / blocks;
+        uint32_t end = count * (i + 1) / blocks;
+        layer_block(encoder, group->layer, scratch, scratch->queries + start * width,
+                    hidden + (size_t)start * size, end - start);
+    }
+}
+
+void encoder_layer(const Encoder *encoder, const EncoderLayer *layer, EncoderWorkspace *workspace,
+                   const Crew *crew, const EncoderSequence *sequences, uint32_t count)
+{
+    LayerGroup group = {.encoder = encoder, .layer = layer, .workspace = workspace, .hidden = workspace->hidden};
+    for (uint32_t first = 0; first < count; first += group.count) {
+        group.sequences = sequences + first;
+        group.count = 1;
+        group.rows_before = 0;
+        uint32_t tokens = group.sequences[0].token_count;
+        while (first + group.count < count && tokens < GROUP_TOKENS) {
+            group.rows_before = tokens;
+            tokens += group.sequences[group.count++].token_count;
+        }
+        uint32_t units = layer_unit_count(&group);
+        crew_run(crew, units, layer_run_keys, &group);
+        crew_run(crew, units, layer_run_queries, &group);
+        group.hidden += (size_t)tokens * encoder->config.hidden_size;
+    }
+}
