@@ -1,19 +1,19 @@
 /* Tiled attention with an online softmax (Dao et al. 2022, FlashAttention, algorithm 1), on the kernels' products.
  *
  * For each head and each block of queries:
- *     for each tile of keys that any of them sees, in order:
+ *     for each tile of keys, the global ones first and then the others in order, that any of the queries sees:
  *         keys and values become panels
- *         for each tile of queries, and the panels of keys that any of them sees:
- *             scores  = queries * keys^T                          [queries][keys]
+ *         for each tile of queries, and the keys from the first to the last that any of them sees:
+ *             scores  = queries * keys^T + what is added to keys  [queries][keys]
  *             scores  = scale * scores + bias, where there is one
  *             softmax_tile: weights, and what older sums are worth
  *             outputs = outputs * factors + weights * values      [queries][head_size]
  *     outputs / sums replaces the queries
- * A block of queries is large so that panels are made once for most texts. A query's sums run over the keys in
+ * A block of queries is large so that panels are made once for most texts. A query's sums run over the keys in that
  * order. */
 #include "attention/attention.h"
 
-#include "attention/bias.h"
+#include "attention/pattern.h"
 
 #include <assert.h>
 #include <math.h>
@@ -48,7 +48,7 @@ typedef struct AttentionHead {
     size_t key_stride;
     uint32_t first_query;
     uint32_t size;
-    uint32_t token_count;
+    Pattern pattern;
     PositionTerms positions;
 } AttentionHead;
 
@@ -91,31 +91,59 @@ static float *attention_query(const AttentionHead *head, uint32_t query)
     return head->queries + (query - head->first_query) * head->query_stride;
 }
 
-/* Lays keys [first, first + count) out as panels of keys, and their values as panels of the head's columns. */
-static void attention_pack(const AttentionHead *head, uint32_t first, uint32_t count)
+/* Lays the block's values out as panels of the head's columns. */
+static void attention_pack_values(const AttentionHead *head, const ScoreBlock *block)
 {
-    const Kernels *kernels = head->kernels;
-    uint32_t panel = kernels->panel_columns;
-    for (uint32_t key = 0; key < count; key += panel)
-        kernels->gemm_pack(head->keys + (first + key) * head->key_stride, head->key_stride,
-                           attention_min(panel, count - key), head->size,
-                           head->part[PART_KEYS] + (size_t)key * head->size);
-    for (uint32_t column = 0; column < head->size; column += panel) {
-        uint32_t columns = attention_min(panel, head->size - column);
-        size_t width = attention_round_up(columns, kernels->lanes);
-        float *target = head->part[PART_VALUES] + (size_t)column * count;
-        for (uint32_t key = 0; key < count; key++, target += width) {
-            memcpy(target, head->values + (first + key) * head->key_stride + column, columns * sizeof *target);
+    for (uint32_t column = 0; column < head->size; column += head->kernels->panel_columns) {
+        uint32_t columns = attention_min(head->kernels->panel_columns, head->size - column);
+        size_t width = attention_round_up(columns, head->kernels->lanes);
+        float *target = head->part[PART_VALUES] + (size_t)column * block->keys;
+        for (uint32_t key = 0; key < block->keys; key++, target += width) {
+            uint32_t position = block->positions ? block->positions[key] : block->key + key;
+            memcpy(target, head->values + position * head->key_stride + column, columns * sizeof *target);
             memset(target + columns, 0, (width - columns) * sizeof *target);
         }
     }
 }
 
-/* scores[queries][keys] = queries * keys^T. Keys `skipped` panels into the packed tile come first. */
-static void attention_scores(const AttentionHead *head, const ScoreBlock *tile, uint32_t skipped)
+/* Lays the block's keys out as panels of keys, and their values. */
+static void attention_pack(const AttentionHead *head, const ScoreBlock *block)
 {
     uint32_t panel = head->kernels->panel_columns;
-    for (uint32_t key = 0; key < tile->keys; key += panel)
+    for (uint32_t key = 0; key < block->keys; key += panel)
+        head->kernels->gemm_pack(head->keys + (block->key + key) * head->key_stride, head->key_stride,
+                                 attention_min(panel, block->keys - key), head->size,
+                                 head->part[PART_KEYS] + (size_t)key * head->size);
+    attention_pack_values(head, block);
+}
+
+/* The same of the block's global keys. */
+static void attention_gather(const AttentionHead *head, const ScoreBlock *block)
+{
+    const Kernels *kernels = head->kernels;
+    uint32_t panel = kernels->panel_columns;
+    for (uint32_t key = 0; key < block->keys; key++) {
+        const float *row = head->keys + block->positions[key] * head->key_stride;
+        uint32_t columns = attention_min(panel, block->keys - key / panel * panel);
+        size_t width = attention_round_up(columns, kernels->lanes);
+        float *target = head->part[PART_KEYS] + (size_t)(key / panel * panel) * head->size + key % panel;
+        for (uint32_t i = 0; i < head->size; i++) target[i * width] = row[i];
+    }
+    attention_pack_values(head, block);
+}
+
+/* scores[queries][keys] = queries * keys^T + added, for whole panels around the tile. Returns where its own begin. */
+static float *attention_scores(const AttentionHead *head, const ScoreBlock *block, const ScoreBlock *tile)
+{
+    uint32_t panel = head->kernels->panel_columns;
+    uint32_t skipped = (tile->key - block->key) / panel * panel;
+    ScoreBlock wide = *tile;
+    wide.key = block->key + skipped;
+    wide.keys = attention_min((uint32_t)attention_round_up(tile->key + tile->keys - wide.key, panel),
+                              block->keys - skipped);
+    float added[TILE_KEYS];
+    bool adds = pattern_add(&head->pattern, &wide, added);
+    for (uint32_t key = 0; key < wide.keys; key += panel)
         head->kernels->gemm_tile(&(GemmTile){
             .a = attention_query(head, tile->query),
             .a_stride = head->query_stride,
@@ -123,14 +151,16 @@ static void attention_scores(const AttentionHead *head, const ScoreBlock *tile, 
             .c = head->part[PART_SCORES] + key,
             .c_stride = TILE_KEYS,
             .rows = tile->queries,
-            .columns = attention_min(panel, tile->keys - key),
+            .columns = attention_min(panel, wide.keys - key),
             .depth = head->size,
+            .bias = adds ? added + key : NULL,
         });
+    return head->part[PART_SCORES] + (tile->key - wide.key);
 }
 
 /* outputs[queries][head_size] = scores * values, plus what is there unless these are the first keys. */
-static void attention_outputs(const AttentionHead *head, const ScoreBlock *tile, const ScoreBlock *block,
-                              bool first)
+static void attention_outputs(const AttentionHead *head, const ScoreBlock *block, const ScoreBlock *tile,
+                              const float *scores, bool first)
 {
     uint32_t panel = head->kernels->panel_columns;
     size_t skipped = tile->key - block->key;
@@ -140,7 +170,7 @@ static void attention_outputs(const AttentionHead *head, const ScoreBlock *tile,
     for (uint32_t column = 0; column < head->size; column += panel) {
         uint32_t columns = attention_min(panel, head->size - column);
         head->kernels->gemm_tile(&(GemmTile){
-            .a = head->part[PART_SCORES],
+            .a = scores,
             .a_stride = TILE_KEYS,
             .panel = head->part[PART_VALUES] + (size_t)column * block->keys +
                      skipped * attention_round_up(columns, head->kernels->lanes),
@@ -155,42 +185,22 @@ static void attention_outputs(const AttentionHead *head, const ScoreBlock *tile,
     }
 }
 
-/* The first key that the query at position `query` sees, and the end of those that it sees. */
-static uint32_t attention_first_key(const AttentionHead *head, uint32_t query)
+/* A tile of the block's queries, with those of its keys that any of them sees. */
+static void attention_tile(const AttentionHead *head, const ScoreBlock *block, const ScoreBlock *tile, bool first)
 {
-    return query > head->plan->window_reach ? query - head->plan->window_reach : 0;
-}
-
-static uint32_t attention_end_key(const AttentionHead *head, uint32_t query)
-{
-    uint64_t end = (uint64_t)query + head->plan->window_reach + 1;
-    return end < head->token_count ? (uint32_t)end : head->token_count;
-}
-
-/* A tile of the block's queries, from `query` on, with the panels of the block's keys that any of them sees. */
-static void attention_tile(const AttentionHead *head, const ScoreBlock *block, uint32_t query, uint32_t queries)
-{
-    uint32_t panel = head->kernels->panel_columns;
-    uint32_t first = attention_first_key(head, query);
-    uint32_t end = attention_end_key(head, query + queries - 1);
-    if (first >= block->key + block->keys || end <= block->key) return;
-    uint32_t skipped = first > block->key ? (first - block->key) / panel * panel : 0;
-    uint32_t shown = attention_min(block->keys, (uint32_t)attention_round_up(end - block->key, panel));
-    ScoreBlock tile = {.query = query, .queries = queries, .key = block->key + skipped, .keys = shown - skipped};
-    float *scores = head->part[PART_SCORES];
-    attention_scores(head, &tile, skipped);
-    positions_add(&head->positions, &tile, attention_query(head, query), head->query_stride, scores);
+    float *scores = attention_scores(head, block, tile);
+    positions_add(&head->positions, tile, attention_query(head, tile->query), head->query_stride, scores);
     head->kernels->softmax_tile(&(SoftmaxTile){
         .scores = scores,
         .stride = TILE_KEYS,
-        .rows = queries,
-        .columns = tile.keys,
-        .scale = bias_add(head->kernels, head->plan, head->index, &tile, scores),
-        .maxima = head->part[PART_MAXIMA] + (query - block->query),
-        .sums = head->part[PART_SUMS] + (query - block->query),
+        .rows = tile->queries,
+        .columns = tile->keys,
+        .scale = bias_add(head->kernels, head->plan, head->index, tile, scores),
+        .maxima = head->part[PART_MAXIMA] + (tile->query - block->query),
+        .sums = head->part[PART_SUMS] + (tile->query - block->query),
         .factors = head->part[PART_FACTORS],
     });
-    attention_outputs(head, &tile, block, first >= block->key);
+    attention_outputs(head, block, tile, scores, first);
 }
 
 /* Divides a block's outputs by their sums and puts them where its queries were. */
@@ -204,21 +214,70 @@ static void attention_finish(const AttentionHead *head, uint32_t query, uint32_t
         memcpy(attention_query(head, query + i), outputs + (size_t)i * head->size, head->size * sizeof *outputs);
 }
 
+/* The keys that the block's queries see whatever their distance. */
+static void attention_global_keys(AttentionHead *head, uint32_t query, uint32_t queries)
+{
+    const Pattern *pattern = &head->pattern;
+    uint32_t end = query + queries;
+    for (uint32_t i = 0; i < pattern->global_count; i += TILE_KEYS) {
+        ScoreBlock block = {.query = query,
+                            .queries = queries,
+                            .keys = attention_min(TILE_KEYS, pattern->global_count - i),
+                            .positions = pattern->global_positions + i};
+        attention_gather(head, &block);
+        for (uint32_t row = query, row_end; row < end; row = row_end) {
+            ScoreBlock tile = block;
+            row_end = pattern_tile_end(pattern, row, end);
+            tile.query = row;
+            tile.queries = row_end - row;
+            attention_tile(head, &block, &tile, i == 0);
+        }
+    }
+}
+
+/* The queries of the block and those of its keys that they see. */
+static void attention_near_tiles(AttentionHead *head, const ScoreBlock *block)
+{
+    const Pattern *pattern = &head->pattern;
+    uint32_t end = block->query + block->queries;
+    bool packed = false;
+    for (uint32_t row = block->query, row_end; row < end; row = row_end) {
+        row_end = pattern_tile_end(pattern, row, end);
+        ScoreBlock tile = {.query = row, .queries = row_end - row, .key = block->key, .keys = block->keys};
+        KeyRange seen = pattern_visible(pattern, &tile);
+        if (seen.first >= seen.end) continue;
+        if (!packed) {
+            attention_pack(head, block);
+            positions_multiply_keys(&head->positions, block, head->part[PART_KEYS]);
+            packed = true;
+        }
+        bool first = pattern->global_count == 0 && pattern_begins(pattern, &tile);
+        tile.key = seen.first;
+        tile.keys = seen.end - seen.first;
+        attention_tile(head, block, &tile, first);
+    }
+}
+
+/* The keys that blocks and windows show. */
+static void attention_near_keys(AttentionHead *head, uint32_t query, uint32_t queries)
+{
+    ScoreBlock block = {.query = query, .queries = queries};
+    KeyRange range = pattern_range(&head->pattern, &block);
+    block.key = range.first - range.first % head->kernels->panel_columns;
+    for (; block.key < range.end; block.key += TILE_KEYS) {
+        block.keys = attention_min(TILE_KEYS, range.end - block.key);
+        attention_near_tiles(head, &block);
+    }
+}
+
 static void attention_block(AttentionHead *head, uint32_t query, uint32_t queries)
 {
     for (uint32_t i = 0; i < queries; i++) {
         head->part[PART_MAXIMA][i] = -INFINITY;
         head->part[PART_SUMS][i] = 0.0f;
     }
-    uint32_t end = attention_end_key(head, query + queries - 1);
-    for (uint32_t key = attention_first_key(head, query); key < end; key += TILE_KEYS) {
-        ScoreBlock block = {
-            .query = query, .queries = queries, .key = key, .keys = attention_min(TILE_KEYS, end - key)};
-        attention_pack(head, key, block.keys);
-        positions_multiply_keys(&head->positions, &block, head->part[PART_KEYS]);
-        for (uint32_t row = 0; row < queries; row += TILE_QUERIES)
-            attention_tile(head, &block, query + row, attention_min(TILE_QUERIES, queries - row));
-    }
+    attention_global_keys(head, query, queries);
+    attention_near_keys(head, query, queries);
     attention_finish(head, query, queries);
 }
 
@@ -227,7 +286,8 @@ void attention_forward(const Kernels *kernels, const AttentionPlan *plan, const 
 {
     assert(TILE_KEYS % kernels->panel_columns == 0);
     assert(plan->key_value_head_count && plan->head_count % plan->key_value_head_count == 0);
-    assert(rows->first_query % ATTENTION_QUERY_BLOCK == 0 && rows->first_query <= rows->token_count);
+    assert(rows->first_query % ATTENTION_QUERY_BLOCK == 0 || rows->query_count == 1);
+    assert(rows->first_query <= rows->token_count);
     assert(rows->query_count <= rows->token_count - rows->first_query);
     uint32_t sharing = plan->head_count / plan->key_value_head_count;
     uint32_t end = rows->first_query + rows->query_count;
@@ -237,8 +297,9 @@ void attention_forward(const Kernels *kernels, const AttentionPlan *plan, const 
                           .key_stride = rows->key_stride,
                           .first_query = rows->first_query,
                           .size = plan->head_size,
-                          .token_count = rows->token_count,
+                          .pattern = pattern_make(plan, rows),
                           .positions = {.kernels = kernels, .plan = plan}};
+    assert(plan->bias.kind != ATTENTION_BIAS_DISENTANGLED || head.pattern.global_count == 0);
     for (int part = 0; part < PART_COUNT; part++)
         head.part[part] = scratch + attention_offset(kernels, plan, (AttentionPart)part);
     head.positions.by_query = head.part[PART_BY_QUERY];

@@ -1,5 +1,5 @@
 /* Attention of one sequence over itself, a tile of queries by a tile of keys at a time: no matrix of all scores exists,
- * and tiles that a window hides are skipped, so that its cost grows with the sequence. */
+ * and tiles that the plan hides are skipped, so that their cost is that of the pairs that see each other. */
 #pragma once
 
 #include "attention/plan.h"
@@ -14,22 +14,27 @@ enum { ATTENTION_QUERY_BLOCK = 288 };
 typedef struct AttentionRows {
     float *queries;       /* the row of first_query */
     size_t query_stride;  /* floats from a row to the next */
-    uint32_t first_query; /* a multiple of ATTENTION_QUERY_BLOCK */
-    uint32_t query_count; /* one as well, or all that are left */
+    uint32_t first_query; /* a multiple of ATTENTION_QUERY_BLOCK; any position of a single query */
+    uint32_t query_count; /* a multiple as well, or all that are left, or 1 */
     const float *keys;    /* the row of the sequence's first token */
     const float *values;  /* likewise */
     size_t key_stride;    /* of keys and of values */
     uint32_t token_count;
+    const uint32_t *global_positions; /* ascending: keys that each query sees beyond its window */
+    uint32_t global_count;            /* 0 with disentangled biases */
 } AttentionRows;
 
 /* Floats of scratch that attention_forward needs; it does not grow with the sequence. A multiple of 16. */
 size_t attention_scratch_size(const Kernels *kernels, const AttentionPlan *plan);
 
-/* Replaces each query by softmax(scale * query * keys^T + bias) * values over the keys its window shows, head by head.
- * `scratch` is aligned to 64 bytes. Tiles are counted from the sequence's own first token, so the bits depend on the
- * sequence alone. Any thread; nothing is allocated. */
+/* Replaces each query by softmax(scale * query * keys^T + bias) * values over the keys that the plan shows, head by
+ * head. `scratch` is aligned to 64 bytes. Tiles are counted from the sequence's own first token, so the bits depend on
+ * the sequence alone. Any thread; nothing is allocated. */
 void attention_forward(const Kernels *kernels, const AttentionPlan *plan, const AttentionRows *rows,
                        float *scratch);
+
+/* Floating-point operations of attention_forward for all queries of a text. */
+uint64_t attention_work(const AttentionPlan *plan, uint32_t token_count, uint32_t global_count);
 
 /* Floats that the position keys of a disentangled bias take once packed. Of the plan, heads and buckets are read. */
 size_t attention_positions_size(const Kernels *kernels, const AttentionPlan *plan);

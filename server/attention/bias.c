@@ -1,10 +1,6 @@
 /* Biases by distance, and windows: a line of values, one for each diagonal of a tile. */
 #include "attention/bias.h"
 
-/* Far below any score, so that its weight is the least that exp gives, 1e-38; finite, so that a row whose keys are all
- * hidden in one tile does not become NaN: the next tile makes its sums so far worth nothing. */
-static const float HIDDEN = -1e30f;
-
 static uint32_t bias_size(int64_t distance)
 {
     return (uint32_t)(distance < 0 ? -distance : distance);
@@ -42,19 +38,34 @@ static const BiasLine bias_lines[] = {
     [ATTENTION_BIAS_DISENTANGLED] = bias_none, /* its terms are no function of the distance alone */
 };
 
-float bias_add(const Kernels *kernels, const AttentionPlan *plan, uint32_t head, const ScoreBlock *tile,
-               float *scores)
+/* As bias_add, of keys that follow each other. */
+static float bias_add_run(const Kernels *kernels, const AttentionPlan *plan, uint32_t head, const ScoreBlock *tile,
+                          uint32_t reach, float *scores)
 {
     BiasLine fill = bias_lines[plan->bias.kind];
     int64_t first = (int64_t)tile->key - tile->query - (tile->queries - 1);
     int64_t last = (int64_t)tile->key - tile->query + (tile->keys - 1);
-    bool hides = bias_size(first) > plan->window_reach || bias_size(last) > plan->window_reach;
+    bool hides = bias_size(first) > reach || bias_size(last) > reach;
     if (fill == bias_none && !hides) return plan->scale;
     float line[TILE_DISTANCES];
     uint32_t count = tile->queries + tile->keys - 1;
     fill(plan, head, first, count, line);
     for (uint32_t i = 0; hides && i < count; i++)
-        if (bias_size(first + i) > plan->window_reach) line[i] = HIDDEN;
+        if (bias_size(first + i) > reach) line[i] = SCORE_HIDDEN;
     kernels->diagonals_add(scores, TILE_KEYS, tile->queries, tile->keys, plan->scale, line);
     return 1.0f;
+}
+
+float bias_add(const Kernels *kernels, const AttentionPlan *plan, uint32_t head, const ScoreBlock *tile,
+               float *scores)
+{
+    if (!tile->positions) return bias_add_run(kernels, plan, head, tile, plan->window_reach, scores);
+    float scale = plan->scale;
+    for (uint32_t key = 0, end; key < tile->keys; key = end) {
+        ScoreBlock run = {.query = tile->query, .queries = tile->queries, .key = tile->positions[key]};
+        for (end = key + 1; end < tile->keys && tile->positions[end] == run.key + (end - key); end++) continue;
+        run.keys = end - key;
+        scale = bias_add_run(kernels, plan, head, &run, ATTENTION_UNLIMITED, scores + key);
+    }
+    return scale;
 }

@@ -1,5 +1,5 @@
-/* What is added to a tile of scores, and which of them are hidden. Everything here depends on the distance between key
- * and query, so a tile needs one value for each of its diagonals. */
+/* What is added to a tile of scores, and which of them a window hides. Everything here depends on the distance between
+ * key and query, so a tile needs one value for each of its diagonals. */
 #pragma once
 
 #include "attention/attention.h"
@@ -11,12 +11,17 @@ enum {
     BLOCK_DISTANCES = ATTENTION_QUERY_BLOCK + TILE_KEYS - 1,
 };
 
+/* A hidden key's score: far below any other, so that its weight is the least that exp gives, 1e-38; finite, so that a
+ * row whose keys are all hidden in one tile does not become NaN: the next tile makes its sums so far worth nothing. */
+#define SCORE_HIDDEN (-1e30f)
+
 /* Queries and keys, both by their positions in the sequence. */
 typedef struct ScoreBlock {
     uint32_t query;
     uint32_t queries;
     uint32_t key;
     uint32_t keys;
+    const uint32_t *positions; /* [keys] of global keys; NULL: they follow each other from `key` on */
 } ScoreBlock;
 
 /* Floats of scratch that a layer's biases take; 0 for most. */
@@ -24,8 +29,8 @@ size_t positions_by_query_size(const Kernels *kernels, const AttentionPlan *plan
 size_t positions_by_key_size(const AttentionPlan *plan);
 
 /* Replaces scores[queries][keys], a row each TILE_KEYS floats, by scale * scores + bias, and by a number whose weight
- * is nothing where the window hides the key. Returns the scale that is left to apply: without a bias or a hidden key,
- * scores are left alone. */
+ * is nothing where the window hides a key that is not global. Returns the scale that is left to apply: without a bias
+ * or a hidden key, scores are left alone. */
 float bias_add(const Kernels *kernels, const AttentionPlan *plan, uint32_t head, const ScoreBlock *tile,
                float *scores);
 

@@ -34,6 +34,11 @@ typedef struct AttentionPlan {
     uint32_t key_value_head_count; /* divides head_count: as many heads in a row share a key and a value */
     uint32_t head_size;
     uint32_t window_reach; /* a query sees the keys at most this far from it, on both sides */
-    float scale;           /* > 0: what scores are multiplied by */
+    /* BigBird: texts of more than (5 + 2 * block_repeats) * block_size tokens are cut into blocks. The first and the
+     * last see all keys; the others see those two, themselves and the ones beside them, the first block as if it stood
+     * there 1 + block_repeats times. 0: no blocks. */
+    uint32_t block_size;
+    uint32_t block_repeats;
+    float scale; /* > 0: what scores are multiplied by */
     AttentionBias bias;
 } AttentionPlan;

@@ -49,12 +49,7 @@ uint64_t encoder_work(const Encoder *encoder, uint32_t token_count)
     uint64_t products = 2 * tokens * (hidden * (2 * heads + encoder_keys_values_width(config)) + mlp);
     uint64_t work = 0;
     for (uint32_t run = 0; run < config->layer_count * config->inner_count; run++) {
-        const AttentionPlan *plan = &encoder_shared_layer(encoder, run)->plan;
-        uint64_t keys = 2 * (uint64_t)plan->window_reach + 1;
-        uint64_t positions = plan->bias.buckets ? plan->bias.buckets->row_count : 0;
-        work += products + 4 * tokens * (keys < tokens ? keys : tokens) * heads;
-        if (plan->bias.position_keys) work += 2 * tokens * positions * heads;
-        if (plan->bias.position_queries) work += 2 * tokens * positions * heads;
+        work += products + attention_work(&encoder_shared_layer(encoder, run)->plan, token_count, 0);
     }
     return work + 2 * tokens * hidden * hidden * config->convolution_size;
 }

@@ -1,4 +1,5 @@
-/* Tiled attention against its definition, for lengths, head sizes, windows and biases around every tile's border. */
+/* Tiled attention against its definition, for lengths, head sizes, windows, global keys, blocks and biases around every
+ * tile's border. */
 #include "attention/attention.h"
 
 #include <math.h>
@@ -36,6 +37,7 @@ typedef struct Case {
     AttentionPlan plan;
     AttentionRows before;
     float *rows; /* keys and values beside each other */
+    uint32_t *global_positions;
     float *after;
     float *position_keys; /* as they are; the plan has them packed */
     float *slopes, *table, *packed, *position_queries;
@@ -46,6 +48,7 @@ static void case_free(Case *test)
 {
     free(test->before.queries);
     free(test->rows);
+    free(test->global_positions);
     free(test->after);
     free(test->position_keys);
     free(test->slopes);
@@ -106,6 +109,17 @@ static Case case_make(const AttentionPlan *plan, AttentionBiasKind kind, uint32_
     return test;
 }
 
+/* Each position is global with a chance of one in `sparsity`. */
+static void case_add_globals(Case *test, uint32_t sparsity)
+{
+    AttentionRows *rows = &test->before;
+    test->global_positions = malloc((rows->token_count + 1) * sizeof *test->global_positions);
+    assert_non_null(test->global_positions);
+    for (uint32_t i = 0; i < rows->token_count; i++)
+        if (random_below(sparsity) == 0) test->global_positions[rows->global_count++] = i;
+    rows->global_positions = test->global_positions;
+}
+
 static double dot(const float *x, const float *y, uint32_t size, double *magnitude)
 {
     double sum = 0.0;
@@ -149,25 +163,46 @@ static double score(const Case *test, uint32_t head, uint32_t query, uint32_t ke
     return (double)plan->scale * sum + added;
 }
 
+static bool is_global(const Case *test, uint32_t key)
+{
+    for (uint32_t i = 0; i < test->before.global_count; i++)
+        if (test->before.global_positions[i] == key) return true;
+    return false;
+}
+
+/* How often the query sees the key. */
+static uint32_t sight(const Case *test, uint32_t query, uint32_t key)
+{
+    const AttentionPlan *plan = &test->plan;
+    int64_t distance = (int64_t)key - query;
+    uint32_t size = plan->block_size;
+    if (size == 0 || test->before.token_count <= (5 + 2 * plan->block_repeats) * size)
+        return llabs(distance) <= plan->window_reach || is_global(test, key);
+    uint32_t last = (test->before.token_count - 1) / size;
+    if (query / size == 0 || query / size == last) return 1;
+    if (key / size == 0) return 1 + plan->block_repeats;
+    return key / size == last || llabs((int64_t)(key / size) - query / size) <= 1;
+}
+
 /* softmax(scores) * values of one query of one head, in double. Returns the largest score's size. */
 static double attend(const Case *test, uint32_t head, uint32_t query, double *out_values)
 {
     const AttentionPlan *plan = &test->plan;
     double scores[1024];
     double largest = 0.0, maximum = -INFINITY, sum = 0.0;
-    uint32_t first = query > plan->window_reach ? query - plan->window_reach : 0;
-    uint32_t end = test->before.token_count;
-    if (plan->window_reach < end && query + plan->window_reach + 1 < end) end = query + plan->window_reach + 1;
-    for (uint32_t key = first; key < end; key++) {
+    for (uint32_t key = 0; key < test->before.token_count; key++) {
         double size;
-        scores[key] = score(test, head, query, key, &size);
+        if (!sight(test, query, key)) continue;
+        scores[key] = score(test, head, query, key, &size) + log(sight(test, query, key));
+        size += log1p(plan->block_repeats);
         if (size > largest) largest = size;
         if (scores[key] > maximum) maximum = scores[key];
     }
     memset(out_values, 0, plan->head_size * sizeof *out_values);
     uint32_t sharing = plan->head_count / plan->key_value_head_count;
     size_t offset = (size_t)(head / sharing) * plan->head_size;
-    for (uint32_t key = first; key < end; key++) {
+    for (uint32_t key = 0; key < test->before.token_count; key++) {
+        if (!sight(test, query, key)) continue;
         double weight = exp(scores[key] - maximum);
         const float *v = test->before.values + key * test->before.key_stride + offset;
         for (uint32_t i = 0; i < plan->head_size; i++) out_values[i] += weight * (double)v[i];
@@ -190,9 +225,12 @@ static void check_head(const Case *test, uint32_t head, uint32_t query_step)
             double actual =
                 (double)test->after[query * test->before.query_stride + (size_t)head * plan->head_size + i];
             if (!(fabs(actual - expected[i]) <= bound))
-                fail_msg("bias %d, %u tokens, reach %u, head %u of %u (%u), size %u, query %u: %g instead of %g",
-                         plan->bias.kind, test->before.token_count, plan->window_reach, head, plan->head_count,
-                         plan->key_value_head_count, plan->head_size, query, actual, expected[i]);
+                fail_msg(
+                    "bias %d, %u tokens, reach %u, %u global, blocks of %u + %u, head %u of %u (%u), size %u, "
+                    "query %u: %g instead of %g",
+                    plan->bias.kind, test->before.token_count, plan->window_reach, test->before.global_count,
+                    plan->block_size, plan->block_repeats, head, plan->head_count, plan->key_value_head_count,
+                    plan->head_size, query, actual, expected[i]);
         }
     }
 }
@@ -227,11 +265,14 @@ static void check_cut(Case *test)
     free(whole);
 }
 
-static void check_attention(const AttentionPlan *shape, AttentionBiasKind kind, uint32_t token_count)
+/* `sparsity` 0: no global keys. */
+static void check_attention(const AttentionPlan *shape, AttentionBiasKind kind, uint32_t token_count,
+                            uint32_t sparsity)
 {
     AttentionPlan plan = *shape;
     plan.scale = 1.0f / sqrtf((float)plan.head_size * (kind == ATTENTION_BIAS_DISENTANGLED ? 3.0f : 1.0f));
     Case test = case_make(&plan, kind, token_count);
+    if (sparsity) case_add_globals(&test, sparsity);
     run(&test, 4 * ATTENTION_QUERY_BLOCK);
     for (uint32_t head = 0; head < plan.head_count; head++) check_head(&test, head, token_count > 75 ? 11 : 1);
     size_t stride = test.before.query_stride;
@@ -258,7 +299,7 @@ static void attention_equals_its_definition_for_every_head_size(void **state)
                                          .key_value_head_count = 1,
                                          .head_size = head_size,
                                          .window_reach = ATTENTION_UNLIMITED},
-                        (AttentionBiasKind)(head_size % BIAS_KINDS), token_counts[random_below(10)]);
+                        (AttentionBiasKind)(head_size % BIAS_KINDS), token_counts[random_below(10)], 0);
 }
 
 static void attention_equals_its_definition_for_every_bias_and_length(void **state)
@@ -270,7 +311,7 @@ static void attention_equals_its_definition_for_every_bias_and_length(void **sta
                                              .key_value_head_count = i % 3 == 0 ? 6 : i % 3,
                                              .head_size = 5 + random_below(15),
                                              .window_reach = ATTENTION_UNLIMITED},
-                            (AttentionBiasKind)kind, token_counts[i]);
+                            (AttentionBiasKind)kind, token_counts[i], 0);
 }
 
 static void attention_sees_no_key_beyond_its_window(void **state)
@@ -283,7 +324,63 @@ static void attention_sees_no_key_beyond_its_window(void **state)
                                              .key_value_head_count = random_below(2) ? 3 : 1,
                                              .head_size = 1 + random_below(20),
                                              .window_reach = reaches[i]},
-                            (AttentionBiasKind)kind, kind ? 1 + random_below(600) : 600);
+                            (AttentionBiasKind)kind, kind ? 1 + random_below(600) : 600, 0);
+}
+
+/* From all of the keys, more than a tile of them, to perhaps none. */
+static void attention_sees_global_keys_once(void **state)
+{
+    (void)state;
+    static const uint32_t reaches[] = {0, 1, 8, 35, 64, 150, 288, 599};
+    static const uint32_t sparsities[] = {1, 2, 5, 50, 1000};
+    for (size_t i = 0; i < sizeof reaches / sizeof *reaches; i++)
+        for (size_t j = 0; j < sizeof sparsities / sizeof *sparsities; j++)
+            check_attention(&(AttentionPlan){.head_count = 2,
+                                             .key_value_head_count = 1 + random_below(2),
+                                             .head_size = 1 + random_below(20),
+                                             .window_reach = reaches[i]},
+                            (AttentionBiasKind)random_below(ATTENTION_BIAS_DISENTANGLED),
+                            j ? 1 + random_below(700) : 600, sparsities[j]);
+}
+
+/* Around the length from which on there are blocks, with last blocks that are whole or not. */
+static void attention_sees_blocks(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {1, 2, 7, 16, 36, 37, 64, 72, 100};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (uint32_t j = 0; j < 5; j++) {
+            uint32_t repeats = i < 7 ? random_below(4) : 0;
+            uint32_t dense = (5 + 2 * repeats) * sizes[i];
+            uint32_t more[] = {0, 1, sizes[i] - 1, sizes[i], random_below(1000 - dense)};
+            check_attention(&(AttentionPlan){.head_count = 2,
+                                             .key_value_head_count = 1 + random_below(2),
+                                             .head_size = 1 + random_below(20),
+                                             .window_reach = ATTENTION_UNLIMITED,
+                                             .block_size = sizes[i],
+                                             .block_repeats = repeats},
+                            j % 2 ? ATTENTION_BIAS_NONE : (AttentionBiasKind)random_below(BIAS_KINDS),
+                            dense + more[j], 0);
+        }
+}
+
+static void attention_work_counts_the_pairs_that_see_each_other(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        AttentionPlan plan = {
+            .head_count = 3,
+            .head_size = 5,
+            .window_reach = i % 2 ? random_below(300) : ATTENTION_UNLIMITED,
+            .block_size = i % 2 ? 0 : 1 + random_below(20),
+            .block_repeats = random_below(3),
+        };
+        Case test = {.plan = plan, .before = {.token_count = 1 + random_below(500)}};
+        uint64_t pairs = 0;
+        for (uint32_t query = 0; query < test.before.token_count; query++)
+            for (uint32_t key = 0; key < test.before.token_count; key++) pairs += sight(&test, query, key) > 0;
+        assert_int_equal(attention_work(&plan, test.before.token_count, 0), 4 * 3 * 5 * pairs);
+    }
 }
 
 int main(void)
@@ -294,6 +391,9 @@ int main(void)
         cmocka_unit_test(attention_equals_its_definition_for_every_head_size),
         cmocka_unit_test(attention_equals_its_definition_for_every_bias_and_length),
         cmocka_unit_test(attention_sees_no_key_beyond_its_window),
+        cmocka_unit_test(attention_sees_global_keys_once),
+        cmocka_unit_test(attention_sees_blocks),
+        cmocka_unit_test(attention_work_counts_the_pairs_that_see_each_other),
     };
     static const uint32_t variants[] = {KERNELS_REFERENCE, KERNELS_AVX2, KERNELS_AVX512};
     int failed = 0;
