@@ -86,6 +86,10 @@
  * 1,024 texts a query of 16 KiB. That keeps a worker for seconds, not minutes. */
 #define QUERY_BYTES_MAX TEXT_BYTES_MAX
 
+/* Chunks of one text, or windows of one context: 16 MiB of dense text in chunks of 256 tokens. What a request's chunks
+ * take together, the queue and --request-memory bound. */
+#define CHUNK_COUNT_MAX 16384
+
 /* Results of one mask or one context; the defaults are transformers'. Who reads more reads the tail. */
 #define FILL_TOP_K_DEFAULT 5
 #define FILL_TOP_K_MAX 1024

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "encoder/encoder.h"
+#include "pipeline/chunks.h"
 #include "pipeline/task.h"
 #include "tokenizer/tokenizer.h"
 
@@ -38,12 +39,20 @@ CHECKED Status pipeline_encode(const Pipeline *pipeline, TextView text, const Te
                                Error *out_error);
 
 /* What becomes of a text beyond the limit. */
-typedef enum LengthPolicy { LENGTH_REFUSE, LENGTH_TRUNCATE_RIGHT, LENGTH_TRUNCATE_LEFT } LengthPolicy;
+typedef enum LengthPolicy {
+    LENGTH_REFUSE,
+    LENGTH_TRUNCATE_RIGHT,
+    LENGTH_TRUNCATE_LEFT,
+    LENGTH_AUTO,  /* it is cut into chunks */
+    LENGTH_CHUNK, /* likewise; and so is any text that is longer than a chunk */
+} LengthPolicy;
 
 struct PrepareOptions {
     Task task; /* FILL: the mask token in the text is the mask */
     LengthPolicy length_policy;
-    TextView prompt_name; /* EMBED. Empty: the checkpoint's default prompt, if it has one */
+    TextView prompt_name;  /* EMBED. Empty: the checkpoint's default prompt, if it has one */
+    ChunkOptions chunking; /* AUTO, CHUNK */
+    bool late_chunks;      /* EMBED: of a text in one piece, plan the chunks that its rows are pooled by */
 };
 
 /* A text ready for a batch; its arrays live in the arena of its request. */
@@ -51,16 +60,18 @@ struct Prepared {
     Encoding encoding;
     uint32_t mask_count;         /* FILL: mask tokens among them, at least one */
     uint32_t prompt_token_count; /* leading tokens that pooling leaves out, fewer than encoding.count; usually 0 */
-    uint64_t work;               /* floating-point operations */
+    uint64_t work;               /* floating-point operations; of a text that is cut, 0 */
+    ChunkPlan chunks;            /* pipeline_is_cut: it is not for a batch, but its chunks are */
 };
 
 /* Fails with INVALID_ARGUMENT when the checkpoint has no prompt of that name (the message lists the ones it has);
  * "query" and "document" are empty where it has none, as in sentence-transformers. */
 CHECKED Status pipeline_check_prompt(const Pipeline *pipeline, TextView prompt_name, Error *out_error);
 
-/* Puts the prompt in front, tokenizes and applies the length policy. Any thread; linear in the text. Fails with
- * INVALID_ARGUMENT (not UTF-8, too long, an unknown prompt), UNSUPPORTED (a pair, and the model has one segment),
- * RESOURCE_EXHAUSTED (the arena). */
+/* Puts the prompt in front, tokenizes and applies the length policy; chunks are planned, not made. Any thread; linear in
+ * the text. Fails with INVALID_ARGUMENT (not UTF-8, too long, an unknown prompt, no room for chunks beside what they
+ * repeat, more than CHUNK_COUNT_MAX), UNSUPPORTED (a pair, and the model has one segment), RESOURCE_EXHAUSTED (the
+ * arena). */
 CHECKED Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView *pair,
                                 const PrepareOptions *options, Arena *arena, Prepared *out_prepared,
                                 Error *out_error);
@@ -71,6 +82,7 @@ typedef struct EmbedOptions {
     Normalize normalize;
     uint32_t dimensions; /* Matryoshka: keep the first n, then normalize; 0: all */
     bool return_tokens;  /* token rows as well, whole and as the encoder leaves them */
+    bool return_chunks;  /* vectors of chunks as well */
 } EmbedOptions;
 
 /* Fails with INVALID_ARGUMENT when `dimensions` passes the vector's size. */
@@ -84,6 +96,7 @@ typedef struct PipelineItem {
     uint32_t fill_count;       /* FILL: candidates of each mask, 1 .. the vocabulary's size */
     float *output;             /* pipeline_output_size floats; EMBED: the vector */
     float *tokens;             /* EMBED: [token count][row size]; NULL unless return_tokens */
+    float *chunks;             /* EMBED: [chunk count][vector size]; NULL unless late chunks are wanted */
     FillScore *fills;          /* FILL: [mask count][fill_count], each by descending score */
     Status status;             /* set by the run: OK, or INTERNAL when a value was not finite */
 } PipelineItem;

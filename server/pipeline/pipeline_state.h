@@ -22,6 +22,20 @@ bool task_is_mask(const Pipeline *pipeline, const Encoding *encoding, uint32_t t
 /* `text`, valid UTF-8, in lower case; places[i], i <= text.size, is where the character of its byte i begins there.
  * Takes 6 bytes of the arena for each of the text's; false when it is out. */
 bool encode_lowercase(TextView text, Arena *arena, TextView *out_lowered, uint32_t **out_places);
+/* Whether a text of `encoding` is cut or its rows are pooled by chunks, and how; `text` and `pair` are what its offsets
+ * are of. Leaves *out_plan alone where neither is so. Fails as pipeline_prepare. */
+CHECKED Status chunks_plan(const Pipeline *pipeline, const PrepareOptions *options, const Encoding *encoding,
+                           TextView text, const TextView *pair, uint32_t prompt_bytes, Arena *arena,
+                           ChunkPlan *out_plan, Error *out_error);
+/* FILL: leaves out the chunks that have no mask of their own. */
+void chunks_keep_masks(const Pipeline *pipeline, const Encoding *encoding, ChunkPlan *plan);
+/* INVALID_ARGUMENT: there is nothing but a prompt. */
+CHECKED Status chunks_fail_empty(Error *out_error);
+/* `tokens` of the cut ones of `whole`, with all that stands around them. False when the arena is out. */
+bool chunks_encoding(const Encoding *whole, TokenRange cut, TokenRange tokens, Arena *arena,
+                     Encoding *out_encoding);
+/* How good a place to cut `text` the byte `at` is; 0: inside a word. */
+unsigned borders_rank(TextView text, uint32_t at);
 bool run_values_finite(const float *values, size_t count);
 /* Whether what is asked for and the checkpoint together mean a vector of length 1. */
 bool embed_normalizes(const Pipeline *pipeline, const EmbedOptions *options);

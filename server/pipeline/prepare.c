@@ -23,16 +23,21 @@ static CHECKED Status prepare_encode(const Pipeline *pipeline, TextView text, co
     Status status = STATUS_OK;
     if (options->task == TASK_EMBED) status = prompt_find(pipeline, options->prompt_name, &prompt, out_error);
     if (status) return status;
-    if (prompt && prompt->text.size && !text_join(arena, prompt->text, text, &text)) {
+    uint32_t prompt_bytes = prompt ? (uint32_t)prompt->text.size : 0;
+    if (prompt_bytes && !text_join(arena, prompt->text, text, &text)) {
         return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
                          "the request's memory does not hold text and prompt");
     }
     const EncodeOptions encode = {
-        .token_count_max = pipeline->token_count_max,
+        .token_count_max = options->length_policy >= LENGTH_AUTO ? 0 : pipeline->token_count_max,
         .side = options->length_policy == LENGTH_TRUNCATE_LEFT ? TRUNCATION_LEFT : TRUNCATION_RIGHT,
         .parse_mask = options->task == TASK_FILL,
     };
     status = pipeline_encode(pipeline, text, pair, &encode, arena, &prepared->encoding, out_error);
+    if (!status) {
+        status = chunks_plan(pipeline, options, &prepared->encoding, text, pair, prompt_bytes, arena,
+                             &prepared->chunks, out_error);
+    }
     if (status || !prompt) return status;
     size_t index = (size_t)(prompt - checkpoint_sentence_config(pipeline->checkpoint)->prompts);
     prepared->prompt_token_count =
@@ -73,11 +78,14 @@ Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView 
     }
     if (status) return status;
     if (prepared.encoding.count == 0 || prepared.prompt_token_count >= prepared.encoding.count) {
-        return error_set(out_error, STATUS_INVALID_ARGUMENT, "no token is left to embed");
+        return chunks_fail_empty(out_error);
     }
-    if (options->task == TASK_FILL) status = prepare_count_masks(pipeline, &prepared, out_error);
-    if (status) return status;
-    prepared.work = task_work(pipeline, options->task, &prepared);
+    if (options->task == TASK_FILL) {
+        status = prepare_count_masks(pipeline, &prepared, out_error);
+        if (status) return status;
+        chunks_keep_masks(pipeline, &prepared.encoding, &prepared.chunks);
+    }
+    if (!pipeline_is_cut(&prepared)) prepared.work = task_work(pipeline, options->task, &prepared);
     *out_prepared = prepared;
     return STATUS_OK;
 }
@@ -136,8 +144,8 @@ static Status length_check(const Encoding *encoding, bool pair, uint32_t limit, 
 {
     if (!encoding->truncated) return STATUS_OK;
     return error_set(out_error, STATUS_INVALID_ARGUMENT,
-                     "%s %u tokens, the model's limit is %u: set options.length_policy to TRUNCATE_RIGHT or split "
-                     "the text",
+                     "%s %u tokens, the model's limit is %u: set options.length_policy to CHUNK or "
+                     "TRUNCATE_RIGHT or split the text",
                      pair ? "text and pair have" : "text has", encoding->text_token_count, limit);
 }
 

@@ -144,12 +144,15 @@ static void tagger_add_token(Tagger *tagger, uint32_t token, Tag tag)
     tagger->word_token_count++;
 }
 
-static void tagger_walk(Tagger *tagger, const float *logits)
+/* Each token as the chunk has it in which it stands farthest from a border, so that a walk goes on over borders. */
+static void tagger_walk(Tagger *tagger, const Prepared *prepared, const float *const *logits)
 {
     uint32_t label_count = tagger->label_count;
+    ChunkPlace place = {0, 0};
     for (uint32_t token = 0; token < tagger->encoding->count; token++) {
         if (tagger->encoding->segments[token] == ENCODING_SEGMENT_NONE) continue;
-        const float *row = logits + (size_t)token * label_count;
+        place = pipeline_chunk_place(prepared, token, place.chunk);
+        const float *row = logits[place.chunk] + (size_t)place.row * label_count;
         Softmax softmax = softmax_measure(row, label_count);
         uint32_t best = 0;
         for (uint32_t i = 0; i < label_count; i++) {
@@ -163,7 +166,7 @@ static void tagger_walk(Tagger *tagger, const float *logits)
     tagger_finish_group(tagger);
 }
 
-Status pipeline_tag(const Pipeline *pipeline, const Prepared *prepared, TextView text, const float *logits,
+Status pipeline_tag(const Pipeline *pipeline, const Prepared *prepared, TextView text, const float *const *logits,
                     Aggregation aggregation, Arena *arena, Entity **out_entities, uint32_t *out_count,
                     Error *out_error)
 {
@@ -182,7 +185,7 @@ Status pipeline_tag(const Pipeline *pipeline, const Prepared *prepared, TextView
         return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
                          "the request's memory does not hold the entities of %u tokens", prepared->encoding.count);
     }
-    tagger_walk(&tagger, logits);
+    tagger_walk(&tagger, prepared, logits);
     *out_entities = tagger.entities;
     *out_count = tagger.entity_count;
     return STATUS_OK;

@@ -55,10 +55,11 @@ typedef struct Entity {
     ByteRange range; /* of the text */
 } Entity;
 
-/* TAG: the entities of `logits` in the order of the text; in `arena`. Fails with RESOURCE_EXHAUSTED. */
-CHECKED Status pipeline_tag(const Pipeline *pipeline, const Prepared *prepared, TextView text, const float *logits,
-                            Aggregation aggregation, Arena *arena, Entity **out_entities, uint32_t *out_count,
-                            Error *out_error);
+/* TAG: the entities of a text in its order, in `arena`; logits[i] is the output of its chunk i, or of the whole where
+ * it is not cut. Fails with RESOURCE_EXHAUSTED. */
+CHECKED Status pipeline_tag(const Pipeline *pipeline, const Prepared *prepared, TextView text,
+                            const float *const *logits, Aggregation aggregation, Arena *arena,
+                            Entity **out_entities, uint32_t *out_count, Error *out_error);
 
 /* FILL: one candidate of one mask. */
 typedef struct FillScore {
@@ -66,10 +67,11 @@ typedef struct FillScore {
     float score; /* probability */
 } FillScore;
 
-/* ANSWER: question and context, of any length, as overlapping windows (of transformers' length and stride), in
- * `arena`. Fails as pipeline_prepare. */
-CHECKED Status pipeline_prepare_answer(const Pipeline *pipeline, TextView question, TextView context, Arena *arena,
-                                       Prepared **out_windows, uint32_t *out_count, Error *out_error);
+/* ANSWER: question and context, of any length, as overlapping windows (of transformers' length and stride, unless
+ * `chunking` says otherwise), in `arena`. Fails as pipeline_prepare. */
+CHECKED Status pipeline_prepare_answer(const Pipeline *pipeline, TextView question, TextView context,
+                                       const ChunkOptions *chunking, Arena *arena, Prepared **out_windows,
+                                       uint32_t *out_count, Error *out_error);
 
 typedef struct AnswerOptions {
     uint32_t top_k;       /* at least 1 */

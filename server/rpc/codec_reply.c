@@ -13,29 +13,68 @@ void codec_reply_pack(void *message, uint8_t *buffer)
     protobuf_c_message_pack(message, buffer);
 }
 
-uint64_t codec_reply_embed_bytes(const CodecVectors *vectors, uint32_t count, uint64_t row_count)
+uint64_t codec_reply_embed_bytes(const CodecVectors *vectors, uint32_t count, uint64_t row_count,
+                                 uint64_t chunk_count)
 {
     uint64_t index_count = vectors->sparse ? vectors->size : 0;
     return codec_parts_bytes(count, sizeof(Headlight__V1__Embedding) + sizeof(Headlight__V1__SparseVector),
                              row_count, sizeof(Headlight__V1__Vector)) +
+           codec_parts_bytes(count, 0, chunk_count,
+                             sizeof(Headlight__V1__Vector) + sizeof(Headlight__V1__ChunkSpan) + sizeof(void *)) +
            CODEC_CHUNK_FACTOR * count * index_count * sizeof(uint32_t);
 }
 
-static bool tokens_build(Arena *arena, const PipelineItem *item, uint32_t row_size,
+static bool tokens_build(Arena *arena, const CodecEmbedding *from, uint32_t row_size,
                          Headlight__V1__Embedding *out_embedding)
 {
-    uint32_t count = item->prepared->encoding.count;
     char *storage = NULL;
-    void **list = codec_list_allocate(arena, count, sizeof(Headlight__V1__Vector), &storage);
+    void **list = codec_list_allocate(arena, from->row_count, sizeof(Headlight__V1__Vector), &storage);
     if (!list) return false;
     Headlight__V1__Vector *vectors = (Headlight__V1__Vector *)storage;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < from->row_count; i++) {
         headlight__v1__vector__init(&vectors[i]);
         vectors[i].n_values = row_size;
-        vectors[i].values = item->tokens + (size_t)i * row_size;
+        vectors[i].values = from->rows[i];
     }
-    out_embedding->n_tokens = count;
+    out_embedding->n_tokens = from->row_count;
     out_embedding->tokens = (Headlight__V1__Vector **)list;
+    return true;
+}
+
+static bool chunk_spans_build(Arena *arena, const CodecEmbedding *from, Headlight__V1__Embedding *out_embedding)
+{
+    char *storage = NULL;
+    void **list = codec_list_allocate(arena, from->chunk_count, sizeof(Headlight__V1__ChunkSpan), &storage);
+    if (!list) return false;
+    out_embedding->n_chunk_spans = from->chunk_count;
+    out_embedding->chunk_spans = (Headlight__V1__ChunkSpan **)list;
+    for (uint32_t i = 0; i < from->chunk_count; i++) {
+        ByteRange range = codec_range_widen(from->text, from->chunks[i].range);
+        Headlight__V1__ChunkSpan *span = out_embedding->chunk_spans[i];
+        headlight__v1__chunk_span__init(span);
+        span->byte_begin = range.begin;
+        span->byte_end = range.end;
+        span->token_count = from->chunks[i].token_count;
+        span->weight = from->chunks[i].weight;
+    }
+    return true;
+}
+
+static bool chunks_build(Arena *arena, const CodecEmbedding *from, uint32_t size,
+                         Headlight__V1__Embedding *out_embedding)
+{
+    if (!chunk_spans_build(arena, from, out_embedding)) return false;
+    if (!from->chunks[0].values) return true;
+    char *storage = NULL;
+    void **list = codec_list_allocate(arena, from->chunk_count, sizeof(Headlight__V1__Vector), &storage);
+    if (!list) return false;
+    out_embedding->n_chunks = from->chunk_count;
+    out_embedding->chunks = (Headlight__V1__Vector **)list;
+    for (uint32_t i = 0; i < from->chunk_count; i++) {
+        headlight__v1__vector__init(out_embedding->chunks[i]);
+        out_embedding->chunks[i]->n_values = size;
+        out_embedding->chunks[i]->values = from->chunks[i].values;
+    }
     return true;
 }
 
@@ -61,22 +100,23 @@ static bool sparse_build(Arena *arena, float *values, uint32_t size, Headlight__
 }
 
 static bool embedding_build(Arena *arena, const CodecHead *head, const CodecVectors *vectors,
-                            const PipelineItem *item, Headlight__V1__Embedding *out_embedding)
+                            const CodecEmbedding *from, Headlight__V1__Embedding *out_embedding)
 {
     headlight__v1__embedding__init(out_embedding);
-    out_embedding->usage = codec_usage_build(arena, &item->prepared->encoding, head->attention);
+    out_embedding->usage = codec_usage_build(arena, &from->usage, head->attention);
     if (!out_embedding->usage) return false;
     if (vectors->sparse) {
-        if (!sparse_build(arena, item->output, vectors->size, out_embedding)) return false;
+        if (!sparse_build(arena, from->values, vectors->size, out_embedding)) return false;
     } else {
         out_embedding->n_values = vectors->size;
-        out_embedding->values = item->output;
+        out_embedding->values = from->values;
     }
-    return !item->embed->return_tokens || tokens_build(arena, item, vectors->row_size, out_embedding);
+    if (from->row_count && !tokens_build(arena, from, vectors->row_size, out_embedding)) return false;
+    return from->chunk_count == 0 || chunks_build(arena, from, vectors->size, out_embedding);
 }
 
 bool codec_reply_embed(Arena *arena, const CodecHead *head, const CodecVectors *vectors,
-                       const PipelineItem *const *items, uint32_t count, CodecReply *out_reply)
+                       const CodecEmbedding *embeddings, uint32_t count, CodecReply *out_reply)
 {
     Headlight__V1__EmbedResponse *response = arena_allocate(arena, sizeof *response);
     char *storage = NULL;
@@ -88,7 +128,7 @@ bool codec_reply_embed(Arena *arena, const CodecHead *head, const CodecVectors *
     response->n_embeddings = count;
     response->embeddings = (Headlight__V1__Embedding **)list;
     for (uint32_t i = 0; i < count; i++) {
-        if (!embedding_build(arena, head, vectors, items[i], response->embeddings[i])) return false;
+        if (!embedding_build(arena, head, vectors, &embeddings[i], response->embeddings[i])) return false;
     }
     out_reply->message = response;
     return response->timing != NULL;

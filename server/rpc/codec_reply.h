@@ -29,9 +29,18 @@ typedef struct CodecTiming {
 /* What every reply of the encoder begins with. */
 typedef struct CodecHead {
     TextView model;
-    TextView attention; /* of each input's usage */
+    TextView attention; /* of the usage of each input that was not cut */
     CodecTiming timing;
 } CodecHead;
+
+/* What was done with one input. */
+typedef struct CodecUsage {
+    uint32_t token_count; /* of all chunks together */
+    uint32_t text_token_count;
+    uint32_t chunk_count;
+    bool truncated;
+    bool chunked; /* it was cut */
+} CodecUsage;
 
 /* How an EmbedResponse's vectors look. */
 typedef struct CodecVectors {
@@ -40,15 +49,33 @@ typedef struct CodecVectors {
     bool sparse;       /* entries that are not 0, with their indices */
 } CodecVectors;
 
-/* What codec_reply_embed takes from the arena, at most, for `count` items with `row_count` token rows together. */
-uint64_t codec_reply_embed_bytes(const CodecVectors *vectors, uint32_t count, uint64_t row_count);
-/* The EmbedResponse of `count` items that have run; a sparse vector is compacted in its own buffer. False when the
- * arena is out; so with all that follow. */
+typedef struct CodecChunk {
+    ByteRange range;
+    uint32_t token_count;
+    float weight;
+    float *values; /* NULL: not asked for */
+} CodecChunk;
+
+typedef struct CodecEmbedding {
+    CodecUsage usage;
+    float *values;
+    float *const *rows; /* [row_count] of tokens, if they are asked for */
+    uint32_t row_count;
+    const CodecChunk *chunks; /* [chunk_count] */
+    uint32_t chunk_count;
+    TextView text; /* of the chunks' ranges */
+} CodecEmbedding;
+
+/* What codec_reply_embed takes from the arena, at most, for `count` embeddings with `row_count` token rows and
+ * `chunk_count` chunks together. */
+uint64_t codec_reply_embed_bytes(const CodecVectors *vectors, uint32_t count, uint64_t row_count,
+                                 uint64_t chunk_count);
+/* A sparse vector is compacted in its own buffer. False when the arena is out; so with all that follow. */
 CHECKED bool codec_reply_embed(Arena *arena, const CodecHead *head, const CodecVectors *vectors,
-                               const PipelineItem *const *items, uint32_t count, CodecReply *out_reply);
+                               const CodecEmbedding *embeddings, uint32_t count, CodecReply *out_reply);
 
 typedef struct CodecClassification {
-    const Encoding *encoding;
+    CodecUsage usage;
     const LabelScore *scores; /* [score_count] in the order of the answer */
     uint32_t score_count;
 } CodecClassification;
@@ -61,7 +88,7 @@ CHECKED bool codec_reply_classify(Arena *arena, const CodecHead *head, const Pip
                                   CodecReply *out_reply);
 
 typedef struct CodecRank {
-    const Encoding *encoding;
+    CodecUsage usage;
     TextView text;
     uint32_t index;
     float score;
@@ -73,7 +100,7 @@ CHECKED bool codec_reply_rerank(Arena *arena, const CodecHead *head, const Codec
                                 bool return_text, CodecReply *out_reply);
 
 typedef struct CodecTagging {
-    const Encoding *encoding;
+    CodecUsage usage;
     TextView text;
     const Entity *entities; /* [entity_count] */
     uint32_t entity_count;
@@ -85,8 +112,8 @@ CHECKED bool codec_reply_tag(Arena *arena, const CodecHead *head, const CodecTag
                              CodecReply *out_reply);
 
 typedef struct CodecFill {
-    const Encoding *encoding;
-    const FillScore *fills; /* [mask_count][fill_count] */
+    CodecUsage usage;
+    const FillScore *const *masks; /* [mask_count][fill_count] */
     uint32_t mask_count;
     uint32_t fill_count;
 } CodecFill;
@@ -100,12 +127,10 @@ CHECKED bool codec_reply_fill(Arena *arena, const CodecHead *head, const Tokeniz
                               const CodecFill *results, uint32_t count, CodecReply *out_reply);
 
 typedef struct CodecAnswers {
+    CodecUsage usage;
     const AnswerScore *answers; /* [answer_count] */
     uint32_t answer_count;
     TextView context;
-    uint32_t token_count; /* of all windows together */
-    uint32_t text_token_count;
-    uint32_t window_count;
 } CodecAnswers;
 
 uint64_t codec_reply_answer_bytes(uint32_t answer_count);

@@ -33,16 +33,16 @@ uint64_t codec_parts_bytes(uint64_t count, size_t result_bytes, uint64_t part_co
     return CODEC_CHUNK_FACTOR * (REPLY_BYTES + count * each + part_count * (part_bytes + sizeof(void *)));
 }
 
-Headlight__V1__Usage *codec_usage_build(Arena *arena, const Encoding *encoding, TextView attention)
+Headlight__V1__Usage *codec_usage_build(Arena *arena, const CodecUsage *from, TextView attention)
 {
     Headlight__V1__Usage *usage = arena_allocate(arena, sizeof *usage);
     if (!usage) return NULL;
     headlight__v1__usage__init(usage);
-    usage->token_count = encoding->count;
-    usage->text_token_count = encoding->text_token_count;
-    usage->truncated = encoding->truncated;
-    usage->chunk_count = 1;
-    usage->attention = codec_data_of(attention);
+    usage->token_count = from->token_count;
+    usage->text_token_count = from->text_token_count;
+    usage->truncated = from->truncated;
+    usage->chunk_count = from->chunk_count;
+    usage->attention = codec_data_of(from->chunked ? text_view("chunked") : attention);
     return usage;
 }
 

@@ -14,7 +14,7 @@ static bool classification_build(Arena *arena, const CodecHead *head, const Pipe
                                  const CodecClassification *from, Headlight__V1__Classification *out)
 {
     headlight__v1__classification__init(out);
-    out->usage = codec_usage_build(arena, from->encoding, head->attention);
+    out->usage = codec_usage_build(arena, &from->usage, head->attention);
     char *storage = NULL;
     void **list = codec_list_allocate(arena, from->score_count, sizeof(Headlight__V1__Label), &storage);
     if (!out->usage || !list) return false;
@@ -72,7 +72,7 @@ bool codec_reply_rerank(Arena *arena, const CodecHead *head, const CodecRank *ra
         headlight__v1__rank__init(rank);
         rank->index = ranks[i].index;
         rank->score = ranks[i].score;
-        rank->usage = codec_usage_build(arena, ranks[i].encoding, head->attention);
+        rank->usage = codec_usage_build(arena, &ranks[i].usage, head->attention);
         if (!rank->usage) return false;
         if (!return_text) continue;
         rank->maybe_text_case = HEADLIGHT__V1__RANK__MAYBE_TEXT_TEXT;
@@ -93,7 +93,7 @@ static bool tagging_build(Arena *arena, const CodecHead *head, const CodecTaggin
                           Headlight__V1__Tagging *out)
 {
     headlight__v1__tagging__init(out);
-    out->usage = codec_usage_build(arena, from->encoding, head->attention);
+    out->usage = codec_usage_build(arena, &from->usage, head->attention);
     char *storage = NULL;
     void **list = codec_list_allocate(arena, from->entity_count, sizeof(Headlight__V1__Entity), &storage);
     if (!out->usage || !list) return false;
@@ -177,15 +177,14 @@ static bool fill_result_build(Arena *arena, const CodecHead *head, const Tokeniz
                               const CodecFill *from, Headlight__V1__FillResult *out)
 {
     headlight__v1__fill_result__init(out);
-    out->usage = codec_usage_build(arena, from->encoding, head->attention);
+    out->usage = codec_usage_build(arena, &from->usage, head->attention);
     char *storage = NULL;
     void **list = codec_list_allocate(arena, from->mask_count, sizeof(Headlight__V1__FilledMask), &storage);
     if (!out->usage || !list) return false;
     out->n_masks = from->mask_count;
     out->masks = (Headlight__V1__FilledMask **)list;
     for (uint32_t i = 0; i < from->mask_count; i++) {
-        const FillScore *fills = from->fills + (size_t)i * from->fill_count;
-        if (!mask_build(arena, tokenizer, fills, from->fill_count, out->masks[i])) return false;
+        if (!mask_build(arena, tokenizer, from->masks[i], from->fill_count, out->masks[i])) return false;
     }
     return true;
 }
@@ -225,10 +224,8 @@ bool codec_reply_answer(Arena *arena, const CodecHead *head, const CodecAnswers 
     headlight__v1__answer_response__init(response);
     response->model = codec_data_of(head->model);
     response->timing = codec_timing_build(arena, &head->timing);
-    const Encoding all = {.count = answers->token_count, .text_token_count = answers->text_token_count};
-    response->usage = codec_usage_build(arena, &all, head->attention);
+    response->usage = codec_usage_build(arena, &answers->usage, head->attention);
     if (!response->timing || !response->usage) return false;
-    response->usage->chunk_count = answers->window_count;
     response->n_answers = answers->answer_count;
     response->answers = (Headlight__V1__AnswerSpan **)list;
     for (uint32_t i = 0; i < answers->answer_count; i++) {

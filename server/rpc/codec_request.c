@@ -23,6 +23,7 @@ Status codec_request_embed(Arena *arena, const uint8_t *wire, size_t size, uint3
     if (!status) status = codec_field_options(message->options, inputs, out_fault);
     if (!status) status = embed_options_read(message, &out_request->embed, out_fault);
     if (status) return status;
+    inputs->prepare.late_chunks = message->return_chunk_embeddings;
     return codec_field_inputs(arena, message->inputs, message->n_inputs, input_count_max, inputs, out_fault);
 }
 
@@ -144,11 +145,10 @@ Status codec_request_detokenize(Arena *arena, const uint8_t *wire, size_t size,
 static Status embed_options_read(const Headlight__V1__EmbedRequest *message, EmbedOptions *out_options,
                                  CodecFault *out_fault)
 {
-    if (message->return_chunk_embeddings) {
-        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "return_chunk_embeddings",
-                               "this version does not chunk: leave return_chunk_embeddings out");
-    }
-    *out_options = (EmbedOptions){.return_tokens = message->return_token_embeddings};
+    *out_options = (EmbedOptions){
+        .return_tokens = message->return_token_embeddings,
+        .return_chunks = message->return_chunk_embeddings,
+    };
     if (message->maybe_normalize_case == HEADLIGHT__V1__EMBED_REQUEST__MAYBE_NORMALIZE_NORMALIZE) {
         out_options->normalize = message->normalize ? NORMALIZE_YES : NORMALIZE_NO;
     }

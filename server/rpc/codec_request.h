@@ -34,7 +34,6 @@ typedef struct CodecInputs {
     CodecText *texts; /* [count] */
     CodecShape shape;
     PrepareOptions prepare; /* all but the task */
-    bool refuses_long;      /* REFUSE was asked for by its name, not by AUTO */
 } CodecInputs;
 
 typedef struct CodecEmbedRequest {

@@ -44,28 +44,51 @@ Status codec_field_name(ProtobufCBinaryData data, const char *field, TextView *o
     return STATUS_OK;
 }
 
-static Status length_policy_read(Headlight__V1__LengthPolicy policy, CodecInputs *out_inputs,
+static Status length_policy_read(Headlight__V1__LengthPolicy policy, PrepareOptions *out_options,
                                  CodecFault *out_fault)
 {
-    switch ((int)policy) {
-    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_REFUSE:
-        out_inputs->refuses_long = true;
-        return STATUS_OK;
-    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_AUTO: /* as long as nothing is chunked, AUTO refuses */
-        return STATUS_OK;
-    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_RIGHT:
-        out_inputs->prepare.length_policy = LENGTH_TRUNCATE_RIGHT;
-        return STATUS_OK;
-    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_LEFT:
-        out_inputs->prepare.length_policy = LENGTH_TRUNCATE_LEFT;
-        return STATUS_OK;
-    case HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_CHUNK:
-        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.length_policy",
-                               "this version does not chunk: use REFUSE, TRUNCATE_RIGHT or TRUNCATE_LEFT");
-    default:
+    static const LengthPolicy policies[] = {
+        [HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_AUTO] = LENGTH_AUTO,
+        [HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_REFUSE] = LENGTH_REFUSE,
+        [HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_RIGHT] = LENGTH_TRUNCATE_RIGHT,
+        [HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_LEFT] = LENGTH_TRUNCATE_LEFT,
+        [HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_CHUNK] = LENGTH_CHUNK,
+    };
+    if ((int)policy < 0 || (size_t)policy >= sizeof policies / sizeof policies[0]) {
         return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "options.length_policy",
                                "unknown length policy %d", (int)policy);
     }
+    out_options->length_policy = policies[policy];
+    return STATUS_OK;
+}
+
+/* Who says how to cut and not to cut means something else than either. */
+static Status chunking_read(const Headlight__V1__Chunking *chunking, PrepareOptions *out_options,
+                            CodecFault *out_fault)
+{
+    ChunkOptions *options = &out_options->chunking;
+    if (out_options->length_policy != LENGTH_AUTO && out_options->length_policy != LENGTH_CHUNK) {
+        return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "options.chunking",
+                               "options.chunking is of the length policies AUTO and CHUNK: another one was given");
+    }
+    switch ((int)chunking->aggregate) {
+    case HEADLIGHT__V1__CHUNK_AGGREGATE__CHUNK_AGGREGATE_MEAN:
+        options->aggregate = CHUNK_MEAN;
+        break;
+    case HEADLIGHT__V1__CHUNK_AGGREGATE__CHUNK_AGGREGATE_ATTENTION:
+        options->aggregate = CHUNK_ATTENTION;
+        break;
+    default:
+        return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "options.chunking.aggregate",
+                               "unknown aggregate %d", (int)chunking->aggregate);
+    }
+    options->token_count = chunking->token_count;
+    if (chunking->maybe_overlap_case != HEADLIGHT__V1__CHUNKING__MAYBE_OVERLAP_OVERLAP) return STATUS_OK;
+    options->overlap = chunking->overlap;
+    uint32_t size = options->token_count ? options->token_count : MODEL_POSITION_COUNT_MAX;
+    if (options->overlap < size) return STATUS_OK;
+    return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "options.chunking.overlap",
+                           "an overlap of %u tokens takes whole chunks of %u", options->overlap, size);
 }
 
 static Status sanitize_policy_check(Headlight__V1__SanitizePolicy policy, CodecFault *out_fault)
@@ -88,19 +111,18 @@ static Status sanitize_policy_check(Headlight__V1__SanitizePolicy policy, CodecF
 /* What this version cannot do is refused, never ignored: who asked for it would take its absence for an answer. */
 Status codec_field_options(const Headlight__V1__Options *options, CodecInputs *out_inputs, CodecFault *out_fault)
 {
-    out_inputs->prepare.length_policy = LENGTH_REFUSE;
+    PrepareOptions *prepare = &out_inputs->prepare;
+    prepare->length_policy = LENGTH_AUTO;
+    prepare->chunking = (ChunkOptions){.overlap = CHUNK_OVERLAP_DEFAULT};
     if (!options) return STATUS_OK;
-    Status status = length_policy_read(options->length_policy, out_inputs, out_fault);
+    Status status = length_policy_read(options->length_policy, prepare, out_fault);
+    if (!status && options->chunking) status = chunking_read(options->chunking, prepare, out_fault);
     if (status) return status;
     status = sanitize_policy_check(options->sanitize, out_fault);
     if (status) return status;
     if (options->explanation) {
         return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.explanation",
                                "this version does not explain: leave options.explanation out");
-    }
-    if (options->chunking) {
-        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.chunking",
-                               "this version does not chunk: leave options.chunking out");
     }
     if (options->return_cleaned_text) {
         return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.return_cleaned_text",

@@ -28,12 +28,17 @@ static Status answer_prepare(TaskCall *call, CodecFault *out_fault)
     const CodecInputs *inputs = &call->request.inputs;
     InferenceCall *base = &call->base;
     base->arena->budget_bytes += ANSWER_WINDOWS_BYTES_MAX;
+    call->texts = arena_allocate_zeroed(base->arena, 1, sizeof *call->texts);
+    if (!call->texts) return inference_call_no_memory(out_fault);
     Status status = pipeline_prepare_answer(base->pipeline, inputs->texts[0].text, inputs->texts[0].pair,
-                                            base->arena, &call->prepared, &call->job_count, &out_fault->error);
+                                            &inputs->prepare.chunking, base->arena, &call->prepared,
+                                            &call->job_count, &out_fault->error);
     if (status) return inference_input_fault(inputs, 0, out_fault);
+    call->text_count = 1;
+    call->texts[0] = (TaskText){.whole = call->prepared[0], .job_count = call->job_count};
     uint32_t token_count = call->prepared[0].encoding.text_token_count;
     uint32_t limit = pipeline_token_count_max(base->pipeline);
-    if (token_count <= limit || !inputs->refuses_long) return STATUS_OK;
+    if (token_count <= limit || inputs->prepare.length_policy != LENGTH_REFUSE) return STATUS_OK;
     snprintf(out_fault->field, sizeof out_fault->field, "context");
     return error_set(
         &out_fault->error, STATUS_INVALID_ARGUMENT,
@@ -48,7 +53,7 @@ static TaskSize answer_size(const TaskCall *call)
     uint64_t candidate_count = call->job_count * (2 * (uint64_t)top_k + ANSWER_SPARE_CANDIDATES_MAX);
     uint64_t token_count = pipeline_token_count_max(call->base.pipeline);
     return (TaskSize){
-        .memory_bytes = codec_reply_answer_bytes(top_k) + call->job_count * sizeof(float *) +
+        .memory_bytes = codec_reply_answer_bytes(top_k) +
                         call->request.inputs.texts[0].pair.size * ANSWER_CONTEXT_BYTES_MAX +
                         token_count * ANSWER_TOKEN_BYTES_MAX + candidate_count * ANSWER_CANDIDATE_BYTES_MAX,
     };
@@ -57,17 +62,10 @@ static TaskSize answer_size(const TaskCall *call)
 static Status answer_answer(TaskCall *call, const CodecHead *head, CodecReply *out_reply, CodecFault *out_fault)
 {
     InferenceCall *base = &call->base;
-    const float **logits = arena_allocate(base->arena, call->job_count * sizeof *logits);
-    if (!logits) return inference_call_no_memory(out_fault);
     TextView context = call->request.inputs.texts[0].pair;
-    CodecAnswers answers = {.context = context, .window_count = call->job_count};
-    for (uint32_t i = 0; i < call->job_count; i++) {
-        logits[i] = call->jobs[i].item.output;
-        answers.token_count += call->prepared[i].encoding.count;
-    }
-    answers.text_token_count = call->prepared[0].encoding.text_token_count;
+    CodecAnswers answers = {.usage = inference_texts_usage(call, &call->texts[0]), .context = context};
     AnswerScore *scores = NULL;
-    if (pipeline_answer(call->prepared, logits, call->job_count, context, &call->request.answer.options,
+    if (pipeline_answer(call->prepared, call->outputs, call->job_count, context, &call->request.answer.options,
                         base->arena, &scores, &answers.answer_count, &out_fault->error)) {
         return out_fault->error.status;
     }

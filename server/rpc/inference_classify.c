@@ -19,11 +19,12 @@ static uint32_t classify_count(const TaskCall *call)
 static TaskSize classify_size(const TaskCall *call)
 {
     enum { LABEL_WIRE_BYTES_MIN = 7 };
-    uint64_t score_count = call->job_count * (uint64_t)classify_count(call);
-    uint64_t sorted_count = call->job_count * (uint64_t)pipeline_label_count(call->base.pipeline);
+    uint64_t score_count = call->text_count * (uint64_t)classify_count(call);
+    uint64_t label_count = pipeline_label_count(call->base.pipeline);
     return (TaskSize){
-        .memory_bytes = codec_reply_classify_bytes(call->job_count, score_count) +
-                        sorted_count * sizeof(LabelScore) + call->job_count * sizeof(CodecClassification),
+        .memory_bytes = codec_reply_classify_bytes(call->text_count, score_count) +
+                        call->text_count * (label_count * sizeof(LabelScore) + sizeof(CodecClassification)) +
+                        label_count * sizeof(float),
         .reply_bytes = score_count * LABEL_WIRE_BYTES_MIN,
         .hint = "set top_k",
     };
@@ -34,14 +35,17 @@ static Status classify_answer(TaskCall *call, const CodecHead *head, CodecReply 
     const Pipeline *pipeline = call->base.pipeline;
     Arena *arena = call->base.arena;
     uint32_t label_count = pipeline_label_count(pipeline);
-    CodecClassification *results = arena_allocate(arena, call->job_count * sizeof *results);
-    LabelScore *scores = arena_allocate(arena, (uint64_t)call->job_count * label_count * sizeof *scores);
-    if (!results || !scores) return inference_call_no_memory(out_fault);
-    for (uint32_t i = 0; i < call->job_count; i++, scores += label_count) {
-        pipeline_classify(pipeline, call->jobs[i].item.output, call->request.classify.raw_scores, scores);
-        results[i] = (CodecClassification){&call->prepared[i].encoding, scores, classify_count(call)};
+    CodecClassification *results = arena_allocate(arena, call->text_count * sizeof *results);
+    LabelScore *scores = arena_allocate(arena, (uint64_t)call->text_count * label_count * sizeof *scores);
+    float *logits = arena_allocate(arena, label_count * sizeof *logits);
+    if (!results || !scores || !logits) return inference_call_no_memory(out_fault);
+    for (uint32_t i = 0; i < call->text_count; i++, scores += label_count) {
+        const TaskText *text = &call->texts[i];
+        pipeline_merge_logits(pipeline, &text->whole, inference_texts_outputs(call, text), logits);
+        pipeline_classify(pipeline, logits, call->request.classify.raw_scores, scores);
+        results[i] = (CodecClassification){inference_texts_usage(call, text), scores, classify_count(call)};
     }
-    if (codec_reply_classify(arena, head, pipeline, results, call->job_count, out_reply)) return STATUS_OK;
+    if (codec_reply_classify(arena, head, pipeline, results, call->text_count, out_reply)) return STATUS_OK;
     return inference_call_no_memory(out_fault);
 }
 

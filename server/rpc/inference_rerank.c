@@ -12,13 +12,13 @@ static Status rerank_read(TaskCall *call, const uint8_t *wire, size_t size, Code
 static uint32_t rerank_count(const TaskCall *call)
 {
     uint32_t top_n = call->request.rerank.top_n;
-    return top_n < call->job_count ? top_n : call->job_count;
+    return top_n < call->text_count ? top_n : call->text_count;
 }
 
 static TaskSize rerank_size(const TaskCall *call)
 {
     return (TaskSize){
-        .memory_bytes = codec_reply_rerank_bytes(call->job_count) + call->job_count * sizeof(CodecRank),
+        .memory_bytes = codec_reply_rerank_bytes(call->text_count) + call->text_count * sizeof(CodecRank),
     };
 }
 
@@ -30,20 +30,31 @@ static int rank_compare(const void *left, const void *right)
     return a->index < b->index ? -1 : 1;
 }
 
+/* MaxP (Dai and Callan 2019): a text is as good as its best chunk. */
+static const float *best_logit(const TaskCall *call, const TaskText *text)
+{
+    const float *const *logits = inference_texts_outputs(call, text);
+    const float *best = logits[0];
+    for (uint32_t i = 1; i < text->job_count; i++) {
+        if (*logits[i] > *best) best = logits[i];
+    }
+    return best;
+}
+
 static Status rerank_answer(TaskCall *call, const CodecHead *head, CodecReply *out_reply, CodecFault *out_fault)
 {
     const CodecRerankRequest *request = &call->request.rerank;
-    CodecRank *ranks = arena_allocate(call->base.arena, call->job_count * sizeof *ranks);
+    CodecRank *ranks = arena_allocate(call->base.arena, call->text_count * sizeof *ranks);
     if (!ranks) return inference_call_no_memory(out_fault);
-    for (uint32_t i = 0; i < call->job_count; i++) {
+    for (uint32_t i = 0; i < call->text_count; i++) {
         ranks[i] = (CodecRank){
-            .encoding = &call->prepared[i].encoding,
+            .usage = inference_texts_usage(call, &call->texts[i]),
             .text = request->inputs.texts[i].pair,
             .index = i,
-            .score = pipeline_rank(call->base.pipeline, call->jobs[i].item.output, request->raw_scores),
+            .score = pipeline_rank(call->base.pipeline, best_logit(call, &call->texts[i]), request->raw_scores),
         };
     }
-    qsort(ranks, call->job_count, sizeof *ranks, rank_compare);
+    qsort(ranks, call->text_count, sizeof *ranks, rank_compare);
     if (codec_reply_rerank(call->base.arena, head, ranks, rerank_count(call), request->return_text, out_reply))
         return STATUS_OK;
     return inference_call_no_memory(out_fault);

@@ -18,11 +18,11 @@ static Status tag_read(TaskCall *call, const uint8_t *wire, size_t size, CodecFa
 static TaskSize tag_size(const TaskCall *call)
 {
     uint64_t token_count = 0;
-    for (uint32_t i = 0; i < call->job_count; i++) token_count += call->prepared[i].encoding.count;
+    for (uint32_t i = 0; i < call->text_count; i++) token_count += call->texts[i].whole.encoding.count;
     uint64_t text_bytes = sizeof(CodecTagging) + TAG_TEXT_BYTES_MAX +
                           (uint64_t)pipeline_label_count(call->base.pipeline) * TAG_LABEL_BYTES_MAX;
     return (TaskSize){
-        .memory_bytes = codec_reply_tag_bytes(call->job_count, token_count) + call->job_count * text_bytes +
+        .memory_bytes = codec_reply_tag_bytes(call->text_count, token_count) + call->text_count * text_bytes +
                         token_count * TAG_TOKEN_BYTES_MAX,
     };
 }
@@ -31,18 +31,19 @@ static Status tag_answer(TaskCall *call, const CodecHead *head, CodecReply *out_
 {
     Arena *arena = call->base.arena;
     const CodecInputs *inputs = &call->request.inputs;
-    CodecTagging *results = arena_allocate(arena, call->job_count * sizeof *results);
+    CodecTagging *results = arena_allocate(arena, call->text_count * sizeof *results);
     if (!results) return inference_call_no_memory(out_fault);
-    for (uint32_t i = 0; i < call->job_count; i++) {
+    for (uint32_t i = 0; i < call->text_count; i++) {
+        const TaskText *text = &call->texts[i];
         Entity *entities = NULL;
         uint32_t count = 0;
-        Status status =
-            pipeline_tag(call->base.pipeline, &call->prepared[i], inputs->texts[i].text, call->jobs[i].item.output,
-                         call->request.tag.aggregation, arena, &entities, &count, &out_fault->error);
+        Status status = pipeline_tag(call->base.pipeline, &text->whole, inputs->texts[i].text,
+                                     inference_texts_outputs(call, text), call->request.tag.aggregation, arena,
+                                     &entities, &count, &out_fault->error);
         if (status) return codec_request_fault(inputs, i, false, out_fault);
-        results[i] = (CodecTagging){&call->prepared[i].encoding, inputs->texts[i].text, entities, count};
+        results[i] = (CodecTagging){inference_texts_usage(call, text), inputs->texts[i].text, entities, count};
     }
-    if (codec_reply_tag(arena, head, results, call->job_count, out_reply)) return STATUS_OK;
+    if (codec_reply_tag(arena, head, results, call->text_count, out_reply)) return STATUS_OK;
     return inference_call_no_memory(out_fault);
 }
 

@@ -5,9 +5,8 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { TASK_TOKEN_BYTES = 20, TASK_ENCODING_BYTES = 128 }; /* what an Encoding takes in an arena, at most */
-
 static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault);
+static Status chunking_check(const TaskCall *call, CodecFault *out_fault);
 static void call_prepare_and_submit(InferenceCall *base);
 static void call_finish(TaskCall *call);
 
@@ -48,12 +47,29 @@ static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecF
     call->request.inputs.prepare.task = method->task;
     status = inference_call_find_model(base, call->request.inputs.model, out_fault);
     if (!status) status = pipeline_check_task(base->pipeline, method->task, &out_fault->error);
+    if (!status) status = chunking_check(call, out_fault);
     if (!status && method->check) status = method->check(call, out_fault);
     if (status) return status;
     return admission_hold(&base->inference->admission, &base->hold, base->arena->used_bytes, &out_fault->error);
 }
 
-/* ---- Preparing ---- */
+/* Only vectors are aggregated in more than one way. */
+static Status chunking_check(const TaskCall *call, CodecFault *out_fault)
+{
+    const ChunkOptions *options = &call->request.inputs.prepare.chunking;
+    const char *field = "options.chunking.token_count";
+    Status status = pipeline_check_chunk_size(call->base.pipeline, options, &out_fault->error);
+    bool dense = call->method->task == TASK_EMBED && !pipeline_is_sparse(call->base.pipeline);
+    if (!status && options->aggregate != CHUNK_MEAN && !dense) {
+        field = "options.chunking.aggregate";
+        status = error_set(&out_fault->error, STATUS_INVALID_ARGUMENT,
+                           "options.chunking.aggregate is of dense vectors: leave it out");
+    }
+    if (status) snprintf(out_fault->field, sizeof out_fault->field, "%s", field);
+    return status;
+}
+
+/* ---- Faults ---- */
 
 static bool text_is_well_formed(TextView text)
 {
@@ -74,43 +90,6 @@ Status inference_input_fault(const CodecInputs *inputs, uint32_t index, CodecFau
     return codec_request_fault(inputs, index, of_pair, fault);
 }
 
-/* The budget of a message is in proportion to its bytes, but a query's tokens are there for each text. */
-static Status query_admit(TaskCall *call, Error *out_error)
-{
-    const CodecInputs *inputs = &call->request.inputs;
-    if (inputs->shape != CODEC_SHAPE_PAIRS) return STATUS_OK;
-    uint64_t token_count = inputs->texts[0].text.size;
-    uint32_t limit = pipeline_token_count_max(call->base.pipeline);
-    if (token_count > limit) token_count = limit;
-    return inference_call_admit(&call->base,
-                                inputs->count * (token_count * TASK_TOKEN_BYTES + TASK_ENCODING_BYTES), out_error);
-}
-
-/* Each text, or pair, is one sequence. */
-static Status texts_prepare(TaskCall *call, CodecFault *out_fault)
-{
-    const CodecInputs *inputs = &call->request.inputs;
-    const atomic_bool *cancelled = rpc_message_cancelled(call->base.message);
-    /* The arena's budget bounds what a client's bytes can cost. What we spend on the answer is bounded elsewhere:
-     * here by the count of texts, then by TaskSize. */
-    call->base.arena->budget_bytes += inputs->count * sizeof *call->prepared + 64 * KIB;
-    Status status = query_admit(call, &out_fault->error);
-    if (status) return status;
-    call->job_count = inputs->count;
-    call->prepared = arena_allocate_zeroed(call->base.arena, inputs->count, sizeof *call->prepared);
-    if (!call->prepared) return inference_call_no_memory(out_fault);
-    for (uint32_t i = 0; i < inputs->count; i++) {
-        if (atomic_load_explicit(cancelled, memory_order_relaxed)) {
-            return error_set(&out_fault->error, STATUS_CANCELLED, "the client cancelled the request");
-        }
-        const CodecText *input = &inputs->texts[i];
-        status = pipeline_prepare(call->base.pipeline, input->text, input->has_pair ? &input->pair : NULL,
-                                  &inputs->prepare, call->base.arena, &call->prepared[i], &out_fault->error);
-        if (status) return inference_input_fault(inputs, i, out_fault);
-    }
-    return STATUS_OK;
-}
-
 /* ---- Results ---- */
 
 static uint64_t output_count(const TaskCall *call, const Prepared *prepared)
@@ -126,12 +105,20 @@ static uint64_t rows_count(const TaskCall *call, const Prepared *prepared)
     return (uint64_t)prepared->encoding.count * pipeline_row_size(call->base.pipeline);
 }
 
+/* Floats of a text's late chunks. */
+static uint64_t chunks_count(const TaskCall *call, const Prepared *prepared)
+{
+    if (!call->embed || !call->embed->return_chunks || !prepared->chunks.late) return 0;
+    return prepared->chunks.count * output_count(call, prepared);
+}
+
 static uint64_t results_bytes(const TaskCall *call)
 {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < call->job_count; i++) {
         const Prepared *prepared = &call->prepared[i];
-        bytes += (output_count(call, prepared) + rows_count(call, prepared)) * sizeof(float);
+        uint64_t count = output_count(call, prepared) + rows_count(call, prepared) + chunks_count(call, prepared);
+        bytes += count * sizeof(float);
         bytes += (uint64_t)prepared->mask_count * call->fill_count * sizeof(FillScore);
     }
     return bytes;
@@ -161,9 +148,12 @@ static void items_init(TaskCall *call, float *values, FillScore *fills)
             .output = values,
             .fills = fills,
         };
+        call->outputs[i] = values;
         values += output_count(call, prepared);
         if (rows_count(call, prepared)) item->tokens = values;
         values += rows_count(call, prepared);
+        if (chunks_count(call, prepared)) item->chunks = values;
+        values += chunks_count(call, prepared);
         fills += (size_t)prepared->mask_count * call->fill_count;
     }
 }
@@ -174,12 +164,14 @@ static Status call_results_allocate(TaskCall *call, CodecFault *out_fault)
     Status status = reply_check(call, &size, &out_fault->error);
     if (status) return status;
     uint64_t bytes = results_bytes(call);
-    uint64_t jobs_bytes = call->job_count * (uint64_t)(sizeof *call->jobs + sizeof(SchedulerJob *));
+    uint64_t jobs_bytes =
+        call->job_count * (uint64_t)(sizeof *call->jobs + sizeof(SchedulerJob *) + sizeof(float *));
     status = inference_call_admit(&call->base, bytes + jobs_bytes + size.memory_bytes, &out_fault->error);
     if (status) return status;
     call->jobs = arena_allocate_zeroed(call->base.arena, call->job_count, sizeof *call->jobs);
+    call->outputs = arena_allocate(call->base.arena, call->job_count * sizeof *call->outputs);
     void *results = arena_allocate(call->base.arena, bytes);
-    if (!call->jobs || !results) return inference_call_no_memory(out_fault);
+    if (!call->jobs || !call->outputs || !results) return inference_call_no_memory(out_fault);
     /* A task has floats or fills, never both. */
     items_init(call, results, results);
     return STATUS_OK;
@@ -213,7 +205,8 @@ static void call_prepare_and_submit(InferenceCall *base)
     TaskCall *call = (TaskCall *)base;
     CodecFault fault = {.field = ""};
     uint64_t started_ns = clock_now_ns(&clock_monotonic);
-    Status status = call->method->prepare ? call->method->prepare(call, &fault) : texts_prepare(call, &fault);
+    Status status =
+        call->method->prepare ? call->method->prepare(call, &fault) : inference_texts_prepare(call, &fault);
     call->tokenize_ns = clock_now_ns(&clock_monotonic) - started_ns;
     if (!status) status = call_results_allocate(call, &fault);
     if (!status) status = call_submit(call, &fault);
@@ -224,7 +217,9 @@ static void call_prepare_and_submit(InferenceCall *base)
 static bool call_failed(TaskCall *call)
 {
     const CodecInputs *inputs = &call->request.inputs;
+    uint32_t text = 0;
     for (uint32_t i = 0; i < call->job_count; i++) {
+        if (i == call->texts[text].first_job + call->texts[text].job_count) text++;
         Status status = call->jobs[i].item.status;
         if (status == STATUS_OK) continue;
         if (status != STATUS_INTERNAL) {
@@ -233,7 +228,7 @@ static bool call_failed(TaskCall *call)
         }
         CodecFault fault;
         error_set(&fault.error, status, "the model's answer is not finite; no result is returned for it");
-        codec_request_fault(inputs, i, inputs->shape != CODEC_SHAPE_INPUTS, &fault);
+        codec_request_fault(inputs, text, inputs->shape != CODEC_SHAPE_INPUTS, &fault);
         inference_call_fail(&call->base, &fault);
         return true;
     }

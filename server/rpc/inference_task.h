@@ -33,13 +33,20 @@ typedef struct TaskMethod {
     Status (*read)(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault);
     /* What depends on the model, without a look at the texts; NULL: nothing. Loop thread. */
     Status (*check)(TaskCall *call, CodecFault *out_fault);
-    /* Fills in call->prepared and call->job_count; NULL: each text, or pair, is one sequence. Loop or worker. */
+    /* Fills in texts, prepared and their counts; NULL: inference_texts_prepare. Loop or worker. */
     Status (*prepare)(TaskCall *call, CodecFault *out_fault);
     /* Once prepared. */
     TaskSize (*size)(const TaskCall *call);
     /* Every job has run well: makes the reply within what `size` said. A worker's thread. */
     Status (*answer)(TaskCall *call, const CodecHead *head, CodecReply *out_reply, CodecFault *out_fault);
 } TaskMethod;
+
+/* A text, or a pair, and the sequences that it became. */
+typedef struct TaskText {
+    Prepared whole;     /* which of them, by whole.chunks; of Answer, its first window */
+    uint32_t first_job; /* of the call's */
+    uint32_t job_count; /* 1, or its chunks, or windows */
+} TaskText;
 
 /* In the message's arena: the loop's, then a worker's while it prepares, then whose job is the last. */
 struct TaskCall {
@@ -56,12 +63,24 @@ struct TaskCall {
     } request;
     const EmbedOptions *embed; /* NULL but for Embed */
     uint32_t fill_count;       /* 0 but for FillMask: candidates of each mask */
-    Prepared *prepared;        /* [job_count] */
-    TaskJob *jobs;             /* [job_count] */
+    TaskText *texts;           /* [text_count] */
+    uint32_t text_count;
+    Prepared *prepared; /* [job_count] */
+    TaskJob *jobs;      /* [job_count] */
     uint32_t job_count;
+    const float **outputs; /* [job_count]: of each job's item */
     uint64_t tokenize_ns;
     atomic_uint_fast32_t pending; /* jobs that are not done */
 };
+
+/* Each text, or pair, becomes one sequence, or a sequence for each of its chunks. Loop or worker. */
+CHECKED Status inference_texts_prepare(TaskCall *call, CodecFault *out_fault);
+CodecUsage inference_texts_usage(const TaskCall *call, const TaskText *text);
+/* Outputs of a text's jobs, one after the other. */
+static inline const float *const *inference_texts_outputs(const TaskCall *call, const TaskText *text)
+{
+    return call->outputs + text->first_job;
+}
 
 /* Starts a call of `method`. Loop thread. */
 void inference_task_start(const TaskMethod *method, Inference *inference, RpcMessage *message, const uint8_t *wire,

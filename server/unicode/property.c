@@ -34,6 +34,11 @@ bool unicode_is_word(uint32_t code_point)
            u_isUAlphabetic((UChar32)code_point) || u_hasBinaryProperty((UChar32)code_point, UCHAR_JOIN_CONTROL);
 }
 
+bool unicode_ends_sentence(uint32_t code_point)
+{
+    return u_hasBinaryProperty((UChar32)code_point, UCHAR_S_TERM);
+}
+
 uint8_t unicode_combining_class(uint32_t code_point)
 {
     return u_getCombiningClass((UChar32)code_point);

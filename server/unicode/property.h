@@ -80,6 +80,8 @@ unsigned unicode_age(uint32_t code_point);
 bool unicode_is_white_space(uint32_t code_point);
 /* \w of UTS #18, annex C: Alphabetic, M, Nd, Pc, Join_Control. */
 bool unicode_is_word(uint32_t code_point);
+/* Sentence_Terminal of PropList.txt: full stops and their like, in all scripts. */
+bool unicode_ends_sentence(uint32_t code_point);
 /* The canonical combining class, 0 to 254. */
 uint8_t unicode_combining_class(uint32_t code_point);
 /* The full canonical or, with `compatible`, compatibility decomposition, Hangul included; the code point itself when

@@ -10,47 +10,83 @@ static PipelineWorkspace *embed_workspace(void)
     return workspace;
 }
 
-static Status embed_item(const CodecEmbedRequest *request, const CodecText *input, Arena *arena,
-                         PipelineItem *item, CodecFault *fault)
+static float *floats(Arena *arena, size_t count)
+{
+    arena->budget_bytes += count * sizeof(float) + 64 * KIB; /* results are the server's to spend */
+    float *values = arena_allocate(arena, count * sizeof *values);
+    assert(values);
+    return values;
+}
+
+static float *embed_run(const CodecEmbedRequest *request, const Prepared *prepared, Arena *arena)
 {
     const Pipeline *pipeline = request_pipeline();
-    Prepared *prepared = arena_allocate_zeroed(arena, 1, sizeof *prepared);
-    assert(prepared);
-    Status status = pipeline_prepare(pipeline, input->text, input->has_pair ? &input->pair : NULL,
-                                     &request->inputs.prepare, arena, prepared, &fault->error);
-    if (status) return status;
-    assert(prepared->encoding.count <= pipeline_token_count_max(pipeline));
-    size_t row_size = pipeline_row_size(pipeline);
-    *item = (PipelineItem){.prepared = prepared, .embed = &request->embed};
-    item->output = arena_allocate(arena, pipeline_vector_size(pipeline) * sizeof *item->output);
-    item->tokens = arena_allocate(arena, prepared->encoding.count * row_size * sizeof *item->tokens);
-    assert(item->output && item->tokens);
-    pipeline_run(pipeline, embed_workspace(), &item, 1);
-    assert(item->status == STATUS_OK);
+    size_t size = pipeline_vector_size(pipeline);
+    PipelineItem item = {.prepared = prepared, .embed = &request->embed};
+    item.output = floats(arena, size);
+    item.tokens = floats(arena, (size_t)prepared->encoding.count * pipeline_row_size(pipeline));
+    if (prepared->chunks.late) item.chunks = floats(arena, prepared->chunks.count * size);
+    PipelineItem *list[] = {&item};
+    pipeline_run(pipeline, embed_workspace(), list, 1);
+    assert(item.status == STATUS_OK);
+    return item.output;
+}
+
+/* The text's vector, and of one that is cut its chunks' as well. */
+static Status embed_text(const CodecEmbedRequest *request, const CodecText *input, const Prepared *whole,
+                         Arena *arena, CodecEmbedding *out_embedding, CodecFault *fault)
+{
+    const Pipeline *pipeline = request_pipeline();
+    *out_embedding = (CodecEmbedding){.text = whole->chunks.of_pair ? input->pair : input->text};
+    if (!pipeline_is_cut(whole)) {
+        assert(whole->encoding.count <= pipeline_token_count_max(pipeline));
+        out_embedding->values = embed_run(request, whole, arena);
+        return STATUS_OK;
+    }
+    uint32_t count = whole->chunks.count;
+    const Prepared *prepared = request_chunks(&request->inputs, whole, arena, &fault->error);
+    if (!prepared) return fault->error.status;
+    arena->budget_bytes += count * (sizeof(CodecChunk) + sizeof(float *)) + 64 * KIB;
+    CodecChunk *chunks = arena_allocate_zeroed(arena, count, sizeof *chunks);
+    const float **vectors = arena_allocate(arena, count * sizeof *vectors);
+    assert(chunks && vectors);
+    for (uint32_t i = 0; i < count; i++) {
+        chunks[i] = (CodecChunk){.range = pipeline_chunk_range(whole, i)};
+        chunks[i].values = embed_run(request, &prepared[i], arena);
+        vectors[i] = chunks[i].values;
+    }
+    out_embedding->values = floats(arena, pipeline_vector_size(pipeline));
+    pipeline_merge_vectors(pipeline, &request->embed, request->inputs.prepare.chunking.aggregate, whole, vectors,
+                           floats(arena, count), out_embedding->values);
+    out_embedding->chunks = chunks;
+    out_embedding->chunk_count = count;
     return STATUS_OK;
 }
 
 static Status embed_request(const CodecEmbedRequest *request, Arena *arena, CodecFault *fault)
 {
     const Pipeline *pipeline = request_pipeline();
-    const PipelineItem *items[REQUEST_INPUT_COUNT_MAX];
-    PipelineItem storage[REQUEST_INPUT_COUNT_MAX];
-    Status status = pipeline_check_prompt(pipeline, request->inputs.prepare.prompt_name, &fault->error);
+    const CodecInputs *inputs = &request->inputs;
+    CodecEmbedding embeddings[REQUEST_INPUT_COUNT_MAX];
+    Prepared prepared[REQUEST_INPUT_COUNT_MAX];
+    uint64_t chunk_count = 0;
+    Status status = pipeline_check_prompt(pipeline, inputs->prepare.prompt_name, &fault->error);
     if (!status) status = pipeline_check_embed(pipeline, &request->embed, &fault->error);
-    for (uint32_t i = 0; i < request->inputs.count && !status; i++) {
-        items[i] = &storage[i];
-        arena->budget_bytes += MIB; /* results are the server's to spend */
-        status = embed_item(request, &request->inputs.texts[i], arena, &storage[i], fault);
+    if (!status) status = pipeline_check_chunk_vectors(pipeline, &inputs->prepare, &fault->error);
+    if (!status) status = request_prepare(inputs, arena, prepared, fault);
+    for (uint32_t i = 0; i < inputs->count && !status; i++) {
+        status = embed_text(request, &inputs->texts[i], &prepared[i], arena, &embeddings[i], fault);
+        chunk_count += prepared[i].chunks.count;
     }
     if (status) return status;
     CodecReply reply;
-    arena->budget_bytes += MIB * request->inputs.count;
-    const CodecHead head = {.model = request->inputs.model, .timing = {.total_ns = 1}};
+    const CodecHead head = {.model = inputs->model, .timing = {.total_ns = 1}};
     const CodecVectors vectors = {
         .size = request->embed.dimensions ? request->embed.dimensions : pipeline_vector_size(pipeline),
         .row_size = pipeline_row_size(pipeline),
     };
-    bool built = codec_reply_embed(arena, &head, &vectors, items, request->inputs.count, &reply);
+    arena->budget_bytes += codec_reply_embed_bytes(&vectors, inputs->count, 0, chunk_count) + 64 * KIB;
+    bool built = codec_reply_embed(arena, &head, &vectors, embeddings, inputs->count, &reply);
     assert(built);
     request_pack(reply);
     return STATUS_OK;

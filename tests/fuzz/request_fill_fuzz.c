@@ -6,11 +6,12 @@ static void fill_reply(const CodecFillRequest *request, const Prepared *prepared
     const Tokenizer *tokenizer = pipeline_tokenizer(request_pipeline());
     CodecFill results[REQUEST_INPUT_COUNT_MAX];
     static FillScore fills[FILL_TOP_K_MAX];
+    const FillScore *const mask = fills;
     assert(request->top_k >= 1 && request->top_k <= FILL_TOP_K_MAX);
     for (uint32_t i = 0; i < request->top_k; i++) fills[i] = (FillScore){i * 2654435761U >> (i % 32), 0.5F};
     uint64_t bytes = codec_reply_fill_bytes(request->inputs.count, request->inputs.count, request->top_k);
     for (uint32_t i = 0; i < request->inputs.count; i++) {
-        results[i] = (CodecFill){&prepared[i].encoding, fills, 1, request->top_k};
+        results[i] = (CodecFill){{.token_count = prepared[i].encoding.count}, &mask, 1, request->top_k};
         for (uint32_t fill = 0; fill < request->top_k; fill++)
             bytes += codec_reply_fill_text_bytes(tokenizer, fills[fill].token_id);
     }

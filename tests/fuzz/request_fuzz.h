@@ -42,16 +42,44 @@ static inline void request_check_fault(Status status, const CodecFault *fault)
            status == STATUS_RESOURCE_EXHAUSTED || status == STATUS_UNSUPPORTED);
 }
 
+/* Prepares the chunks of a text that is cut; they lie in the arena behind each other. NULL: *out_error says why. */
+static inline Prepared *request_chunks(const CodecInputs *inputs, const Prepared *whole, Arena *arena,
+                                       Error *out_error)
+{
+    uint32_t count = whole->chunks.count;
+    assert(count >= 1 && count <= CHUNK_COUNT_MAX);
+    arena->budget_bytes += pipeline_chunk_bytes(whole) + count * sizeof(Prepared) + 64 * KIB;
+    Prepared *chunks = arena_allocate_zeroed(arena, count, sizeof *chunks);
+    assert(chunks);
+    for (uint32_t i = 0; i < count; i++) {
+        ByteRange range = pipeline_chunk_range(whole, i);
+        assert(range.begin <= range.end);
+        Status status =
+            pipeline_chunk(request_pipeline(), &inputs->prepare, whole, i, arena, &chunks[i], out_error);
+        assert(status == STATUS_OK || status == STATUS_INVALID_ARGUMENT); /* the memory is as it was said */
+        if (status) return NULL;
+        assert(chunks[i].encoding.count <= pipeline_token_count_max(request_pipeline()));
+    }
+    return chunks;
+}
+
 /* Prepares each text, or pair, of a request. */
 static inline Status request_prepare(const CodecInputs *inputs, Arena *arena, Prepared *out_prepared,
                                      CodecFault *out_fault)
 {
     assert(inputs->count >= 1 && inputs->count <= REQUEST_INPUT_COUNT_MAX);
+    const Pipeline *pipeline = request_pipeline();
+    Status status = pipeline_check_chunk_size(pipeline, &inputs->prepare.chunking, &out_fault->error);
+    if (status) return status;
     for (uint32_t i = 0; i < inputs->count; i++) {
         const CodecText *input = &inputs->texts[i];
         out_prepared[i] = (Prepared){0};
-        Status status = pipeline_prepare(request_pipeline(), input->text, input->has_pair ? &input->pair : NULL,
-                                         &inputs->prepare, arena, &out_prepared[i], &out_fault->error);
+        status = pipeline_prepare(pipeline, input->text, input->has_pair ? &input->pair : NULL, &inputs->prepare,
+                                  arena, &out_prepared[i], &out_fault->error);
+        if (!status && pipeline_is_cut(&out_prepared[i]) &&
+            !request_chunks(inputs, &out_prepared[i], arena, &out_fault->error)) {
+            status = out_fault->error.status;
+        }
         if (status) return codec_request_fault(inputs, i, input->has_pair, out_fault);
     }
     return STATUS_OK;

@@ -18,7 +18,7 @@ static const CodecHead HEAD = {
     .timing =
         {.queue_ns = 1, .tokenize_ns = 2, .compute_ns = 3, .total_ns = 6, .batch_sequences = 7, .batch_tokens = 8},
 };
-static const Encoding ENCODING = {.count = 4, .text_token_count = 9, .truncated = true};
+static const CodecUsage USAGE = {.token_count = 4, .text_token_count = 9, .chunk_count = 1, .truncated = true};
 
 static Tokenizer *tokenizer;
 
@@ -81,12 +81,9 @@ static void codec_reply_embed_gives_what_is_not_zero_of_a_sparse_vector(void **s
     CodecReply reply;
     float values[6] = {0, 0.5F, -0.0F, 0, 2, 0};
     const CodecVectors vectors = {.size = 6, .row_size = 4, .sparse = true};
-    const EmbedOptions options = {0};
-    const Prepared prepared = {.encoding = ENCODING};
-    const PipelineItem item = {.prepared = &prepared, .embed = &options, .output = values};
-    const PipelineItem *items[] = {&item};
-    arena_init(&arena, codec_reply_embed_bytes(&vectors, 1, 0) + SLACK_BYTES);
-    assert_true(codec_reply_embed(&arena, &HEAD, &vectors, items, 1, &reply));
+    const CodecEmbedding one = {.usage = USAGE, .values = values};
+    arena_init(&arena, codec_reply_embed_bytes(&vectors, 1, 0, 0) + SLACK_BYTES);
+    assert_true(codec_reply_embed(&arena, &HEAD, &vectors, &one, 1, &reply));
     Headlight__V1__EmbedResponse *response = sent(reply, &headlight__v1__embed_response__descriptor, &arena);
     const Headlight__V1__Embedding *embedding = response->embeddings[0];
     assert_int_equal(embedding->n_values, 0);
@@ -99,10 +96,45 @@ static void codec_reply_embed_gives_what_is_not_zero_of_a_sparse_vector(void **s
     sent_free(response);
 }
 
+/* "a", the three bytes of U+4E2D, "b", cut within the character. */
+static void codec_reply_embed_gives_chunks_with_spans_of_whole_characters(void **state)
+{
+    (void)state;
+    Arena arena;
+    CodecReply reply;
+    float values[4] = {0.5F, 1, 2, 3};
+    float *rows[3] = {values, values + 2, values + 1};
+    const CodecChunk chunks[] = {{{0, 2}, 2, 0.25F, values}, {{2, 5}, 3, 0.75F, values + 2}};
+    const CodecEmbedding one = {
+        .usage = {.token_count = 9, .text_token_count = 5, .chunk_count = 2, .chunked = true},
+        .values = values,
+        .rows = rows,
+        .row_count = 3,
+        .chunks = chunks,
+        .chunk_count = 2,
+        .text = text_view("a\xE4\xB8\xAD"
+                          "b"),
+    };
+    const CodecVectors vectors = {.size = 2, .row_size = 2};
+    arena_init(&arena, codec_reply_embed_bytes(&vectors, 1, 3, 2) + SLACK_BYTES);
+    assert_true(codec_reply_embed(&arena, &HEAD, &vectors, &one, 1, &reply));
+    Headlight__V1__EmbedResponse *response = sent(reply, &headlight__v1__embed_response__descriptor, &arena);
+    const Headlight__V1__Embedding *embedding = response->embeddings[0];
+    assert_true(embedding->n_values == 2 && embedding->n_tokens == 3 && embedding->n_chunks == 2);
+    assert_true(embedding->tokens[1]->values[0] == 2 && embedding->chunks[1]->values[1] == 3);
+    assert_int_equal(embedding->n_chunk_spans, 2);
+    assert_true(embedding->chunk_spans[0]->byte_begin == 0 && embedding->chunk_spans[0]->byte_end == 4);
+    assert_true(embedding->chunk_spans[1]->byte_begin == 1 && embedding->chunk_spans[1]->byte_end == 5);
+    assert_true(embedding->chunk_spans[1]->token_count == 3 && embedding->chunk_spans[1]->weight == 0.75F);
+    assert_int_equal(embedding->usage->chunk_count, 2);
+    assert_data(embedding->usage->attention, "chunked");
+    sent_free(response);
+}
+
 static void codec_reply_rerank_gives_texts_only_when_asked(void **state)
 {
     (void)state;
-    const CodecRank ranks[] = {{&ENCODING, text_view("b"), 1, 0.75F}, {&ENCODING, text_view(""), 0, 0.25F}};
+    const CodecRank ranks[] = {{USAGE, text_view("b"), 1, 0.75F}, {USAGE, text_view(""), 0, 0.25F}};
     for (int return_text = 0; return_text < 2; return_text++) {
         Arena arena;
         CodecReply reply;
@@ -134,7 +166,7 @@ static void codec_reply_tag_widens_ranges_to_characters(void **state)
         {text_view("ORG"), 1, {2, 2}},
         {text_view("ALL"), 1, {0, 5}},
     };
-    const CodecTagging tagging = {&ENCODING, text, entities, 4};
+    const CodecTagging tagging = {USAGE, text, entities, 4};
     const struct {
         uint32_t begin;
         uint32_t end;
@@ -168,7 +200,8 @@ static void codec_reply_fill_decodes_tokens_and_leaves_ids_of_the_model_alone_em
     (void)state;
     uint32_t beyond = tokenizer_vocabulary_size(tokenizer);
     const FillScore fills[] = {{beyond - 1, 0.5F}, {beyond, 0.25F}, {UINT32_MAX, 0.125F}, {0, 0}};
-    const CodecFill result = {&ENCODING, fills, 2, 2};
+    const FillScore *const each[] = {fills, fills + 2};
+    const CodecFill result = {USAGE, each, 2, 2};
     Arena arena;
     CodecReply reply;
     uint64_t bytes = codec_reply_fill_bytes(1, 2, 2);
@@ -194,12 +227,10 @@ static void codec_reply_answer_counts_windows_and_slices_the_context(void **stat
     (void)state;
     const AnswerScore scores[] = {{{3, 6}, 0.5F}, {{0, 0}, 0.25F}};
     const CodecAnswers answers = {
+        .usage = {.token_count = 20, .text_token_count = 12, .chunk_count = 3, .chunked = true},
         .answers = scores,
         .answer_count = 2,
         .context = text_view("in Ulm."),
-        .token_count = 20,
-        .text_token_count = 12,
-        .window_count = 3,
     };
     Arena arena;
     CodecReply reply;
@@ -225,12 +256,19 @@ static bool build(int which, Arena *arena, uint32_t count, CodecReply *out_reply
     static Entity entities[3];
     static CodecFill fills[COUNT_MAX];
     static FillScore scores[6];
+    static const FillScore *const masks[] = {scores, scores + 3};
+    static float values[4];
+    static float *const rows[] = {values, values, values};
+    static const CodecChunk chunks[3] = {{.values = values}};
+    static CodecEmbedding embeddings[COUNT_MAX];
+    const CodecVectors vectors = {.size = 4, .row_size = 4};
     static AnswerScore answers[COUNT_MAX];
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
-        ranks[i] = (CodecRank){.encoding = &ENCODING};
-        taggings[i] = (CodecTagging){&ENCODING, text_view("text"), entities, i % 4};
-        fills[i] = (CodecFill){&ENCODING, scores, 2, 3};
+        ranks[i] = (CodecRank){.usage = USAGE};
+        taggings[i] = (CodecTagging){USAGE, text_view("text"), entities, i % 4};
+        fills[i] = (CodecFill){USAGE, masks, 2, 3};
+        embeddings[i] = (CodecEmbedding){USAGE, values, rows, i % 4, chunks, i % 4, text_view("text")};
     }
     switch (which) {
     case 0:
@@ -244,6 +282,9 @@ static bool build(int which, Arena *arena, uint32_t count, CodecReply *out_reply
         bytes += 6 * count * codec_reply_fill_text_bytes(tokenizer, 0);
         arena_init(arena, bytes + SLACK_BYTES);
         return codec_reply_fill(arena, &HEAD, tokenizer, fills, count, out_reply);
+    case 3:
+        arena_init(arena, codec_reply_embed_bytes(&vectors, count, 3 * count, 3 * count) + SLACK_BYTES);
+        return codec_reply_embed(arena, &HEAD, &vectors, embeddings, count, out_reply);
     default: {
         const CodecAnswers all = {.answers = answers, .answer_count = count};
         arena_init(arena, codec_reply_answer_bytes(count) + SLACK_BYTES);
@@ -255,7 +296,7 @@ static bool build(int which, Arena *arena, uint32_t count, CodecReply *out_reply
 static void codec_reply_bounds_hold_for_every_count(void **state)
 {
     (void)state;
-    for (int which = 0; which < 4; which++) {
+    for (int which = 0; which < 5; which++) {
         for (uint32_t count = 0; count <= COUNT_MAX; count = count < 20 ? count + 1 : count * 2 + 1) {
             Arena arena;
             CodecReply reply;
@@ -270,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codec_reply_embed_gives_what_is_not_zero_of_a_sparse_vector),
+        cmocka_unit_test(codec_reply_embed_gives_chunks_with_spans_of_whole_characters),
         cmocka_unit_test(codec_reply_rerank_gives_texts_only_when_asked),
         cmocka_unit_test(codec_reply_tag_widens_ranges_to_characters),
         cmocka_unit_test(codec_reply_fill_decodes_tokens_and_leaves_ids_of_the_model_alone_empty),

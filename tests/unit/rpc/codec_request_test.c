@@ -71,7 +71,7 @@ static void codec_request_embed_reads_every_field(void **state)
     arena_free(&arena);
 }
 
-static void codec_request_embed_defaults_refuse_long_texts_and_leave_the_rest_to_the_checkpoint(void **state)
+static void codec_request_embed_defaults_cut_long_texts_and_leave_the_rest_to_the_checkpoint(void **state)
 {
     (void)state;
     Wire wire;
@@ -81,7 +81,10 @@ static void codec_request_embed_defaults_refuse_long_texts_and_leave_the_rest_to
     wire_init(&wire, 1);
     wire.request.options = NULL;
     assert_int_equal(wire_read(&wire, &arena, &request, &fault), STATUS_OK);
-    assert_int_equal(request.inputs.prepare.length_policy, LENGTH_REFUSE);
+    assert_int_equal(request.inputs.prepare.length_policy, LENGTH_AUTO);
+    assert_int_equal(request.inputs.prepare.chunking.token_count, 0);
+    assert_int_equal(request.inputs.prepare.chunking.overlap, CHUNK_OVERLAP_DEFAULT);
+    assert_false(request.inputs.prepare.late_chunks || request.embed.return_chunks);
     assert_int_equal(request.embed.normalize, NORMALIZE_AS_CHECKPOINT);
     assert_int_equal(request.embed.dimensions, 0);
     assert_false(request.inputs.texts[0].has_pair);
@@ -115,14 +118,61 @@ static void codec_request_embed_refuses_by_field(void **state)
     wire.request.maybe_dimensions_case = HEADLIGHT__V1__EMBED_REQUEST__MAYBE_DIMENSIONS_DIMENSIONS;
     assert_refused(&wire, STATUS_INVALID_ARGUMENT, "dimensions");
     wire_init(&wire, 1);
-    wire.request.return_chunk_embeddings = true;
-    assert_refused(&wire, STATUS_UNIMPLEMENTED, "return_chunk_embeddings");
-    wire_init(&wire, 1);
     wire.options.explanation = &wire.explanation;
     assert_refused(&wire, STATUS_UNIMPLEMENTED, "options.explanation");
     wire_init(&wire, 1);
     wire.options.return_cleaned_text = true;
     assert_refused(&wire, STATUS_UNIMPLEMENTED, "options.return_cleaned_text");
+}
+
+static void codec_request_embed_reads_how_to_cut(void **state)
+{
+    (void)state;
+    Wire wire;
+    Arena arena;
+    CodecEmbedRequest request;
+    CodecFault fault;
+    Headlight__V1__Chunking chunking = HEADLIGHT__V1__CHUNKING__INIT;
+    wire_init(&wire, 1);
+    wire.options.chunking = &chunking;
+    wire.options.length_policy = HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_CHUNK;
+    wire.request.return_chunk_embeddings = true;
+    chunking.token_count = 64;
+    chunking.maybe_overlap_case = HEADLIGHT__V1__CHUNKING__MAYBE_OVERLAP_OVERLAP;
+    chunking.aggregate = HEADLIGHT__V1__CHUNK_AGGREGATE__CHUNK_AGGREGATE_ATTENTION;
+    for (uint32_t overlap = 0; overlap < 64; overlap += 63) {
+        chunking.overlap = overlap;
+        assert_int_equal(wire_read(&wire, &arena, &request, &fault), STATUS_OK);
+        const PrepareOptions *prepare = &request.inputs.prepare;
+        assert_true(prepare->length_policy == LENGTH_CHUNK && prepare->late_chunks && request.embed.return_chunks);
+        assert_true(prepare->chunking.token_count == 64 && prepare->chunking.overlap == overlap);
+        assert_int_equal(prepare->chunking.aggregate, CHUNK_ATTENTION);
+        arena_free(&arena);
+    }
+}
+
+static void codec_request_embed_refuses_cuts_that_cannot_be(void **state)
+{
+    (void)state;
+    Wire wire;
+    Headlight__V1__Chunking chunking = HEADLIGHT__V1__CHUNKING__INIT;
+    wire_init(&wire, 1);
+    wire.options.chunking = &chunking;
+    for (int policy = 1; policy < 4; policy++) {
+        wire.options.length_policy = (Headlight__V1__LengthPolicy)policy;
+        assert_refused(&wire, STATUS_INVALID_ARGUMENT, "options.chunking");
+    }
+    wire.options.length_policy = HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_AUTO;
+    chunking.aggregate = (Headlight__V1__ChunkAggregate)2;
+    assert_refused(&wire, STATUS_INVALID_ARGUMENT, "options.chunking.aggregate");
+    chunking.aggregate = (Headlight__V1__ChunkAggregate)-1;
+    assert_refused(&wire, STATUS_INVALID_ARGUMENT, "options.chunking.aggregate");
+    chunking.aggregate = HEADLIGHT__V1__CHUNK_AGGREGATE__CHUNK_AGGREGATE_MEAN;
+    chunking.maybe_overlap_case = HEADLIGHT__V1__CHUNKING__MAYBE_OVERLAP_OVERLAP;
+    chunking.overlap = UINT32_MAX;
+    assert_refused(&wire, STATUS_INVALID_ARGUMENT, "options.chunking.overlap");
+    chunking.token_count = chunking.overlap = 16;
+    assert_refused(&wire, STATUS_INVALID_ARGUMENT, "options.chunking.overlap");
 }
 
 static void codec_request_embed_knows_each_enum_value(void **state)
@@ -138,7 +188,7 @@ static void codec_request_embed_knows_each_enum_value(void **state)
         Status status = wire_read(&wire, &arena, &request, &fault);
         arena_free(&arena);
         bool known = value >= 0 && value <= 4;
-        assert_int_equal(status, !known ? STATUS_INVALID_ARGUMENT : value == 4 ? STATUS_UNIMPLEMENTED : STATUS_OK);
+        assert_int_equal(status, known ? STATUS_OK : STATUS_INVALID_ARGUMENT);
         wire_init(&wire, 1);
         wire.options.sanitize = (Headlight__V1__SanitizePolicy)value;
         status = wire_read(&wire, &arena, &request, &fault);
@@ -151,8 +201,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codec_request_embed_reads_every_field),
-        cmocka_unit_test(codec_request_embed_defaults_refuse_long_texts_and_leave_the_rest_to_the_checkpoint),
+        cmocka_unit_test(codec_request_embed_defaults_cut_long_texts_and_leave_the_rest_to_the_checkpoint),
         cmocka_unit_test(codec_request_embed_refuses_by_field),
+        cmocka_unit_test(codec_request_embed_reads_how_to_cut),
+        cmocka_unit_test(codec_request_embed_refuses_cuts_that_cannot_be),
         cmocka_unit_test(codec_request_embed_knows_each_enum_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
