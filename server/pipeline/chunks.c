@@ -1,7 +1,7 @@
-/* Planning and making chunks. A chunk has room for `room` of the cut tokens, ends at the best border in its last quarter
- * and shares between half of `overlap` and all of it with the next. As an overlap is at most half of the room, each
- * chunk begins at least a quarter of the room after the one before, so that there are no more than four times as many
- * as without any overlap, and planning looks at no token more than a few times. */
+/* Planning and making chunks. A chunk has room for `room` of the cut tokens, ends at the best border in its last
+ * quarter and shares between half of `overlap` and all of it with the next. As an overlap is at most half of the
+ * room, each chunk begins at least a quarter of the room after the one before, so that there are no more than four
+ * times as many as without any overlap, and planning looks at no token more than a few times. */
 #include "base/limits.h"
 #include "pipeline/pipeline_state.h"
 
@@ -42,7 +42,8 @@ static TokenRange cut_find(const Encoding *encoding, Task task, bool has_pair, u
     TokenRange pair = has_pair ? segment_find(encoding, 1) : (TokenRange){0, 0};
     *out_of_pair = has_pair && (task == TASK_RERANK || pair.end - pair.begin >= text.end - text.begin);
     if (*out_of_pair) return pair;
-    while (text.begin < text.end && encoding->offsets[text.begin].end <= prompt_bytes) text.begin++;
+    while (prompt_bytes && text.begin < text.end && encoding->offsets[text.begin].end <= prompt_bytes)
+        text.begin++;
     return text;
 }
 

@@ -1,5 +1,5 @@
-/* One result of a text's chunks: vectors and logits. Sums run in the order of the chunks and in double, so that they are
- * the same bits whoever computed the chunks when. */
+/* One result of a text's chunks: vectors and logits. Sums run in the order of the chunks and in double, so that they
+ * are the same bits whoever computed the chunks when. */
 #include "encoder/pooling.h"
 #include "pipeline/pipeline_state.h"
 

@@ -68,8 +68,8 @@ struct Prepared {
  * "query" and "document" are empty where it has none, as in sentence-transformers. */
 CHECKED Status pipeline_check_prompt(const Pipeline *pipeline, TextView prompt_name, Error *out_error);
 
-/* Puts the prompt in front, tokenizes and applies the length policy; chunks are planned, not made. Any thread; linear in
- * the text. Fails with INVALID_ARGUMENT (not UTF-8, too long, an unknown prompt, no room for chunks beside what they
+/* Puts the prompt in front, tokenizes and applies the length policy; chunks are planned, not made. Any thread; linear
+ * in the text. Fails with INVALID_ARGUMENT (not UTF-8, too long, an unknown prompt, no room for chunks beside what they
  * repeat, more than CHUNK_COUNT_MAX), UNSUPPORTED (a pair, and the model has one segment), RESOURCE_EXHAUSTED (the
  * arena). */
 CHECKED Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView *pair,

@@ -5,10 +5,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "base/text.h"
-
-typedef struct Pipeline Pipeline;
-typedef struct Prepared Prepared;
-typedef struct PrepareOptions PrepareOptions;
+#include "pipeline/chunks.h"
 
 /* A row of ListModels' `tasks`. */
 typedef enum Task { TASK_EMBED, TASK_CLASSIFY, TASK_RERANK, TASK_TAG, TASK_FILL, TASK_ANSWER, TASK_COUNT } Task;

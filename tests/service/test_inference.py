@@ -180,7 +180,7 @@ def request_of(pb, **fields):
 def refusals(pb):
     """(request, status, words of the message, field)"""
     options = pb.Options
-    long = pb.EmbedRequest(inputs=texts_of(pb, "a", LONG))
+    long = pb.EmbedRequest(inputs=texts_of(pb, "a", LONG), options=options(length_policy=pb.LENGTH_POLICY_REFUSE))
     return [
         (pb.EmbedRequest(), "INVALID_ARGUMENT", "inputs is empty", "inputs"),
         (pb.EmbedRequest(inputs=texts_of(pb, *["a"] * 1025)), "INVALID_ARGUMENT", "at most 1024", "inputs"),
@@ -192,13 +192,11 @@ def refusals(pb):
         (request_of(pb, dimensions=33), "INVALID_ARGUMENT", "vectors have 32", "dimensions"),
         (request_of(pb, options=options(length_policy=77)), "INVALID_ARGUMENT", "77", "options.length_policy"),
         (request_of(pb, options=options(sanitize=-1)), "INVALID_ARGUMENT", "-1", "options.sanitize"),
-        (request_of(pb, options=options(length_policy=4)), "UNIMPLEMENTED", "TRUNCATE_RIGHT", "options.length_policy"),
         (request_of(pb, options=options(sanitize=3)), "UNIMPLEMENTED", "OFF", "options.sanitize"),
         (request_of(pb, options=options(explanation=pb.ExplanationSpec())), "UNIMPLEMENTED", "explain",
          "options.explanation"),
         (request_of(pb, options=options(return_cleaned_text=True)), "UNIMPLEMENTED", "sanitize",
          "options.return_cleaned_text"),
-        (request_of(pb, return_chunk_embeddings=True), "UNIMPLEMENTED", "chunk", "return_chunk_embeddings"),
     ]
 
 

@@ -59,7 +59,8 @@ def test_pairs_are_classified(served, pb):
 
 def test_a_text_beyond_the_limit_is_refused_or_cut(served, pb, details):
     one = served("classify")
-    request = pb.ClassifyRequest(inputs=texts_of(pb, "cat", "the " * 100))
+    request = pb.ClassifyRequest(inputs=texts_of(pb, "cat", "the " * 100),
+                                 options=pb.Options(length_policy=pb.LENGTH_POLICY_REFUSE))
     error = refused(lambda: one.stub.Classify(request))
     assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert f"102 tokens, the model's limit is {POSITION_COUNT}" in error.details()
@@ -147,7 +148,9 @@ def test_a_full_batch_with_a_long_query_is_ranked(served, pb):
 
 def test_a_pair_beyond_the_limit_is_a_fault_of_its_text(served, pb, details):
     one = served("rerank")
-    error = refused(lambda: one.stub.Rerank(pb.RerankRequest(query="cat", texts=["dog", "the " * 100])))
+    request = pb.RerankRequest(query="cat", texts=["dog", "the " * 100],
+                               options=pb.Options(length_policy=pb.LENGTH_POLICY_REFUSE))
+    error = refused(lambda: one.stub.Rerank(request))
     assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert details(error)[0] == ["texts[1]"] and "texts[1]" in error.details()
 

@@ -93,7 +93,6 @@ def test_options_of_later_versions_are_refused_by_every_method(served, pb, detai
     options = {
         "options.explanation": pb.Options(explanation=pb.ExplanationSpec()),
         "options.sanitize": pb.Options(sanitize=pb.SANITIZE_POLICY_CLEAN),
-        "options.length_policy": pb.Options(length_policy=pb.LENGTH_POLICY_CHUNK),
         "options.return_cleaned_text": pb.Options(return_cleaned_text=True),
     }
     one = served("classify")
