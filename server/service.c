@@ -238,6 +238,7 @@ static Status service_open_scheduler(Service *service, Error *out_error)
         .queue_jobs_max = at_least(options->queue_jobs, at_least(options->max_client_batch_size, batch_jobs)),
         .queue_tokens_max = at_least(options->queue_tokens, options->max_batch_tokens),
         .batch_tokens_max = (uint32_t)options->max_batch_tokens,
+        .long_tokens = LONG_TOKENS,
         .batch_jobs_max = batch_jobs,
         .wait_max_ns = options->batch_wait_us * NS_PER_US,
         .clock = &clock_monotonic,

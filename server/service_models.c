@@ -75,6 +75,7 @@ Status service_open_models(Service *service, Error *out_error)
                 .token_count_max = (uint32_t)options->max_input_tokens,
                 .kernels = service->kernels,
                 .worker_count = service->worker_count,
+                .lane_count = scheduler_lane_count(service->worker_count),
                 .batch_tokens = (uint32_t)options->max_batch_tokens,
                 .batch_items = (uint32_t)options->max_batch_requests,
                 .copied = strcmp(options->weights, "copied") == 0,

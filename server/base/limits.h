@@ -72,6 +72,10 @@
 #define PATTERN_STEPS_MAX 1000000
 #define PATTERN_HEAP_BYTES_MAX (64 * MIB)
 
+/* A text of more tokens is a long one: its work is shared among workers, and few of them run at a time, so that only
+ * those few need room for it. Well above the batches that short texts form, and the lengths that most models take. */
+#define LONG_TOKENS 1024u
+
 /* One message on the wire; the default of gRPC is 4 MiB. Replies may be larger: 1,024 vectors of 4,096 floats. */
 #define MESSAGE_BYTES_MAX_DEFAULT (4 * MIB)
 #define MESSAGE_BYTES_MAX_LIMIT (64 * MIB)

@@ -16,6 +16,7 @@ struct PipelineWorkspace {
     float *pooled;              /* [2][width of the vector's steps] */
     float *head;                /* the head's scratch; NULL: there is no head */
     LexiconRun *lexicon;        /* NULL: the head fills no masks */
+    EncoderWorkspace **helpers; /* NULL: there are none */
     uint32_t token_capacity;
     uint32_t item_capacity;
 };
@@ -57,11 +58,23 @@ Status pipeline_workspace_open(const Pipeline *pipeline, uint32_t token_capacity
     return STATUS_OK;
 }
 
+Status pipeline_workspace_set_helpers(PipelineWorkspace *workspace, PipelineWorkspace *const *helpers,
+                                      uint32_t helper_count, Error *out_error)
+{
+    assert(!workspace->helpers);
+    workspace->helpers = calloc(helper_count, sizeof(EncoderWorkspace *));
+    if (!workspace->helpers) return error_set(out_error, STATUS_NO_MEMORY, "workspace: out of memory");
+    for (uint32_t i = 0; i < helper_count; i++) workspace->helpers[i] = helpers[i]->encoder;
+    encoder_workspace_set_helpers(workspace->encoder, workspace->helpers);
+    return STATUS_OK;
+}
+
 void pipeline_workspace_close(PipelineWorkspace *workspace)
 {
     if (!workspace) return;
     encoder_workspace_close(workspace->encoder);
     lexicon_close(workspace->lexicon);
+    free(workspace->helpers);
     free(workspace->sequences);
     free(workspace->pooled);
     free(workspace->head);
@@ -105,8 +118,8 @@ static void item_finish(const Pipeline *pipeline, PipelineWorkspace *workspace, 
     }
 }
 
-void pipeline_run(const Pipeline *pipeline, PipelineWorkspace *workspace, PipelineItem *const *items,
-                  uint32_t count)
+void pipeline_run(const Pipeline *pipeline, PipelineWorkspace *workspace, const Crew *crew,
+                  PipelineItem *const *items, uint32_t count)
 {
     assert(count >= 1 && count <= workspace->item_capacity);
     uint32_t token_count = 0;
@@ -118,7 +131,7 @@ void pipeline_run(const Pipeline *pipeline, PipelineWorkspace *workspace, Pipeli
         token_count += encoding->count;
     }
     assert(token_count <= workspace->token_capacity);
-    const float *rows = encoder_forward(pipeline->encoder, workspace->encoder, NULL, workspace->sequences, count);
+    const float *rows = encoder_forward(pipeline->encoder, workspace->encoder, crew, workspace->sequences, count);
     for (uint32_t i = 0; i < count; i++) {
         item_finish(pipeline, workspace, rows, items[i]);
         rows += (size_t)items[i]->prepared->encoding.count * pipeline_row_size(pipeline);

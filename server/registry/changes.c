@@ -210,7 +210,7 @@ static Status load_open(RegistryLoad *load, Error *out_error)
               "'%s' from %s: up to %u tokens, %" PRIu64 " MiB, %" PRIu64
               " of it for %u workspaces; %s; in %.1f ms",
               load->name, load->directory, pipeline_token_count_max(model_pipeline(load->model)), bytes / MIB,
-              options.worker_count * model_workspace_bytes(load->model) / MIB, options.worker_count,
+              model_workspace_bytes(load->model) / MIB, model_workspace_count(load->model),
               kernels_describe(options.kernels), (double)(opened_ns - started_ns) / NS_PER_MS);
     return STATUS_OK;
 }

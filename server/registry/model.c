@@ -12,9 +12,10 @@ struct Model {
     BackgroundItem hash_item;
     char name[MODEL_NAME_BYTES_MAX + 1];
     Pipeline *pipeline;
-    PipelineWorkspace **workspaces; /* [worker_count] */
+    PipelineWorkspace **workspaces; /* [worker_count + lane_count]: of the workers, then of the lanes */
     uint32_t worker_count;
-    uint32_t batch_tokens;
+    uint32_t lane_count;   /* 0: no text is long */
+    uint32_t batch_tokens; /* of a worker's workspace */
     uint32_t batch_items;
     uint64_t memory_bytes;
     atomic_uint_fast64_t *memory;
@@ -25,8 +26,15 @@ struct Model {
     char weights_sha256[SHA256_HEX_BYTES];
 };
 
+static_assert(LONG_TOKENS >= ENCODER_HELPER_TOKENS, "a worker's workspace may help with a long text");
+
 static void model_close(Model *model);
 static Status model_open_workspaces(Model *model, Error *out_error);
+
+static uint32_t at_most(uint32_t value, uint32_t maximum)
+{
+    return value < maximum ? value : maximum;
+}
 
 Status model_open(const ModelOptions *options, Model **out_model, Error *out_error)
 {
@@ -49,11 +57,14 @@ Status model_open(const ModelOptions *options, Model **out_model, Error *out_err
     if (status) goto fail;
     uint32_t longest = pipeline_token_count_max(model->pipeline);
     model->batch_tokens = options->batch_tokens > longest ? options->batch_tokens : longest;
+    if (longest > LONG_TOKENS) model->lane_count = options->lane_count;
+    if (longest <= LONG_TOKENS || model->lane_count > 0)
+        model->batch_tokens = at_most(model->batch_tokens, LONG_TOKENS);
     status = model_open_workspaces(model, out_error);
     if (status) goto fail;
     model->memory_bytes = encoder_bytes(pipeline_encoder(model->pipeline)) +
                           checkpoint_kept_bytes(pipeline_checkpoint(model->pipeline)) + options->tokenizer_bytes +
-                          model->worker_count * model_workspace_bytes(model);
+                          model_workspace_bytes(model);
     model->memory = options->memory;
     if (model->memory) atomic_fetch_add(model->memory, model->memory_bytes);
     *out_model = model;
@@ -65,9 +76,8 @@ fail:
 
 static void model_close(Model *model)
 {
-    for (uint32_t i = 0; model->workspaces && i < model->worker_count; i++) {
+    for (uint32_t i = model_workspace_count(model); model->workspaces && i-- > 0;)
         pipeline_workspace_close(model->workspaces[i]);
-    }
     free(model->workspaces);
     pipeline_close(model->pipeline);
     if (model->memory) atomic_fetch_sub(model->memory, model->memory_bytes);
@@ -146,12 +156,19 @@ PipelineWorkspace *model_workspace(const Model *model, uint32_t worker)
     return model->workspaces[worker];
 }
 
+PipelineWorkspace *model_lane_workspace(const Model *model, uint32_t lane)
+{
+    assert(lane < model->lane_count);
+    return model->workspaces[model->worker_count + lane];
+}
+
 uint64_t model_batch_work(const Model *model)
 {
     uint32_t longest = pipeline_token_count_max(model->pipeline);
     uint64_t work = encoder_work(pipeline_encoder(model->pipeline), longest);
     uint64_t token_work = work / longest + (work % longest != 0);
-    return token_work > UINT64_MAX / model->batch_tokens ? UINT64_MAX : token_work * model->batch_tokens;
+    uint32_t tokens = longest > model->batch_tokens ? longest : model->batch_tokens;
+    return token_work > UINT64_MAX / tokens ? UINT64_MAX : token_work * tokens;
 }
 
 uint64_t model_memory_bytes(const Model *model)
@@ -159,9 +176,18 @@ uint64_t model_memory_bytes(const Model *model)
     return model->memory_bytes;
 }
 
+uint32_t model_workspace_count(const Model *model)
+{
+    return model->worker_count + model->lane_count;
+}
+
 uint64_t model_workspace_bytes(const Model *model)
 {
-    return pipeline_workspace_bytes(model->pipeline, model->batch_tokens, model->batch_items);
+    uint32_t longest = pipeline_token_count_max(model->pipeline);
+    return model->worker_count *
+               pipeline_workspace_bytes(model->pipeline, model->batch_tokens, model->batch_items) +
+           model->lane_count * (pipeline_workspace_bytes(model->pipeline, longest, 1) +
+                                model->worker_count * (uint64_t)sizeof(void *));
 }
 
 /* One short text: maps the workspace's first pages and proves that the weights give numbers. */
@@ -183,7 +209,7 @@ static Status model_warm(const Model *model, PipelineWorkspace *workspace, Error
         status = error_set(out_error, STATUS_NO_MEMORY, "warm-up: out of memory");
         goto done;
     }
-    pipeline_run(pipeline, workspace, items, 1);
+    pipeline_run(pipeline, workspace, NULL, items, 1);
     if (item.status) {
         status = error_set(out_error, STATUS_INTERNAL,
                            "the model's answer to a plain sentence is not finite: its weights are damaged");
@@ -193,14 +219,25 @@ done:
     return status;
 }
 
+static Status model_open_workspace(Model *model, uint32_t index, Error *out_error)
+{
+    bool lane = index >= model->worker_count;
+    PipelineWorkspace **workspace = &model->workspaces[index];
+    uint32_t tokens = lane ? pipeline_token_count_max(model->pipeline) : model->batch_tokens;
+    Status status =
+        pipeline_workspace_open(model->pipeline, tokens, lane ? 1 : model->batch_items, workspace, out_error);
+    if (!status && lane)
+        status = pipeline_workspace_set_helpers(*workspace, model->workspaces, model->worker_count, out_error);
+    return status ? status : model_warm(model, *workspace, out_error);
+}
+
 static Status model_open_workspaces(Model *model, Error *out_error)
 {
-    model->workspaces = calloc(model->worker_count, sizeof(PipelineWorkspace *));
+    uint32_t count = model_workspace_count(model);
+    model->workspaces = calloc(count, sizeof(PipelineWorkspace *));
     if (!model->workspaces) return error_set(out_error, STATUS_NO_MEMORY, "workspaces: out of memory");
-    for (uint32_t i = 0; i < model->worker_count; i++) {
-        Status status = pipeline_workspace_open(model->pipeline, model->batch_tokens, model->batch_items,
-                                                &model->workspaces[i], out_error);
-        if (!status) status = model_warm(model, model->workspaces[i], out_error);
+    for (uint32_t i = 0; i < count; i++) {
+        Status status = model_open_workspace(model, i, out_error);
         if (status) return status;
     }
     return STATUS_OK;

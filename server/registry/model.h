@@ -1,5 +1,5 @@
-/* One open checkpoint with a workspace for each worker, kept alive by everyone who uses it: the registry that names
- * it, and each call that computes with it. */
+/* One open checkpoint with a workspace for each worker and for each lane of long texts, kept alive by everyone who uses
+ * it: the registry that names it, and each call that computes with it. */
 #pragma once
 
 #include "pipeline/pipeline.h"
@@ -15,7 +15,8 @@ typedef struct ModelOptions {
     uint32_t token_count_max; /* as in PipelineOptions */
     const Kernels *kernels;   /* outlives the model */
     uint32_t worker_count;
-    uint32_t batch_tokens; /* the most of one batch; raised to the longest text */
+    uint32_t lane_count;   /* texts of more than LONG_TOKENS that run at a time; 0: as batches, on any worker */
+    uint32_t batch_tokens; /* the most of one batch; raised to the longest text that is none for a lane */
     uint32_t batch_items;
     bool copied;                  /* once it is open, nothing is read from its files that could change there */
     uint64_t tokenizer_bytes;     /* counted with its memory */
@@ -44,8 +45,12 @@ const char *model_name(const Model *model);
 const Pipeline *model_pipeline(const Model *model);
 /* That of `worker` < worker_count; used by its thread alone. */
 PipelineWorkspace *model_workspace(const Model *model, uint32_t worker);
+/* That of `lane` < lane_count, with whose texts all workers may help; there is one if the model takes longer texts than
+ * LONG_TOKENS. */
+PipelineWorkspace *model_lane_workspace(const Model *model, uint32_t lane);
 /* Operations of a full batch of the longest texts, at least of one of them; UINT64_MAX where that does not fit. */
 uint64_t model_batch_work(const Model *model);
 /* Its weights as they are laid out, what stays of its files, its tokenizer and all its workspaces. */
 uint64_t model_memory_bytes(const Model *model);
-uint64_t model_workspace_bytes(const Model *model); /* of one */
+uint32_t model_workspace_count(const Model *model); /* of workers and lanes */
+uint64_t model_workspace_bytes(const Model *model); /* of all of them */

@@ -3,28 +3,41 @@
 
 #include <assert.h>
 
-void inference_batch_run(void *context, uint32_t worker, SchedulerJob *const *jobs, uint32_t count)
+/* Writes the items of the batch to `items` and runs them. Returns the number of their tokens. */
+static uint32_t inference_batch_compute(const Model *model, const SchedulerBatch *batch, PipelineItem **items)
+{
+    uint32_t token_count = 0;
+    bool is_long = batch->lane != SCHEDULER_NO_LANE;
+    PipelineWorkspace *workspace =
+        is_long ? model_lane_workspace(model, batch->lane) : model_workspace(model, batch->worker);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        items[i] = &((TaskJob *)batch->jobs[i])->item;
+        token_count += batch->jobs[i]->token_count;
+    }
+    pipeline_run(model_pipeline(model), workspace, batch->crew, items, batch->count);
+    return token_count;
+}
+
+void inference_batch_run(void *context, const SchedulerBatch *batch)
 {
     Inference *inference = context;
-    const Model *model = jobs[0]->batch_key;
+    const Model *model = batch->jobs[0]->batch_key;
+    uint32_t count = batch->count;
     if (!model) {
         assert(count == 1);
-        InferenceCall *call = (InferenceCall *)jobs[0];
+        InferenceCall *call = (InferenceCall *)batch->jobs[0];
         call->run(call);
         return;
     }
-    assert(worker < inference->options.worker_count && count <= inference->options.batch_items);
-    PipelineItem **items = inference->items + (size_t)worker * inference->options.batch_items;
-    uint32_t token_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        items[i] = &((TaskJob *)jobs[i])->item;
-        token_count += jobs[i]->token_count;
-    }
+    assert(batch->worker < inference->options.worker_count && count <= inference->options.batch_items);
+    PipelineItem *alone; /* a long job leaves the worker's row to batches between its units */
+    PipelineItem **items = inference->items + (size_t)batch->worker * inference->options.batch_items;
     uint64_t started_ns = clock_now_ns(&clock_monotonic);
-    pipeline_run(model_pipeline(model), model_workspace(model, worker), items, count);
+    uint32_t token_count =
+        inference_batch_compute(model, batch, batch->lane == SCHEDULER_NO_LANE ? items : &alone);
     uint64_t finished_ns = clock_now_ns(&clock_monotonic);
     for (uint32_t i = 0; i < count; i++) { /* the model may be gone with the last of them */
-        TaskJob *job = (TaskJob *)jobs[i];
+        TaskJob *job = (TaskJob *)batch->jobs[i];
         job->started_ns = started_ns;
         job->finished_ns = finished_ns;
         job->batch_sequences = count;

@@ -17,7 +17,7 @@ struct Inference {
     InferenceOptions options;
     Admission admission;
     Registry *registry;
-    PipelineItem **items; /* [worker_count][batch_items_max]; each row its worker's */
+    PipelineItem **items; /* [worker_count][batch_items_max]; each row its worker's, but for long jobs */
     Scheduler *scheduler;
 };
 
@@ -65,5 +65,5 @@ void inference_answer_handle(void *context, RpcMessage *message, const uint8_t *
 void inference_tokens_tokenize(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 void inference_tokens_detokenize(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 
-void inference_batch_run(void *context, uint32_t worker, SchedulerJob *const *jobs, uint32_t count);
+void inference_batch_run(void *context, const SchedulerBatch *batch);
 void inference_batch_drop(void *context, SchedulerJob *job, Status reason);

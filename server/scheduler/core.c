@@ -1,10 +1,42 @@
 #include "scheduler/core.h"
 
+#include "base/limits.h"
+
 #include <assert.h>
 #include <inttypes.h>
 
 /* A purge looks at every job: some 100 us for 10,000 of them, so not more often than this. */
 static const uint64_t core_purge_period_ns = NS_PER_MS;
+
+static_assert(POLICY_TOKENS_ENOUGH < LONG_TOKENS, "a batch of several jobs is never long");
+
+static bool core_is_long(const Core *core, const SchedulerJob *job)
+{
+    return core->options.long_tokens > 0 && job->token_count > core->options.long_tokens;
+}
+
+static uint32_t core_job_count(const Core *core)
+{
+    return core->queue.job_count + core->long_queue.job_count;
+}
+
+static uint64_t core_token_count(const Core *core)
+{
+    return core->queue.token_count + core->long_queue.token_count;
+}
+
+/* As many as there is room for by their tokens. */
+static uint32_t core_long_jobs_max(const SchedulerOptions *options)
+{
+    uint64_t count = options->long_tokens ? options->queue_tokens_max / options->long_tokens + 1 : 1;
+    return count < options->queue_jobs_max ? (uint32_t)count : options->queue_jobs_max;
+}
+
+/* The classes of jobs: each has a queue, in which flows are fair among themselves. */
+static Queue *core_queue(Core *core, const SchedulerJob *job)
+{
+    return core_is_long(core, job) ? &core->long_queue : &core->queue;
+}
 
 static Status core_check_options(const SchedulerOptions *options, Error *out_error)
 {
@@ -35,12 +67,18 @@ Status core_open(Core *core, const SchedulerOptions *options, Error *out_error)
     Status status = core_check_options(options, out_error);
     if (status != STATUS_OK) return status;
     *core = (Core){.options = *options};
-    return queue_open(&core->queue, options->queue_jobs_max, options->batch_work_max, out_error);
+    core->lanes.count = lanes_count(options->worker_count);
+    status = queue_open(&core->queue, options->queue_jobs_max, options->batch_work_max, out_error);
+    if (status == STATUS_OK)
+        status = queue_open(&core->long_queue, core_long_jobs_max(options), options->batch_work_max, out_error);
+    if (status != STATUS_OK) core_close(core);
+    return status;
 }
 
 void core_close(Core *core)
 {
     queue_close(&core->queue);
+    queue_close(&core->long_queue);
 }
 
 void core_raise_limits(Core *core, uint64_t batch_work, uint32_t job_tokens)
@@ -49,6 +87,7 @@ void core_raise_limits(Core *core, uint64_t batch_work, uint32_t job_tokens)
     if (core->options.batch_work_max >= batch_work) return;
     core->options.batch_work_max = batch_work;
     queue_raise_slack(&core->queue, batch_work);
+    queue_raise_slack(&core->long_queue, batch_work);
 }
 
 /* ---- dead jobs ---- */
@@ -70,24 +109,38 @@ static bool core_job_is_dead(SchedulerJob *job, uint64_t now_ns)
  */
 static void core_purge(Core *core, uint64_t now_ns, bool room_wanted, SchedulerJob **out_dropped)
 {
-    if (!room_wanted && now_ns < core->queue.deadline_least_ns) return;
+    if (!room_wanted && now_ns < core->queue.deadline_least_ns && now_ns < core->long_queue.deadline_least_ns)
+        return;
     if (core->purged_ns != 0 && now_ns - core->purged_ns < core_purge_period_ns) return;
-    uint32_t before = core->queue.job_count;
+    uint32_t before = core_job_count(core);
     queue_purge(&core->queue, core_job_is_dead, now_ns, out_dropped);
-    core->gauge.dropped_jobs += before - core->queue.job_count;
+    queue_purge(&core->long_queue, core_job_is_dead, now_ns, out_dropped);
+    core->gauge.dropped_jobs += before - core_job_count(core);
     core->purged_ns = now_ns;
+}
+
+/* Takes the first job of `flow`, whose drop_reason is set, out of the queue. */
+static void core_drop(Core *core, Queue *queue, QueueFlow *flow, SchedulerJob **out_dropped)
+{
+    SchedulerJob *job = queue_discard(queue, flow);
+    job->next = *out_dropped;
+    *out_dropped = job;
+    core->gauge.dropped_jobs++;
+}
+
+static void core_clear_queue(Core *core, Queue *queue, SchedulerJob **out_dropped)
+{
+    QueueFlow *flow;
+    while ((flow = queue_turn(queue))) {
+        flow->first->drop_reason = STATUS_UNAVAILABLE;
+        core_drop(core, queue, flow, out_dropped);
+    }
 }
 
 void core_clear(Core *core, SchedulerJob **out_dropped)
 {
-    QueueFlow *flow;
-    while ((flow = queue_turn(&core->queue))) {
-        SchedulerJob *job = queue_discard(&core->queue, flow);
-        job->drop_reason = STATUS_UNAVAILABLE;
-        job->next = *out_dropped;
-        *out_dropped = job;
-        core->gauge.dropped_jobs++;
-    }
+    core_clear_queue(core, &core->queue, out_dropped);
+    core_clear_queue(core, &core->long_queue, out_dropped);
 }
 
 /* ---- submit ---- */
@@ -95,6 +148,7 @@ void core_clear(Core *core, SchedulerJob **out_dropped)
 /* What a request adds to the queue. */
 typedef struct CoreDemand {
     uint32_t jobs;
+    uint32_t long_jobs;
     uint64_t tokens;
 } CoreDemand;
 
@@ -108,8 +162,10 @@ static Status core_check_jobs(const Core *core, SchedulerJob *const *jobs, CoreD
                              jobs[i]->work);
         }
         demand->tokens += jobs[i]->token_count;
+        demand->long_jobs += core_is_long(core, jobs[i]);
     }
-    if (demand->jobs > options->queue_jobs_max || demand->tokens > options->queue_tokens_max) {
+    if (demand->jobs > options->queue_jobs_max || demand->tokens > options->queue_tokens_max ||
+        demand->long_jobs > core->long_queue.jobs_max) {
         return error_set(out_error, STATUS_INVALID_ARGUMENT,
                          "a request of %u inputs and %" PRIu64
                          " tokens never fits into the queue, which takes %u and "
@@ -121,24 +177,26 @@ static Status core_check_jobs(const Core *core, SchedulerJob *const *jobs, CoreD
 
 static bool core_has_room(const Core *core, const CoreDemand *demand)
 {
-    return demand->jobs <= core->options.queue_jobs_max - core->queue.job_count &&
-           demand->tokens <= core->options.queue_tokens_max - core->queue.token_count;
+    return demand->jobs <= core->options.queue_jobs_max - core_job_count(core) &&
+           demand->long_jobs <= core->long_queue.jobs_max - core->long_queue.job_count &&
+           demand->tokens <= core->options.queue_tokens_max - core_token_count(core);
 }
 
 /* Room comes as the queue is worked off; estimated as if every job and token in it took the same time. */
 static uint64_t core_retry_after_ns(const Core *core, const CoreDemand *demand)
 {
-    const Queue *queue = &core->queue;
+    uint64_t jobs = core_job_count(core);
+    uint64_t tokens = core_token_count(core);
+    uint64_t charge = core->queue.charge + core->long_queue.charge;
     double part = 0;
-    if (queue->job_count + demand->jobs > core->options.queue_jobs_max) {
-        part = (double)(queue->job_count + demand->jobs - core->options.queue_jobs_max) / queue->job_count;
+    if (jobs + demand->jobs > core->options.queue_jobs_max) {
+        part = (double)(jobs + demand->jobs - core->options.queue_jobs_max) / (double)jobs;
     }
-    if (queue->token_count + demand->tokens > core->options.queue_tokens_max) {
-        uint64_t excess = queue->token_count + demand->tokens - core->options.queue_tokens_max;
-        double tokens_part = (double)excess / (double)queue->token_count;
+    if (tokens + demand->tokens > core->options.queue_tokens_max) {
+        double tokens_part = (double)(tokens + demand->tokens - core->options.queue_tokens_max) / (double)tokens;
         if (part < tokens_part) part = tokens_part;
     }
-    return policy_retry_after_ns(&core->rates, core->options.worker_count, part * (double)queue->charge);
+    return policy_retry_after_ns(&core->rates, core->options.worker_count, part * (double)charge);
 }
 
 static Status core_refuse(Core *core, const CoreDemand *demand, Error *out_error)
@@ -150,7 +208,7 @@ static Status core_refuse(Core *core, const CoreDemand *demand, Error *out_error
               "the queue is full: %u of %u inputs and %" PRIu64 " of %" PRIu64
               " tokens wait, and this request has %u "
               "inputs and %" PRIu64 " tokens; try again in %" PRIu64 " ms",
-              core->queue.job_count, core->options.queue_jobs_max, core->queue.token_count,
+              core_job_count(core), core->options.queue_jobs_max, core_token_count(core),
               core->options.queue_tokens_max, demand->jobs, demand->tokens, retry_after_ms);
     if (out_error) out_error->retry_after_ns = retry_after_ns;
     return STATUS_RESOURCE_EXHAUSTED;
@@ -172,7 +230,7 @@ Status core_submit(Core *core, SchedulerJob *const *jobs, uint32_t count, Schedu
     policy_rates_arrival(&core->rates, now_ns);
     for (uint32_t i = 0; i < count; i++) {
         jobs[i]->submitted_ns = now_ns;
-        queue_push(&core->queue, jobs[i]);
+        queue_push(core_queue(core, jobs[i]), jobs[i]);
     }
     return STATUS_OK;
 }
@@ -186,6 +244,7 @@ static PolicyView core_view(const Core *core, uint64_t now_ns)
         .rates = &core->rates,
         .now_ns = now_ns,
         .busy_count = core->busy_count,
+        .lane_count = core->lanes.used_count,
         .queued_tokens = core->queue.token_count,
         .draining = core->draining,
     };
@@ -208,10 +267,7 @@ static void core_form(Core *core, CoreBatch *batch, uint64_t now_ns, SchedulerJo
     QueueFlow *flow = queue_turn(queue);
     while (flow) {
         if (core_job_is_dead(flow->first, now_ns)) {
-            SchedulerJob *job = queue_discard(queue, flow);
-            job->next = *out_dropped;
-            *out_dropped = job;
-            core->gauge.dropped_jobs++;
+            core_drop(core, queue, flow, out_dropped);
         } else if (policy_batch_accepts(&batch->sum, &core->options, flow->first)) {
             core_batch_add(batch, queue_take(queue, flow));
         } else {
@@ -222,20 +278,39 @@ static void core_form(Core *core, CoreBatch *batch, uint64_t now_ns, SchedulerJo
     }
 }
 
+/* Takes the long job whose turn it is, if a lane is free. Before any batch of others: lanes are few, so these leave
+ * workers for the rest, and would else never run while there is always something short to do. */
+static void core_form_long(Core *core, CoreBatch *batch, uint64_t now_ns, SchedulerJob **out_dropped)
+{
+    Queue *queue = &core->long_queue;
+    QueueFlow *flow;
+    while (core->lanes.used_count < core->lanes.count && (flow = queue_turn(queue))) {
+        if (core_job_is_dead(flow->first, now_ns)) {
+            core_drop(core, queue, flow, out_dropped);
+            continue;
+        }
+        core_batch_add(batch, queue_take(queue, flow));
+        batch->lane = lanes_take(&core->lanes);
+        return;
+    }
+}
+
 bool core_begin(Core *core, CoreBatch *batch, uint64_t *out_wait_until_ns, SchedulerJob **out_dropped)
 {
-    assert(core->busy_count < core->options.worker_count);
+    assert(core->busy_count + core->helping_count < core->options.worker_count);
     uint64_t now_ns = clock_now_ns(core->options.clock);
     core_purge(core, now_ns, false, out_dropped);
     *out_wait_until_ns = 0;
-    if (core->queue.job_count == 0) return false;
-    PolicyView view = core_view(core, now_ns);
-    *out_wait_until_ns = policy_wait_until_ns(&view);
-    if (*out_wait_until_ns != 0) return false;
-    batch->sum = (PolicyBatch){.target = policy_batch_tokens(&view)};
-    batch->charge = 0;
-    batch->started_ns = now_ns;
-    core_form(core, batch, now_ns, out_dropped);
+    *batch = (CoreBatch){.jobs = batch->jobs, .started_ns = now_ns, .lane = SCHEDULER_NO_LANE};
+    core_form_long(core, batch, now_ns, out_dropped);
+    if (batch->sum.job_count == 0) {
+        if (core->queue.job_count == 0) return false;
+        PolicyView view = core_view(core, now_ns);
+        *out_wait_until_ns = policy_wait_until_ns(&view);
+        if (*out_wait_until_ns != 0) return false;
+        batch->sum.target = policy_batch_tokens(&view);
+        core_form(core, batch, now_ns, out_dropped);
+    }
     if (batch->sum.job_count == 0) return false;
     core->busy_count++;
     core->gauge.run_batches++;
@@ -248,20 +323,64 @@ void core_finish(Core *core, const CoreBatch *batch)
     assert(core->busy_count > 0);
     core->busy_count--;
     uint64_t duration_ns = clock_now_ns(core->options.clock) - batch->started_ns;
+    if (batch->lane != SCHEDULER_NO_LANE) {
+        duration_ns += core->lanes.lane[batch->lane].helped_ns;
+        lanes_release(&core->lanes, batch->lane);
+    }
     policy_rates_batch(&core->rates, batch->sum.token_count, batch->charge, duration_ns);
+}
+
+bool core_help(Core *core, CoreHelp *out_help)
+{
+    assert(core->busy_count + core->helping_count < core->options.worker_count);
+    out_help->lane = lanes_needing_help(&core->lanes);
+    if (out_help->lane == SCHEDULER_NO_LANE) return false;
+    out_help->started_ns = clock_now_ns(core->options.clock);
+    core->helping_count++;
+    return lanes_take_unit(&core->lanes, out_help->lane, &out_help->unit);
+}
+
+bool core_help_end(Core *core, const CoreHelp *help)
+{
+    core->helping_count--;
+    core->lanes.lane[help->lane].helped_ns += clock_now_ns(core->options.clock) - help->started_ns;
+    return lanes_end_unit(&core->lanes, help->lane);
+}
+
+bool core_lead_off(Core *core)
+{
+    if (core->options.worker_count > 1 || core->queue.job_count == 0) return false;
+    core->busy_count--;
+    return true;
+}
+
+void core_lead_on(Core *core)
+{
+    core->busy_count++;
+}
+
+static uint32_t core_least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
 }
 
 uint32_t core_wanted_workers(const Core *core)
 {
-    uint32_t idle_count = core->options.worker_count - core->busy_count;
-    return core->queue.job_count < idle_count ? core->queue.job_count : idle_count;
+    uint32_t idle_count = core->options.worker_count - core->busy_count - core->helping_count;
+    uint32_t lanes = core_least(core->lanes.count - core->lanes.used_count, core->long_queue.job_count);
+    return core_least(core->queue.job_count + lanes, idle_count);
+}
+
+uint32_t core_wanted_helpers(const Core *core, uint32_t unit_count)
+{
+    return core_least(unit_count - 1, core->options.worker_count - core->busy_count - core->helping_count);
 }
 
 SchedulerGauge core_gauge(const Core *core)
 {
     SchedulerGauge gauge = core->gauge;
-    gauge.queued_jobs = core->queue.job_count;
-    gauge.queued_tokens = core->queue.token_count;
+    gauge.queued_jobs = core_job_count(core);
+    gauge.queued_tokens = core_token_count(core);
     gauge.busy_workers = core->busy_count;
     return gauge;
 }

@@ -2,6 +2,7 @@
  * The threads (scheduler.c) and the simulation (tests/simulation) drive the same code. */
 #pragma once
 
+#include "scheduler/lanes.h"
 #include "scheduler/policy.h"
 #include "scheduler/queue.h"
 
@@ -9,9 +10,12 @@
 typedef struct Core {
     SchedulerOptions options;
     Queue queue;
+    Queue long_queue; /* of the jobs that take a lane */
+    Lanes lanes;
     PolicyRates rates;
-    SchedulerGauge gauge; /* counters only; core_gauge adds the rest */
-    uint32_t busy_count;
+    SchedulerGauge gauge;   /* counters only; core_gauge adds the rest */
+    uint32_t busy_count;    /* workers that run a batch */
+    uint32_t helping_count; /* workers that run a unit of another's */
     bool draining;
     uint64_t purged_ns; /* when the queue was last purged */
 } Core;
@@ -34,6 +38,7 @@ typedef struct CoreBatch {
     PolicyBatch sum;
     uint64_t charge;
     uint64_t started_ns;
+    uint32_t lane; /* SCHEDULER_NO_LANE: of jobs that are not long */
 } CoreBatch;
 
 /* Forms a batch for an idle worker; true when there is one, which then ends with core_finish. Else
@@ -41,8 +46,26 @@ typedef struct CoreBatch {
 bool core_begin(Core *core, CoreBatch *batch, uint64_t *out_wait_until_ns, SchedulerJob **out_dropped);
 void core_finish(Core *core, const CoreBatch *batch);
 
-/* How many idle workers have something to do, at most. */
+/* A unit of a long job, taken by a worker that has nothing of its own to do. */
+typedef struct CoreHelp {
+    uint32_t lane;
+    uint32_t unit;
+    uint64_t started_ns;
+} CoreHelp;
+
+/* For a worker to which core_begin gave nothing and no time to wait for: true when there is a unit, which then ends
+ * with core_help_end. That returns true when with it all units that the lane's leader shared have ended. */
+bool core_help(Core *core, CoreHelp *out_help);
+bool core_help_end(Core *core, const CoreHelp *help);
+
+/* Whether the only worker may form a batch between two units of the long job that it leads; if so, it counts as idle
+ * until core_lead_on, and core_begin gives it a batch or nothing. */
+bool core_lead_off(Core *core);
+void core_lead_on(Core *core);
+
+/* How many idle workers have something to do, at most: jobs, units to help with. */
 uint32_t core_wanted_workers(const Core *core);
+uint32_t core_wanted_helpers(const Core *core, uint32_t unit_count);
 
 /* Empties the queue: every job is put in front of *out_dropped with reason UNAVAILABLE. */
 void core_clear(Core *core, SchedulerJob **out_dropped);

@@ -68,7 +68,8 @@ uint64_t policy_wait_until_ns(const PolicyView *view)
 
 uint32_t policy_batch_tokens(const PolicyView *view)
 {
-    uint32_t worker_count = view->options->worker_count;
+    uint32_t worker_count = view->options->worker_count - view->lane_count;
+    if (worker_count == 0) worker_count = 1;
     uint64_t share = (view->queued_tokens + worker_count - 1) / worker_count;
     if (share < POLICY_TOKENS_FEW) return POLICY_TOKENS_FEW;
     if (share > POLICY_TOKENS_ENOUGH) return POLICY_TOKENS_ENOUGH;

@@ -60,6 +60,7 @@ typedef struct PolicyView {
     const PolicyRates *rates;
     uint64_t now_ns;
     uint32_t busy_count; /* of options->worker_count; the rest is idle */
+    uint32_t lane_count; /* of the busy ones, those that lead a long job and will not be back soon */
     uint64_t queued_tokens;
     uint64_t oldest_ns; /* of the waiting jobs; read only when policy_may_wait */
     bool draining;

@@ -4,22 +4,37 @@
 #include "scheduler/workers.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+/* The crew of the long job in one lane, and what it shares; guarded by the scheduler's lock. */
+typedef struct SchedulerLane {
+    Crew crew;
+    Scheduler *scheduler;
+    pthread_cond_t ended; /* all units that were shared */
+    CrewUnit unit;
+    void *context;
+    uint32_t worker; /* the leader */
+} SchedulerLane;
+
 struct Scheduler {
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* on CLOCK_MONOTONIC: the queue, or stopping */
+    pthread_cond_t changed; /* on CLOCK_MONOTONIC: the queue, units to help with, or stopping */
     bool lock_ready;
-    bool stopping; /* guarded by lock */
-    Core core;     /* guarded by lock, but for the options that core_raise_limits leaves alone */
+    uint32_t lanes_ready; /* lanes whose condition is there */
+    SchedulerLane *lanes; /* [lane count] */
+    bool stopping;        /* guarded by lock */
+    Core core;            /* guarded by lock, but for the options that core_raise_limits leaves alone */
     SchedulerCallbacks callbacks;
-    SchedulerJob **batch_jobs; /* [worker_count][batch_jobs_max]; each row its worker's */
-    Workers workers;           /* of the thread that opens and stops */
+    SchedulerJob *
+        *batch_jobs; /* [worker_count + 1][batch_jobs_max]; each row its worker's, the last a lone leader's */
+    Workers workers; /* of the thread that opens and stops */
 };
 
 static void scheduler_worker(void *context, uint32_t worker);
+static void scheduler_share(const Crew *crew, uint32_t unit_count, CrewUnit unit, void *context);
 
 static Status scheduler_open_lock(Scheduler *scheduler, Error *out_error)
 {
@@ -41,6 +56,21 @@ fail:
     return error_set(out_error, STATUS_NO_MEMORY, "no lock for the scheduler: %s", strerror(failed));
 }
 
+static Status scheduler_open_lanes(Scheduler *scheduler, Error *out_error)
+{
+    uint32_t count = scheduler->core.lanes.count;
+    scheduler->lanes = calloc(count, sizeof *scheduler->lanes);
+    if (!scheduler->lanes) return error_set(out_error, STATUS_NO_MEMORY, "no memory for %u lanes", count);
+    for (uint32_t i = 0; i < count; i++) {
+        scheduler->lanes[i].crew.run = scheduler_share;
+        scheduler->lanes[i].scheduler = scheduler;
+        int failed = pthread_cond_init(&scheduler->lanes[i].ended, NULL);
+        if (failed) return error_set(out_error, STATUS_NO_MEMORY, "no lock for a lane: %s", strerror(failed));
+        scheduler->lanes_ready++;
+    }
+    return STATUS_OK;
+}
+
 Status scheduler_open(const SchedulerOptions *options, const SchedulerCallbacks *callbacks,
                       Scheduler **out_scheduler, Error *out_error)
 {
@@ -50,13 +80,15 @@ Status scheduler_open(const SchedulerOptions *options, const SchedulerCallbacks 
     scheduler->callbacks = *callbacks;
     Status status = core_open(&scheduler->core, options, out_error);
     if (status != STATUS_OK) goto fail;
-    scheduler->batch_jobs = calloc(options->worker_count, options->batch_jobs_max * sizeof(SchedulerJob *));
+    scheduler->batch_jobs =
+        calloc(options->worker_count + (size_t)1, options->batch_jobs_max * sizeof(SchedulerJob *));
     if (!scheduler->batch_jobs) {
         status =
             error_set(out_error, STATUS_NO_MEMORY, "no memory for batches of %u jobs", options->batch_jobs_max);
         goto fail;
     }
-    status = scheduler_open_lock(scheduler, out_error);
+    status = scheduler_open_lanes(scheduler, out_error);
+    if (status == STATUS_OK) status = scheduler_open_lock(scheduler, out_error);
     if (status != STATUS_OK) goto fail;
     status = workers_start(&scheduler->workers, options->worker_count, scheduler_worker, scheduler, out_error);
     if (status != STATUS_OK) goto fail;
@@ -96,6 +128,11 @@ void scheduler_raise_limits(Scheduler *scheduler, uint64_t batch_work, uint32_t 
     pthread_mutex_unlock(&scheduler->lock);
 }
 
+uint32_t scheduler_lane_count(uint32_t worker_count)
+{
+    return lanes_count(worker_count);
+}
+
 SchedulerGauge scheduler_gauge(Scheduler *scheduler)
 {
     pthread_mutex_lock(&scheduler->lock);
@@ -133,7 +170,9 @@ void scheduler_close(Scheduler *scheduler)
         pthread_mutex_destroy(&scheduler->lock);
         pthread_cond_destroy(&scheduler->changed);
     }
+    while (scheduler->lanes_ready > 0) pthread_cond_destroy(&scheduler->lanes[--scheduler->lanes_ready].ended);
     core_close(&scheduler->core);
+    free(scheduler->lanes);
     free(scheduler->batch_jobs);
     free(scheduler);
 }
@@ -153,26 +192,93 @@ static void scheduler_sleep(Scheduler *scheduler, uint64_t until_ns)
     pthread_cond_timedwait(&scheduler->changed, &scheduler->lock, &wake);
 }
 
+/* ---- long jobs ---- */
+
+/* Runs a batch that has formed; holds the lock before and after, not meanwhile. */
+static void scheduler_run(Scheduler *scheduler, uint32_t worker, const CoreBatch *batch, SchedulerJob *dropped)
+{
+    uint32_t count = batch->sum.job_count;
+    SchedulerLane *lane = batch->lane == SCHEDULER_NO_LANE ? NULL : &scheduler->lanes[batch->lane];
+    if (lane) lane->worker = worker;
+    pthread_mutex_unlock(&scheduler->lock);
+    scheduler_drop_all(scheduler, dropped);
+    if (count > 0)
+        scheduler->callbacks.run(scheduler->callbacks.context,
+                                 &(SchedulerBatch){.jobs = batch->jobs,
+                                                   .count = count,
+                                                   .worker = worker,
+                                                   .lane = batch->lane,
+                                                   .crew = lane ? &lane->crew : NULL});
+    pthread_mutex_lock(&scheduler->lock);
+    if (count > 0) core_finish(&scheduler->core, batch);
+}
+
+/* The only worker runs a batch of others before the next unit of the job that it leads. Holds the lock. */
+static void scheduler_lead_off(Scheduler *scheduler, uint32_t worker)
+{
+    if (!core_lead_off(&scheduler->core)) return;
+    CoreBatch batch = {.jobs = scheduler->batch_jobs + (size_t)scheduler->core.options.worker_count *
+                                                           scheduler->core.options.batch_jobs_max};
+    SchedulerJob *dropped = NULL;
+    uint64_t wait_until_ns;
+    core_begin(&scheduler->core, &batch, &wait_until_ns, &dropped);
+    if (batch.sum.job_count > 0 || dropped) scheduler_run(scheduler, worker, &batch, dropped);
+    core_lead_on(&scheduler->core);
+}
+
+/* What the crew of a long job is to its leader. */
+static void scheduler_share(const Crew *crew, uint32_t unit_count, CrewUnit unit, void *context)
+{
+    SchedulerLane *lane = (SchedulerLane *)((char *)(uintptr_t)crew - offsetof(SchedulerLane, crew));
+    Scheduler *scheduler = lane->scheduler;
+    Lanes *lanes = &scheduler->core.lanes;
+    uint32_t index = (uint32_t)(lane - scheduler->lanes);
+    uint32_t own;
+    pthread_mutex_lock(&scheduler->lock);
+    lane->unit = unit;
+    lane->context = context;
+    lanes_share(lanes, index, unit_count);
+    uint32_t wanted_count = core_wanted_helpers(&scheduler->core, unit_count);
+    for (uint32_t i = 0; i < wanted_count; i++) pthread_cond_signal(&scheduler->changed);
+    while (lanes_take_unit(lanes, index, &own)) {
+        pthread_mutex_unlock(&scheduler->lock);
+        unit(context, own, CREW_LEADER);
+        pthread_mutex_lock(&scheduler->lock);
+        if (!lanes_end_unit(lanes, index)) scheduler_lead_off(scheduler, lane->worker);
+    }
+    while (lanes_is_sharing(lanes, index)) pthread_cond_wait(&lane->ended, &scheduler->lock);
+    pthread_mutex_unlock(&scheduler->lock);
+}
+
+/* Takes one unit of a long job, if there is one. Holds the lock before and after, not meanwhile. */
+static bool scheduler_help(Scheduler *scheduler, uint32_t worker)
+{
+    CoreHelp help;
+    if (!core_help(&scheduler->core, &help)) return false;
+    SchedulerLane *lane = &scheduler->lanes[help.lane];
+    CrewUnit unit = lane->unit;
+    void *context = lane->context;
+    pthread_mutex_unlock(&scheduler->lock);
+    unit(context, help.unit, worker);
+    pthread_mutex_lock(&scheduler->lock);
+    if (core_help_end(&scheduler->core, &help)) pthread_cond_signal(&lane->ended);
+    return true;
+}
+
 /* The whole life of one worker. */
 static void scheduler_worker(void *context, uint32_t worker)
 {
     Scheduler *scheduler = context;
-    const SchedulerCallbacks *callbacks = &scheduler->callbacks;
     CoreBatch batch = {.jobs = scheduler->batch_jobs + (size_t)worker * scheduler->core.options.batch_jobs_max};
     pthread_mutex_lock(&scheduler->lock);
     while (!scheduler->stopping) {
         SchedulerJob *dropped = NULL;
         uint64_t wait_until_ns;
         bool formed = core_begin(&scheduler->core, &batch, &wait_until_ns, &dropped);
-        if (!formed && !dropped) {
+        if (formed || dropped)
+            scheduler_run(scheduler, worker, &batch, dropped);
+        else if (wait_until_ns != 0 || !scheduler_help(scheduler, worker))
             scheduler_sleep(scheduler, wait_until_ns);
-            continue;
-        }
-        pthread_mutex_unlock(&scheduler->lock);
-        scheduler_drop_all(scheduler, dropped);
-        if (formed) callbacks->run(callbacks->context, worker, batch.jobs, batch.sum.job_count);
-        pthread_mutex_lock(&scheduler->lock);
-        if (formed) core_finish(&scheduler->core, &batch);
     }
     pthread_mutex_unlock(&scheduler->lock);
 }

@@ -1,18 +1,27 @@
 /* The bounded queue between the loop and the workers, and the workers themselves. Knows costs, deadlines and
  * flows; knows nothing of models or gRPC.
  *
+ * Long jobs, of more than long_tokens, are a class of their own. At most one for eight workers, or a part of them, runs
+ * at a time, each in a lane; the worker that leads it shares its units with those that have nothing else to do. A
+ * worker looks at the queue before each unit, so whoever waits for a helping worker waits for one unit at most.
+ *
  * Promises (proofs in queue.h and policy.h, checked by tests/simulation):
- *   once        each submitted job is handed to `run` or to `drop`, exactly one of them, exactly once
- *   order       jobs of one flow start in the order of their submission
- *   fairness    flows that wait at the same time get the same work done, up to a few jobs
- *   starvation  the work started before a job is bounded, whatever others send: by N (A + 4 S + 3 w), with N flows
- * known, A the work before it in its own flow, S = batch_work_max, w the largest job idleness    no worker is idle
- * while a job waits, except for wait_max_ns (policy.h says when that pays) no waste    a job that is cancelled or
- * expired when its batch forms is dropped, not run bounds      queue_jobs_max, queue_tokens_max; after
- * scheduler_open nothing is allocated */
+ *   once        each submitted job is handed to `run` or to `drop`, exactly one of them, exactly once; each unit is run
+ *               once, before the crew's run returns
+ *   order       jobs of one flow start in the order of their submission, those of each class
+ *   fairness    flows that wait at the same time get the same work of a class done, up to a few jobs
+ *   starvation  the work of its class that is started before a job is bounded, whatever others send: by N (A + 4 S +
+ *               3 w), with N flows known, A the work before it in its own flow, S = batch_work_max, w the largest job.
+ *               Neither class waits for the other: a long job takes the first worker that comes free when a lane is;
+ *               of two workers and more, most lead no long job; one alone runs a batch of others between two units
+ *   idleness    no worker is idle while a job waits that may run, or a unit, except for wait_max_ns (policy.h says when
+ *               that pays)
+ *   no waste    a job that is cancelled or expired when its batch forms is dropped, not run
+ *   bounds      queue_jobs_max, queue_tokens_max; after scheduler_open nothing is allocated */
 #pragma once
 
 #include "base/clock.h"
+#include "base/crew.h"
 #include "base/status.h"
 
 #include <stdatomic.h>
@@ -41,12 +50,24 @@ typedef struct SchedulerJob {
     Status drop_reason;    /* the scheduler's */
 } SchedulerJob;
 
+#define SCHEDULER_NO_LANE UINT32_MAX
+
+/* What one worker runs at a time. A long job is alone, in a lane of its own, and its work may be shared: the crew's
+ * members are the workers by their index. Where there is one worker, it may be given a batch of others by the crew's
+ * run, between two units. So `worker` names room for a batch or for a unit of the crew, `lane` room for a long job. */
+typedef struct SchedulerBatch {
+    SchedulerJob *const *jobs; /* of one batch_key, oldest of their flow first */
+    uint32_t count;            /* at least 1 */
+    uint32_t worker;           /* < worker_count */
+    uint32_t lane;             /* < scheduler_lane_count; SCHEDULER_NO_LANE: no long job */
+    const Crew *crew;          /* NULL: no long job */
+} SchedulerBatch;
+
 /* Called without locks. Both may submit further jobs; neither may call scheduler_stop or scheduler_close. */
 typedef struct SchedulerCallbacks {
     void *context;
-    /* Compute `count` >= 1 jobs of one batch_key, oldest of their flow first. A worker's thread; `worker` <
-     * worker_count names the workspace. The array is the scheduler's, each job the owner's again. */
-    void (*run)(void *context, uint32_t worker, SchedulerJob *const *jobs, uint32_t count);
+    /* Compute a batch, on a worker's thread. The batch is the scheduler's, each job the owner's again. */
+    void (*run)(void *context, const SchedulerBatch *batch);
     /* A job that will not run: CANCELLED, DEADLINE_EXCEEDED, or UNAVAILABLE (scheduler_stop). A worker's thread,
      * or that of scheduler_submit (for jobs queued before, never for its own) or of scheduler_stop. */
     void (*drop)(void *context, SchedulerJob *job, Status reason);
@@ -57,6 +78,7 @@ typedef struct SchedulerOptions {
     uint32_t queue_jobs_max;   /* waiting, not running; 1 .. SCHEDULER_QUEUE_JOBS_LIMIT */
     uint64_t queue_tokens_max; /* at least batch_tokens_max; likewise */
     uint32_t batch_tokens_max; /* a batch stops growing here; one job alone may pass it */
+    uint32_t long_tokens;      /* a job with more is long: it takes a lane. 0: no job is */
     uint32_t batch_jobs_max;   /* 1 .. queue_jobs_max */
     uint64_t batch_work_max;   /* likewise; scheduler_raise_limits may raise it */
     uint64_t wait_max_ns;      /* the longest a batch is held back for company; 0: never */
@@ -78,6 +100,9 @@ CHECKED Status scheduler_submit(Scheduler *scheduler, SchedulerJob *const *jobs,
 /* For a model that comes later: raises batch_work_max to `batch_work`, and queue_tokens_max to `job_tokens`, so that
  * its longest text fits. Lower ones change nothing. Any thread. */
 void scheduler_raise_limits(Scheduler *scheduler, uint64_t batch_work, uint32_t job_tokens);
+
+/* How many long jobs at most run at a time. */
+uint32_t scheduler_lane_count(uint32_t worker_count);
 
 typedef struct SchedulerGauge {
     uint64_t queued_jobs;

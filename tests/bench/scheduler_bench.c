@@ -103,13 +103,11 @@ typedef struct BenchServer {
     bool announce; /* post `answered` for each job */
 } BenchServer;
 
-static void bench_run(void *context, uint32_t worker, SchedulerJob *const *jobs, uint32_t count)
+static void bench_run(void *context, const SchedulerBatch *batch)
 {
     BenchServer *server = context;
-    (void)worker;
-    (void)jobs;
-    atomic_fetch_add_explicit(&server->done, count, memory_order_release);
-    for (uint32_t i = 0; i < count && server->announce; i++) sem_post(&server->answered);
+    atomic_fetch_add_explicit(&server->done, batch->count, memory_order_release);
+    for (uint32_t i = 0; i < batch->count && server->announce; i++) sem_post(&server->answered);
 }
 
 static void bench_drop(void *context, SchedulerJob *job, Status reason)

@@ -25,7 +25,7 @@ static Status embed(const Pipeline *pipeline, PipelineWorkspace *workspace, Erro
     if (status == STATUS_OK) {
         PipelineItem item = {.prepared = &prepared, .embed = &embed_options, .output = vector};
         PipelineItem *const items[] = {&item};
-        pipeline_run(pipeline, workspace, items, 1);
+        pipeline_run(pipeline, workspace, NULL, items, 1);
         assert_int_equal(item.status, STATUS_OK);
     }
     arena_free(&arena);

@@ -9,11 +9,9 @@
 
 #include <cmocka.h>
 
-static void count_run(void *context, uint32_t worker, SchedulerJob *const *jobs, uint32_t count)
+static void count_run(void *context, const SchedulerBatch *batch)
 {
-    (void)worker;
-    (void)jobs;
-    atomic_fetch_add((atomic_uint *)context, count);
+    atomic_fetch_add((atomic_uint *)context, batch->count);
 }
 
 static void count_drop(void *context, SchedulerJob *job, Status reason)

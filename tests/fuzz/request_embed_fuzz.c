@@ -27,7 +27,7 @@ static float *embed_run(const CodecEmbedRequest *request, const Prepared *prepar
     item.tokens = floats(arena, (size_t)prepared->encoding.count * pipeline_row_size(pipeline));
     if (prepared->chunks.late) item.chunks = floats(arena, prepared->chunks.count * size);
     PipelineItem *list[] = {&item};
-    pipeline_run(pipeline, embed_workspace(), list, 1);
+    pipeline_run(pipeline, embed_workspace(), NULL, list, 1);
     assert(item.status == STATUS_OK);
     return item.output;
 }

@@ -16,7 +16,7 @@ static void pipeline_vectors_equal_sentence_transformers(void **state)
         for (uint32_t i = 0; i < golden.case_count; i++) {
             const GoldenCase *one = &golden.cases[i];
             PipelineItem *item = golden_item(&golden, one);
-            pipeline_run(golden.pipeline, golden.workspace, &item, 1);
+            pipeline_run(golden.pipeline, golden.workspace, NULL, &item, 1);
             assert_int_equal(item->status, STATUS_OK);
             for (uint32_t j = 0; j < one->vector_size; j++) {
                 double difference = fabs((double)item->output[j] - (double)one->vector[j]);
@@ -39,12 +39,12 @@ static void assert_same_bits(const char *name, unsigned *seed)
         uint32_t count = 1 + (uint32_t)rand_r(seed) % 6;
         uint32_t place = (uint32_t)rand_r(seed) % count;
         PipelineItem *alone = golden_item(&golden, &golden.cases[i]);
-        pipeline_run(golden.pipeline, golden.workspace, &alone, 1);
+        pipeline_run(golden.pipeline, golden.workspace, NULL, &alone, 1);
         for (uint32_t j = 0; j < count; j++) {
             uint32_t other = (uint32_t)rand_r(seed) % golden.case_count;
             items[j] = golden_item(&golden, &golden.cases[j == place ? i : other]);
         }
-        pipeline_run(golden.pipeline, golden.workspace, items, count);
+        pipeline_run(golden.pipeline, golden.workspace, NULL, items, count);
         assert_memory_equal(items[place]->output, alone->output, golden.cases[i].vector_size * sizeof(float));
     }
     golden_close(&golden);
@@ -69,7 +69,7 @@ static void pipeline_returns_one_row_for_each_token(void **state)
     uint32_t size = pipeline_vector_size(golden.pipeline);
     uint32_t count = item->prepared->encoding.count;
     item->tokens = arena_allocate_zeroed(&golden.arena, (size_t)count * size, sizeof *item->tokens);
-    pipeline_run(golden.pipeline, golden.workspace, &item, 1);
+    pipeline_run(golden.pipeline, golden.workspace, NULL, &item, 1);
     for (uint32_t j = 0; j < size; j++) {
         double mean = 0;
         for (uint32_t i = 0; i < count; i++) mean += (double)item->tokens[i * size + j] / count;

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { JOB_COUNT = 4000, SUBMITTER_COUNT = 4, WORKER_COUNT = 8 };
+enum { JOB_COUNT = 4000, SUBMITTER_COUNT = 4, WORKER_COUNT = 8, UNIT_COUNT = 7 };
 
 typedef struct TestJob {
     SchedulerJob job; /* first: run and drop get its address */
@@ -24,8 +24,10 @@ typedef struct TestJob {
 
 typedef struct TestServer {
     Scheduler *scheduler;
-    atomic_uint done; /* run or dropped */
-    atomic_uint in_worker[WORKER_COUNT];
+    atomic_uint done;                    /* run or dropped */
+    atomic_uint in_worker[WORKER_COUNT]; /* batches and units that a worker has from the scheduler */
+    atomic_uint in_lane;
+    atomic_uint helped_units;
     atomic_uint run_count;
     atomic_bool gate_open; /* run waits for it */
 } TestServer;
@@ -47,15 +49,52 @@ static void sleep_ns(uint64_t ns)
     nanosleep(&duration, NULL);
 }
 
-static void test_run(void *context, uint32_t worker, SchedulerJob *const *jobs, uint32_t count)
+typedef struct TestShare {
+    TestServer *server;
+    atomic_uint runs[UNIT_COUNT];
+} TestShare;
+
+static void test_unit(void *context, uint32_t unit, uint32_t member)
+{
+    TestShare *share = context;
+    TestServer *server = share->server;
+    assert_true(unit < UNIT_COUNT);
+    atomic_fetch_add(&share->runs[unit], 1);
+    if (unit == 0) sleep_ns(20 * NS_PER_US); /* others get a chance */
+    if (member == CREW_LEADER) return;
+    assert_true(member < WORKER_COUNT);
+    assert_int_equal(atomic_fetch_add(&server->in_worker[member], 1), 0);
+    atomic_fetch_add(&server->helped_units, 1);
+    atomic_fetch_sub(&server->in_worker[member], 1);
+}
+
+/* A long job shares its units twice. */
+static void test_run_long(TestServer *server, const SchedulerBatch *batch)
+{
+    assert_int_equal(batch->count, 1);
+    assert_int_equal(batch->lane, 0);
+    assert_int_equal(scheduler_lane_count(WORKER_COUNT), 1);
+    assert_int_equal(atomic_fetch_add(&server->in_lane, 1), 0);
+    for (int phase = 0; phase < 2; phase++) {
+        TestShare share = {.server = server};
+        batch->crew->run(batch->crew, UNIT_COUNT, test_unit, &share);
+        for (int i = 0; i < UNIT_COUNT; i++) assert_int_equal(atomic_load(&share.runs[i]), 1);
+    }
+    atomic_fetch_sub(&server->in_lane, 1);
+}
+
+static void test_run(void *context, const SchedulerBatch *batch)
 {
     TestServer *server = context;
+    uint32_t worker = batch->worker;
+    uint32_t count = batch->count;
     assert_true(worker < WORKER_COUNT);
     assert_int_equal(atomic_fetch_add(&server->in_worker[worker], 1), 0);
     while (!atomic_load(&server->gate_open)) sleep_ns(NS_PER_MS / 10);
-    const void *key = jobs[0]->batch_key;
+    if (batch->lane != SCHEDULER_NO_LANE) test_run_long(server, batch);
+    const void *key = batch->jobs[0]->batch_key;
     for (uint32_t i = 0; i < count; i++) {
-        TestJob *job = (TestJob *)jobs[i];
+        TestJob *job = (TestJob *)batch->jobs[i];
         assert_ptr_equal(job->job.batch_key, key);
         atomic_fetch_add(&job->runs, 1);
     }
@@ -81,6 +120,7 @@ static SchedulerOptions test_options(void)
         .queue_jobs_max = 256,
         .queue_tokens_max = 16384,
         .batch_tokens_max = 1024,
+        .long_tokens = 250,
         .batch_jobs_max = 64,
         .batch_work_max = (uint64_t)1 << 32,
         .wait_max_ns = 200 * NS_PER_US,
@@ -189,8 +229,8 @@ static void run_submitters(TestServer *server, uint64_t stop_after_ns)
         check_each_at_most_once(&submitters[i]);
         free(submitters[i].jobs);
     }
-    printf("%u of %u jobs accepted, %u run\n", accepted, SUBMITTER_COUNT * JOB_COUNT,
-           atomic_load(&server->run_count));
+    printf("%u of %u jobs accepted, %u run; %u units by helpers\n", accepted, SUBMITTER_COUNT * JOB_COUNT,
+           atomic_load(&server->run_count), atomic_load(&server->helped_units));
 }
 
 static void scheduler_answers_each_accepted_job_exactly_once(void **state)
@@ -283,17 +323,17 @@ static void scheduler_starts_a_lone_job_at_once(void **state)
 }
 
 /* A tokenized text is submitted from the worker that tokenized it. */
-static void submit_follower(void *context, uint32_t worker, SchedulerJob *const *jobs, uint32_t count)
+static void submit_follower(void *context, const SchedulerBatch *batch)
 {
     TestServer *server = context;
-    TestJob *job = (TestJob *)jobs[0];
+    TestJob *job = (TestJob *)batch->jobs[0];
     TestJob *follower = job + 1;
     if (!job->job.batch_key) {
         test_job_fill(follower, job->job.flow, 50);
         assert_int_equal(scheduler_submit(server->scheduler, &(SchedulerJob *){&follower->job}, 1, NULL),
                          STATUS_OK);
     }
-    test_run(context, worker, jobs, count);
+    test_run(context, batch);
 }
 
 static void scheduler_run_may_submit_a_further_job(void **state)
@@ -313,6 +353,60 @@ static void scheduler_run_may_submit_a_further_job(void **state)
     assert_int_equal(atomic_load(&jobs[1].runs), 1);
 }
 
+/* A long job and a short one that comes while it runs. */
+typedef struct TestMixed {
+    TestServer server; /* first: what test_run gets */
+    TestJob jobs[2];
+    uint32_t worker_count;
+} TestMixed;
+
+/* The first unit sends the short job. Another worker runs it before that unit ends, or the only one before the next. */
+static void submit_short(void *context, uint32_t unit, uint32_t member)
+{
+    TestMixed *mixed = context;
+    TestJob *job = &mixed->jobs[1];
+    (void)member;
+    if (unit == 0) {
+        assert_int_equal(scheduler_submit(mixed->server.scheduler, &(SchedulerJob *){&job->job}, 1, NULL),
+                         STATUS_OK);
+        if (mixed->worker_count > 1) wait_for(&job->runs, 1);
+    } else if (mixed->worker_count == 1) {
+        assert_int_equal(atomic_load(&job->runs), 1);
+    }
+}
+
+static void run_mixed(void *context, const SchedulerBatch *batch)
+{
+    TestMixed *mixed = context;
+    if (batch->lane == SCHEDULER_NO_LANE) {
+        test_run(context, batch);
+        return;
+    }
+    batch->crew->run(batch->crew, UNIT_COUNT, submit_short, mixed);
+    assert_int_equal(atomic_load(&mixed->jobs[1].runs), 1);
+    atomic_fetch_add(&mixed->jobs[0].runs, 1);
+    atomic_fetch_add(&mixed->server.done, 1);
+}
+
+static void scheduler_runs_a_short_job_within_a_long_one(void **state)
+{
+    (void)state;
+    for (uint32_t worker_count = 1; worker_count <= 3; worker_count++) {
+        TestMixed mixed = {.worker_count = worker_count};
+        atomic_store(&mixed.server.gate_open, true);
+        SchedulerOptions options = test_options();
+        options.worker_count = worker_count;
+        SchedulerCallbacks callbacks = {.context = &mixed, .run = run_mixed, .drop = test_drop};
+        assert_int_equal(scheduler_open(&options, &callbacks, &mixed.server.scheduler, NULL), STATUS_OK);
+        test_job_fill(&mixed.jobs[0], 1, 300);
+        test_job_fill(&mixed.jobs[1], 1, 10);
+        assert_int_equal(scheduler_submit(mixed.server.scheduler, &(SchedulerJob *){&mixed.jobs[0].job}, 1, NULL),
+                         STATUS_OK);
+        wait_for(&mixed.server.done, 2);
+        scheduler_close(mixed.server.scheduler);
+    }
+}
+
 static void scheduler_close_accepts_null(void **state)
 {
     (void)state;
@@ -328,6 +422,7 @@ int main(void)
         cmocka_unit_test(scheduler_close_drops_the_queued_as_unavailable),
         cmocka_unit_test(scheduler_starts_a_lone_job_at_once),
         cmocka_unit_test(scheduler_run_may_submit_a_further_job),
+        cmocka_unit_test(scheduler_runs_a_short_job_within_a_long_one),
         cmocka_unit_test(scheduler_close_accepts_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
