@@ -44,6 +44,9 @@
 #define MODEL_CONVOLUTION_SIZE_MAX 63
 /* BigBird's blocks of random keys: 3 in what is published. */
 #define MODEL_BLOCK_REPEATS_MAX 1024
+/* Tokens of a text that see all others and are seen by all: a question's few dozen, headings, borders of sentences.
+ * Each costs as much as a dozen rows of dense attention. */
+#define GLOBAL_TOKEN_COUNT_MAX 512
 #define MODEL_TYPE_COUNT_MAX 1024
 /* Rotary embeddings: dimensions of a head that turn, and the table of the first positions (32,768 of a head of 128);
  * beyond it, cosines are computed as they are needed. */

@@ -2,6 +2,7 @@
  * attention work on rows by themselves, so their rows are taken as the caches like them; a row's bits do not depend on
  * that. layout.h says which steps an architecture has, layer.c what a layer is. */
 #include "encoder/embeddings.h"
+#include "encoder/global_rows.h"
 #include "encoder/layer.h"
 #include "encoder/steps.h"
 
@@ -25,6 +26,8 @@ const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace
     for (uint32_t i = 0; i < count; i++) {
         assert(sequences[i].token_count <= workspace->token_capacity - token_count);
         assert(sequences[i].token_count <= config->position_count);
+        assert(sequences[i].global_count == 0 || encoder_takes_globals(encoder));
+        assert(sequences[i].global_count <= GLOBAL_TOKEN_COUNT_MAX);
         encoder_embed(encoder, workspace, &sequences[i], (size_t)token_count * config->hidden_size);
         token_count += sequences[i].token_count;
     }
@@ -39,7 +42,17 @@ const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace
     return workspace->hidden;
 }
 
-uint64_t encoder_work(const Encoder *encoder, uint32_t token_count)
+AttentionPattern encoder_attention(const Encoder *encoder)
+{
+    return encoder->config.attention;
+}
+
+bool encoder_takes_globals(const Encoder *encoder)
+{
+    return encoder->config.attention == ATTENTION_PATTERN_LONGFORMER;
+}
+
+uint64_t encoder_work(const Encoder *encoder, uint32_t token_count, uint32_t global_count)
 {
     const ModelConfig *config = &encoder->config;
     uint64_t tokens = token_count;
@@ -49,7 +62,8 @@ uint64_t encoder_work(const Encoder *encoder, uint32_t token_count)
     uint64_t products = 2 * tokens * (hidden * (2 * heads + encoder_keys_values_width(config)) + mlp);
     uint64_t work = 0;
     for (uint32_t run = 0; run < config->layer_count * config->inner_count; run++) {
-        work += products + attention_work(&encoder_shared_layer(encoder, run)->plan, token_count, 0);
+        work += products + attention_work(&encoder_shared_layer(encoder, run)->plan, token_count, global_count);
+        if (global_count) work += global_rows_work(encoder, token_count, global_count);
     }
     return work + 2 * tokens * hidden * hidden * config->convolution_size;
 }

@@ -37,7 +37,16 @@ typedef struct EncoderSequence {
     const uint32_t *ids;
     const uint8_t *type_ids;
     uint32_t token_count; /* 1 .. position count */
+    /* Tokens that see all others and are seen by all, ascending, at most GLOBAL_TOKEN_COUNT_MAX; none unless
+     * encoder_takes_globals. */
+    const uint32_t *global_positions;
+    uint32_t global_count;
 } EncoderSequence;
+
+/* Which keys a query sees. */
+AttentionPattern encoder_attention(const Encoder *encoder);
+/* Whether tokens may be global. */
+bool encoder_takes_globals(const Encoder *encoder);
 
 /* Runs the model over `count` sequences whose tokens together fit the workspace; `crew` shares the work, NULL: the
  * caller does all of it. Returns the last hidden state, one row of hidden_size floats a token, in the order of the
@@ -46,5 +55,6 @@ typedef struct EncoderSequence {
 const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace, const Crew *crew,
                              const EncoderSequence *sequences, uint32_t count);
 
-/* Floating-point operations of one sequence alone: products and attention. The scheduler's measure of work. */
-uint64_t encoder_work(const Encoder *encoder, uint32_t token_count);
+/* Floating-point operations of one sequence alone, `global_count` of its tokens global: products and attention. The
+ * scheduler's measure of work. */
+uint64_t encoder_work(const Encoder *encoder, uint32_t token_count, uint32_t global_count);

@@ -1,6 +1,7 @@
 /* One layer, on a group of sequences in two phases, each of them units of rows that do not depend on each other:
  *
  *     1  keys, values = hidden * (key, value) + bias                  [GROUP][K]
+ *        contexts of global rows, which come in place of attention's  [GLOBALS][Q]
  *     2  queries      = hidden * query + bias                         [UNIT][Q]
  *        attention replaces each query, over the keys and values of its sequence
  *        hidden       = norm(queries * attention_output + bias + hidden)
@@ -12,7 +13,10 @@
  * of intermediate, and leave the sums as they are. */
 #include "encoder/layer.h"
 
+#include "encoder/global_rows.h"
 #include "encoder/steps.h"
+
+#include <string.h>
 
 /* Sequences end to end: together fewer than GROUP_TOKENS tokens, and one more of any length. */
 typedef struct LayerGroup {
@@ -181,6 +185,55 @@ static void layer_run_keys(void *context, uint32_t unit, uint32_t member)
                    encoder->config.key_value_head_count);
 }
 
+/* Units of one sequence's global rows. */
+static uint32_t layer_global_units(const LayerGroup *group, const EncoderSequence *sequence)
+{
+    uint32_t block = global_rows_block(group->encoder);
+    return (sequence->global_count + block - 1) / block;
+}
+
+/* Between the phases, while hidden is still the layer's input. */
+static void layer_run_globals(void *context, uint32_t unit, uint32_t member)
+{
+    const LayerGroup *group = context;
+    const Encoder *encoder = group->encoder;
+    const EncoderSequence *sequence = group->sequences;
+    const float *hidden = group->hidden;
+    float *contexts = group->workspace->contexts;
+    size_t width = group->layer->queries.weights.columns;
+    for (; unit >= layer_global_units(group, sequence); sequence++) {
+        unit -= layer_global_units(group, sequence);
+        hidden += (size_t)sequence->token_count * encoder->config.hidden_size;
+        contexts += sequence->global_count * width;
+    }
+    uint32_t block = global_rows_block(encoder);
+    uint32_t first = unit * block;
+    uint32_t left = sequence->global_count - first;
+    global_rows_attend(encoder, group->layer,
+                       &(GlobalRows){.hidden = hidden,
+                                     .token_count = sequence->token_count,
+                                     .positions = sequence->global_positions + first,
+                                     .count = left < block ? left : block,
+                                     .contexts = contexts + first * width,
+                                     .scratch = workspace_scratch(group->workspace, member)->globals});
+}
+
+/* The global rows of a piece replace what attention left in queries[piece->count]. */
+static void layer_put_globals(const LayerGroup *group, const LayerPiece *piece, float *queries)
+{
+    const EncoderSequence *sequence = piece->sequence;
+    if (sequence->global_count == 0) return;
+    size_t width = group->layer->queries.weights.columns;
+    const float *contexts = group->workspace->contexts;
+    for (const EncoderSequence *before = group->sequences; before < sequence; before++)
+        contexts += before->global_count * width;
+    for (uint32_t i = 0; i < sequence->global_count; i++) {
+        uint32_t position = sequence->global_positions[i];
+        if (position < piece->first || position - piece->first >= piece->count) continue;
+        memcpy(queries + (position - piece->first) * width, contexts + i * width, width * sizeof *queries);
+    }
+}
+
 static void layer_attend(const LayerGroup *group, const LayerPiece *piece, const EncoderScratch *scratch)
 {
     const Encoder *encoder = group->encoder;
@@ -198,8 +251,11 @@ static void layer_attend(const LayerGroup *group, const LayerPiece *piece, const
                                        .keys = keys,
                                        .values = keys + key_width / 2,
                                        .key_stride = key_width,
-                                       .token_count = piece->sequence->token_count},
+                                       .token_count = piece->sequence->token_count,
+                                       .global_positions = piece->sequence->global_positions,
+                                       .global_count = piece->sequence->global_count},
                       scratch->attention);
+    layer_put_globals(group, piece, queries);
 }
 
 /* Phase 2. */
@@ -235,12 +291,15 @@ void encoder_layer(const Encoder *encoder, const EncoderLayer *layer, EncoderWor
         group.count = 1;
         group.rows_before = 0;
         uint32_t tokens = group.sequences[0].token_count;
+        uint32_t global_units = layer_global_units(&group, &group.sequences[0]);
         while (first + group.count < count && tokens < GROUP_TOKENS) {
             group.rows_before = tokens;
+            global_units += layer_global_units(&group, &group.sequences[group.count]);
             tokens += group.sequences[group.count++].token_count;
         }
         uint32_t units = layer_unit_count(&group);
         crew_run(crew, units, layer_run_keys, &group);
+        crew_run(crew, global_units, layer_run_globals, &group);
         crew_run(crew, units, layer_run_queries, &group);
         group.hidden += (size_t)tokens * encoder->config.hidden_size;
     }

@@ -35,6 +35,9 @@ typedef struct EncoderLayout {
     const char *query; /* all three of them, when key is NULL */
     const char *key;
     const char *value;
+    const char *global_query; /* Longformer's, of global rows */
+    const char *global_key;
+    const char *global_value;
     const char *query_norm;
     const char *key_norm;
     const char *position_key;

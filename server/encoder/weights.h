@@ -8,6 +8,14 @@
 #include "encoder/layout.h"
 #include "encoder/vector_steps.h"
 
+/* Longformer: the projections of global rows. Those of keys and values are a product a head, one after the other. */
+typedef struct GlobalProjections {
+    EncoderLinear query;     /* no columns: global rows have none of their own */
+    const float *keys;       /* [head_count] of [hidden][head_size]: they lead queries back to the hidden size */
+    const float *values;     /* [head_count] of [head_size][hidden] */
+    const float *value_bias; /* [hidden] */
+} GlobalProjections;
+
 typedef struct EncoderLayer {
     EncoderLinear queries;
     EncoderLinear keys_values; /* side by side */
@@ -15,6 +23,7 @@ typedef struct EncoderLayer {
     EncoderNorm key_norm;
     AttentionPlan plan;
     const Rotary *rotary; /* NULL: queries and keys are not rotated */
+    GlobalProjections globals;
     EncoderLinear attention_output;
     EncoderNorm attention_norm;
     EncoderNorm second_norm;
@@ -59,3 +68,5 @@ uint32_t encoder_keys_values_width(const ModelConfig *config);
  * checkpoint_tensor. */
 CHECKED Status weights_load_positions(Loader *loader, Encoder *encoder);
 CHECKED Status weights_load_layer(Loader *loader, Encoder *encoder, uint32_t index);
+/* The part of the layer whose tensors the loader stands at. Fails as checkpoint_tensor. */
+CHECKED Status weights_load_globals(Loader *loader, const Encoder *encoder, GlobalProjections *out_globals);

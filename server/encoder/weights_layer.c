@@ -109,6 +109,8 @@ static void weights_plan(const Encoder *encoder, uint32_t index, EncoderLayer *l
     uint32_t reach = encoder->config.layer_reach[index];
     layer->plan.window_reach = reach == REACH_UNLIMITED ? ATTENTION_UNLIMITED : reach;
     layer->rotary = reach == REACH_UNLIMITED ? encoder->rotary : encoder->local_rotary;
+    layer->plan.block_size = encoder->config.block_size;
+    layer->plan.block_repeats = encoder->config.block_repeats;
     layer->plan.bias = encoder->bias;
 }
 
@@ -145,6 +147,7 @@ static CHECKED Status weights_attention(Loader *loader, const Encoder *encoder, 
     if (!status) status = weights_norm(loader, layout->key_norm, keys, &layer->key_norm);
     if (!status && encoder->bias.kind == ATTENTION_BIAS_DISENTANGLED)
         status = weights_disentangled(loader, encoder, layer);
+    if (!status && layout->global_query) status = weights_load_globals(loader, encoder, &layer->globals);
     if (!status) status = loader_linear(loader, &output, 1, queries, bias, &layer->attention_output);
     if (status) return status;
     return weights_norm(loader, norm_absent ? NULL : layout->attention_norm, config->hidden_size,

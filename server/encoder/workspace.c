@@ -1,10 +1,12 @@
 #include "encoder/workspace.h"
 
+#include "encoder/global_rows.h"
+
 #include <stdlib.h>
 
 /* Floats of the workspace's parts, each in whole cache lines. */
 typedef struct WorkspaceSizes {
-    size_t hidden, beside, keys_values, queries, rows, intermediate, attention, sum;
+    size_t hidden, beside, keys_values, queries, rows, intermediate, attention, globals, contexts, sum;
 } WorkspaceSizes;
 
 /* Floats of a row of scratch.rows; 0: it is not used. */
@@ -38,8 +40,13 @@ static WorkspaceSizes workspace_sizes(const Encoder *encoder, uint32_t token_cap
         .intermediate = part_round_up((size_t)BLOCK_ROWS * encoder->layers[0].intermediate.weights.columns),
         .attention = part_round_up(attention),
     };
+    if (encoder_takes_globals(encoder)) {
+        uint64_t most = GROUP_TOKENS - 1 + GLOBAL_TOKEN_COUNT_MAX;
+        sizes.globals = part_round_up(global_rows_scratch_size(encoder));
+        sizes.contexts = part_round_up((most < group ? most : group) * encoder_queries_width(config));
+    }
     sizes.sum = sizes.hidden + sizes.beside + sizes.keys_values + sizes.queries + sizes.rows + sizes.intermediate +
-                sizes.attention;
+                sizes.attention + sizes.globals + sizes.contexts;
     return sizes;
 }
 
@@ -64,6 +71,8 @@ Status encoder_workspace_open(const Encoder *encoder, uint32_t token_capacity, E
     workspace->scratch.rows = workspace->scratch.queries + sizes.queries;
     workspace->scratch.intermediate = workspace->scratch.rows + sizes.rows;
     workspace->scratch.attention = workspace->scratch.intermediate + sizes.intermediate;
+    workspace->scratch.globals = workspace->scratch.attention + sizes.attention;
+    workspace->contexts = workspace->scratch.globals + sizes.globals;
     *out_workspace = workspace;
     return STATUS_OK;
 fail:

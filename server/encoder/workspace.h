@@ -23,6 +23,7 @@ typedef struct EncoderScratch {
     float *rows;         /* [R][H or E]: rows before or after a norm or a projection */
     float *intermediate; /* [BLOCK_ROWS][I] */
     float *attention;    /* attention_scratch_size */
+    float *globals;      /* global_rows_scratch_size, where there are global tokens */
 } EncoderScratch;
 
 struct EncoderWorkspace {
@@ -30,6 +31,7 @@ struct EncoderWorkspace {
     float *hidden;      /* [token_capacity][H] */
     float *beside;      /* [token_capacity][H] of a convolution */
     float *keys_values; /* [the largest group][K] */
+    float *contexts;    /* [the most global tokens of a group][Q]: what attention gives them */
     EncoderScratch scratch;
     EncoderWorkspace *const *helpers; /* of the members of a crew; their scratch is used, no more */
     float *floats;                    /* what the pointers above point into */

@@ -47,9 +47,8 @@ static Status windows_measure(const Pipeline *pipeline, const ChunkOptions *chun
 }
 
 /* The windows' pieces of the context, `room` tokens each, of which `overlap` are shared. */
-static Status windows_build(const Pipeline *pipeline, const Encoding *whole, TokenRange run, uint32_t room,
-                            uint32_t overlap, Arena *arena, Prepared **out_windows, uint32_t *out_count,
-                            Error *out_error)
+static Status windows_build(const Encoding *whole, TokenRange run, uint32_t room, uint32_t overlap, Arena *arena,
+                            Prepared **out_windows, uint32_t *out_count, Error *out_error)
 {
     uint32_t context_count = run.end - run.begin;
     uint32_t step = room - overlap;
@@ -65,15 +64,35 @@ static Status windows_build(const Pipeline *pipeline, const Encoding *whole, Tok
         TokenRange piece = {.begin = run.begin + i * step};
         piece.end = run.end - piece.begin < room ? run.end : piece.begin + room;
         if (!chunks_encoding(whole, run, piece, arena, &windows[i].encoding)) return answer_fail_memory(out_error);
-        windows[i].work = task_work(pipeline, TASK_ANSWER, &windows[i]);
     }
     *out_windows = windows;
     *out_count = count;
     return STATUS_OK;
 }
 
+/* BigBird's class gives the question, with the separator behind it, type 0, and all that follows type 1, where the
+ * tokenizer gives no types. */
+static void window_set_types(const Pipeline *pipeline, Encoding *encoding)
+{
+    const ModelConfig *config = checkpoint_config(pipeline->checkpoint);
+    if (config->architecture != ARCHITECTURE_BIG_BIRD || pipeline->uses_types || config->type_count < 2) return;
+    uint32_t end = 0;
+    while (end < encoding->count && encoding->ids[end] != config->separator_id) end++;
+    if (end == encoding->count) end = 0;
+    for (uint32_t i = end + 1; i < encoding->count; i++) encoding->type_ids[i] = 1;
+}
+
+static Status window_finish(const Pipeline *pipeline, const PrepareOptions *options, Arena *arena,
+                            Prepared *window, Error *out_error)
+{
+    window_set_types(pipeline, &window->encoding);
+    Status status = globals_find(pipeline, options, arena, window, out_error);
+    window->work = task_work(pipeline, TASK_ANSWER, window);
+    return status;
+}
+
 Status pipeline_prepare_answer(const Pipeline *pipeline, TextView question, TextView context,
-                               const ChunkOptions *chunking, Arena *arena, Prepared **out_windows,
+                               const PrepareOptions *options, Arena *arena, Prepared **out_windows,
                                uint32_t *out_count, Error *out_error)
 {
     if (!pipeline->takes_pairs) {
@@ -82,11 +101,14 @@ Status pipeline_prepare_answer(const Pipeline *pipeline, TextView question, Text
     const EncodeOptions encode = {.return_words = true};
     Encoding whole = {0};
     Status status = pipeline_encode(pipeline, question, &context, &encode, arena, &whole, out_error);
+    if (!status) status = globals_check(options, whole.count, out_error);
     if (status) return status;
     TokenRange run = context_find(&whole);
     uint32_t room;
     uint32_t overlap;
-    status = windows_measure(pipeline, chunking, &whole, run, &room, &overlap, out_error);
-    if (status) return status;
-    return windows_build(pipeline, &whole, run, room, overlap, arena, out_windows, out_count, out_error);
+    status = windows_measure(pipeline, &options->chunking, &whole, run, &room, &overlap, out_error);
+    if (!status) status = windows_build(&whole, run, room, overlap, arena, out_windows, out_count, out_error);
+    for (uint32_t i = 0; !status && i < *out_count; i++)
+        status = window_finish(pipeline, options, arena, &(*out_windows)[i], out_error);
+    return status;
 }

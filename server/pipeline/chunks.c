@@ -207,7 +207,7 @@ bool pipeline_is_cut(const Prepared *whole)
 
 uint64_t pipeline_chunk_bytes(const Prepared *whole)
 {
-    enum { TOKEN_BYTES = 14, ROUNDING_BYTES = 4 * 16 };
+    enum { TOKEN_BYTES = 14, ROUNDING_BYTES = 5 * 16 };
     const ChunkPlan *plan = &whole->chunks;
     uint64_t repeated = whole->encoding.count - (plan->cut.end - plan->cut.begin);
     uint64_t bytes = 0;
@@ -230,6 +230,8 @@ Status pipeline_chunk(const Pipeline *pipeline, const PrepareOptions *options, c
         chunk.mask_count += task_is_mask(pipeline, &chunk.encoding, i);
     }
     if (chunk.prompt_token_count >= chunk.encoding.count) return chunks_fail_empty(out_error);
+    Status status = globals_find(pipeline, options, arena, &chunk, out_error);
+    if (status) return status;
     chunk.work = task_work(pipeline, options->task, &chunk);
     *out_chunk = chunk;
     return STATUS_OK;

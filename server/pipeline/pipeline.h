@@ -53,6 +53,10 @@ struct PrepareOptions {
     TextView prompt_name;  /* EMBED. Empty: the checkpoint's default prompt, if it has one */
     ChunkOptions chunking; /* AUTO, CHUNK */
     bool late_chunks;      /* EMBED: of a text in one piece, plan the chunks that its rows are pooled by */
+    /* Tokens that see all others and are seen by all, ascending, special tokens counted, in each sequence for a batch;
+     * at most GLOBAL_TOKEN_COUNT_MAX. None: those of the task, as transformers has them. */
+    const uint32_t *global_positions;
+    uint32_t global_count;
 };
 
 /* A text ready for a batch; its arrays live in the arena of its request. */
@@ -62,7 +66,12 @@ struct Prepared {
     uint32_t prompt_token_count; /* leading tokens that pooling leaves out, fewer than encoding.count; usually 0 */
     uint64_t work;               /* floating-point operations; of a text that is cut, 0 */
     ChunkPlan chunks;            /* pipeline_is_cut: it is not for a batch, but its chunks are */
+    const uint32_t *global_positions; /* [global_count], within the encoding, ascending */
+    uint32_t global_count;
 };
+
+/* Fails with INVALID_ARGUMENT when global tokens are asked for and the model has none. */
+CHECKED Status pipeline_check_globals(const Pipeline *pipeline, const PrepareOptions *options, Error *out_error);
 
 /* Fails with INVALID_ARGUMENT when the checkpoint has no prompt of that name (the message lists the ones it has);
  * "query" and "document" are empty where it has none, as in sentence-transformers. */

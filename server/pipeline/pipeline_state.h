@@ -17,6 +17,12 @@ typedef struct LexiconRun LexiconRun; /* rows gathered for the vocabulary; one w
 
 /* Floating-point operations of an input prepared for `task`. */
 uint64_t task_work(const Pipeline *pipeline, Task task, const Prepared *prepared);
+/* Sets which tokens of `prepared` are global: options->global_positions as far as they are within it, else what the
+ * task has. Fails with INVALID_ARGUMENT (a question of too many tokens), RESOURCE_EXHAUSTED (the arena). */
+CHECKED Status globals_find(const Pipeline *pipeline, const PrepareOptions *options, Arena *arena,
+                            Prepared *prepared, Error *out_error);
+/* Fails with INVALID_ARGUMENT where options->global_positions leave a text of `token_count` tokens. */
+CHECKED Status globals_check(const PrepareOptions *options, uint32_t token_count, Error *out_error);
 /* Whether `token` is a mask that FILL fills. */
 bool task_is_mask(const Pipeline *pipeline, const Encoding *encoding, uint32_t token);
 /* `text`, valid UTF-8, in lower case; places[i], i <= text.size, is where the character of its byte i begins there.

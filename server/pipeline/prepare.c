@@ -85,7 +85,12 @@ Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView 
         if (status) return status;
         chunks_keep_masks(pipeline, &prepared.encoding, &prepared.chunks);
     }
-    if (!pipeline_is_cut(&prepared)) prepared.work = task_work(pipeline, options->task, &prepared);
+    if (!pipeline_is_cut(&prepared)) {
+        status = globals_check(options, prepared.encoding.count, out_error);
+        if (!status) status = globals_find(pipeline, options, arena, &prepared, out_error);
+        prepared.work = task_work(pipeline, options->task, &prepared);
+    }
+    if (status) return status;
     *out_prepared = prepared;
     return STATUS_OK;
 }

@@ -127,7 +127,13 @@ void pipeline_run(const Pipeline *pipeline, PipelineWorkspace *workspace, const 
         const Encoding *encoding = &items[i]->prepared->encoding;
         assert(items[i]->prepared->prompt_token_count < encoding->count);
         assert(pipeline_has_task(pipeline, items[i]->task));
-        workspace->sequences[i] = (EncoderSequence){encoding->ids, encoding->type_ids, encoding->count};
+        workspace->sequences[i] = (EncoderSequence){
+            .ids = encoding->ids,
+            .type_ids = encoding->type_ids,
+            .token_count = encoding->count,
+            .global_positions = items[i]->prepared->global_positions,
+            .global_count = items[i]->prepared->global_count,
+        };
         token_count += encoding->count;
     }
     assert(token_count <= workspace->token_capacity);

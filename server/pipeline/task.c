@@ -97,7 +97,7 @@ uint64_t pipeline_output_size(const Pipeline *pipeline, Task task, const Prepare
 
 uint64_t task_work(const Pipeline *pipeline, Task task, const Prepared *prepared)
 {
-    uint64_t work = encoder_work(pipeline->encoder, prepared->encoding.count);
+    uint64_t work = encoder_work(pipeline->encoder, prepared->encoding.count, prepared->global_count);
     if (task == TASK_EMBED && !pipeline_is_sparse(pipeline)) return work;
     uint32_t row_count = task == TASK_FILL ? prepared->mask_count : prepared->encoding.count;
     return work + head_run_work(pipeline->encoder, row_count);

@@ -65,9 +65,9 @@ typedef struct FillScore {
 } FillScore;
 
 /* ANSWER: question and context, of any length, as overlapping windows (of transformers' length and stride, unless
- * `chunking` says otherwise), in `arena`. Fails as pipeline_prepare. */
+ * options->chunking says otherwise), in `arena`. Fails as pipeline_prepare. */
 CHECKED Status pipeline_prepare_answer(const Pipeline *pipeline, TextView question, TextView context,
-                                       const ChunkOptions *chunking, Arena *arena, Prepared **out_windows,
+                                       const PrepareOptions *options, Arena *arena, Prepared **out_windows,
                                        uint32_t *out_count, Error *out_error);
 
 typedef struct AnswerOptions {

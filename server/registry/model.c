@@ -165,8 +165,14 @@ PipelineWorkspace *model_lane_workspace(const Model *model, uint32_t lane)
 uint64_t model_batch_work(const Model *model)
 {
     uint32_t longest = pipeline_token_count_max(model->pipeline);
-    uint64_t work = encoder_work(pipeline_encoder(model->pipeline), longest);
+    const Encoder *encoder = pipeline_encoder(model->pipeline);
+    uint64_t work = encoder_work(encoder, longest, 0);
     uint64_t token_work = work / longest + (work % longest != 0);
+    if (encoder_takes_globals(encoder)) {
+        /* A token's share of what global tokens add is largest where all are. */
+        uint32_t globals = longest < GLOBAL_TOKEN_COUNT_MAX ? longest : GLOBAL_TOKEN_COUNT_MAX;
+        token_work += (encoder_work(encoder, globals, globals) - encoder_work(encoder, globals, 0)) / globals + 1;
+    }
     uint32_t tokens = longest > model->batch_tokens ? longest : model->batch_tokens;
     return token_work > UINT64_MAX / tokens ? UINT64_MAX : token_work * tokens;
 }

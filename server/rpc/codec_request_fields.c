@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 Status codec_fault_set(CodecFault *out_fault, Status status, const char *field, const char *format, ...)
 {
@@ -109,6 +110,35 @@ static Status sanitize_policy_check(Headlight__V1__SanitizePolicy policy, CodecF
 }
 
 /* What this version cannot do is refused, never ignored: who asked for it would take its absence for an answer. */
+static int position_compare(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a;
+    uint32_t right = *(const uint32_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Sorted where they lie, each once. */
+static Status global_tokens_read(const Headlight__V1__Options *options, PrepareOptions *out_prepare,
+                                 CodecFault *out_fault)
+{
+    uint32_t *positions = options->global_token_indices;
+    size_t count = options->n_global_token_indices;
+    if (count == 0) return STATUS_OK;
+    if (count > GLOBAL_TOKEN_COUNT_MAX) {
+        return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "options.global_token_indices",
+                               "%zu global_token_indices, at most %u tokens can be global", count,
+                               GLOBAL_TOKEN_COUNT_MAX);
+    }
+    qsort(positions, count, sizeof *positions, position_compare);
+    size_t kept = 1;
+    for (size_t i = 1; i < count; i++) {
+        if (positions[i] != positions[kept - 1]) positions[kept++] = positions[i];
+    }
+    out_prepare->global_positions = positions;
+    out_prepare->global_count = (uint32_t)kept;
+    return STATUS_OK;
+}
+
 Status codec_field_options(const Headlight__V1__Options *options, CodecInputs *out_inputs, CodecFault *out_fault)
 {
     PrepareOptions *prepare = &out_inputs->prepare;
@@ -128,7 +158,7 @@ Status codec_field_options(const Headlight__V1__Options *options, CodecInputs *o
         return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.return_cleaned_text",
                                "this version does not sanitize: leave options.return_cleaned_text out");
     }
-    return STATUS_OK;
+    return global_tokens_read(options, &out_inputs->prepare, out_fault);
 }
 
 /* ---- Texts ---- */

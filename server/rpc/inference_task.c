@@ -37,6 +37,13 @@ void inference_task_job_done(TaskJob *job)
     if (atomic_fetch_sub_explicit(&call->pending, 1, memory_order_acq_rel) == 1) call_finish(call);
 }
 
+static Status call_check_globals(const TaskCall *call, CodecFault *out_fault)
+{
+    Status status = pipeline_check_globals(call->base.pipeline, &call->request.inputs.prepare, &out_fault->error);
+    if (status) snprintf(out_fault->field, sizeof out_fault->field, "options.global_token_indices");
+    return status;
+}
+
 /* Everything that can be refused without looking into the texts. */
 static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault)
 {
@@ -49,6 +56,7 @@ static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecF
     if (!status) status = pipeline_check_task(base->pipeline, method->task, &out_fault->error);
     if (!status) status = chunking_check(call, out_fault);
     if (!status && method->check) status = method->check(call, out_fault);
+    if (!status) status = call_check_globals(call, out_fault);
     if (status) return status;
     return admission_hold(&base->inference->admission, &base->hold, base->arena->used_bytes, &out_fault->error);
 }

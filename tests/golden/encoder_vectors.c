@@ -1,7 +1,8 @@
 /* What the reference computes, for the comparisons with transformers:
  *     encoder_vectors MODEL CPU < texts > vectors            unit vectors, for encoder_parity.py
  *     encoder_vectors MODEL CPU hidden < texts > vectors     hidden states, for sample.py
- * A text is u32 token count, u32 ids[token count], and for hidden states u8 type ids[token count]. Its unit vector is
+ * A text is u32 token count, u32 ids[token count], and for hidden states u8 type ids[token count], 128 more for tokens
+ * that are global. Its unit vector is
  * float[hidden size], pooled and normalized as the checkpoint says; its hidden states float[token count][hidden size].
  * Texts are run in packed batches as they come. */
 #include "encoder/encoder.h"
@@ -11,12 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_TOKENS = 4096, BATCH_TEXTS = 64 };
+enum { BATCH_TOKENS = 4096, BATCH_TEXTS = 64, GLOBAL_TYPE = 128 };
 
 typedef struct Batch {
     EncoderSequence sequences[BATCH_TEXTS];
     uint32_t ids[BATCH_TOKENS];
     uint8_t type_ids[BATCH_TOKENS];
+    uint32_t globals[BATCH_TOKENS];
     uint32_t count;
     uint32_t token_count;
     bool hidden; /* hidden states are asked for */
@@ -59,7 +61,14 @@ static void vectors_run(const Checkpoint *checkpoint, const Encoder *encoder, En
         uint8_t *types = batch.type_ids + batch.token_count;
         if (fread(ids, sizeof *ids, tokens, stdin) != tokens) exit(1);
         if (hidden && fread(types, 1, tokens, stdin) != tokens) exit(1);
-        batch.sequences[batch.count++] = (EncoderSequence){.ids = ids, .type_ids = types, .token_count = tokens};
+        EncoderSequence sequence = {.ids = ids, .type_ids = types, .token_count = tokens};
+        uint32_t *globals = batch.globals + batch.token_count;
+        for (uint32_t i = 0; hidden && i < tokens; i++) {
+            if (types[i] >= GLOBAL_TYPE) globals[sequence.global_count++] = i;
+            types[i] %= GLOBAL_TYPE;
+        }
+        if (sequence.global_count) sequence.global_positions = globals;
+        batch.sequences[batch.count++] = sequence;
         batch.token_count += tokens;
     }
     if (batch.count) vectors_write(checkpoint, encoder, workspace, &batch);

@@ -158,8 +158,8 @@ static void work_grows_with_products_and_with_attention(void **state)
     const ModelConfig *config = checkpoint_config(golden.checkpoint);
     uint64_t hidden = config->hidden_size;
     uint64_t row = 2 * (4 * hidden * hidden + 2 * hidden * config->intermediate_size);
-    assert_int_equal(encoder_work(encoder, 1), config->layer_count * (row + 4 * hidden));
-    assert_int_equal(encoder_work(encoder, 10), config->layer_count * (10 * row + 400 * hidden));
+    assert_int_equal(encoder_work(encoder, 1, 0), config->layer_count * (row + 4 * hidden));
+    assert_int_equal(encoder_work(encoder, 10, 0), config->layer_count * (10 * row + 400 * hidden));
     encoder_workspace_close(workspace);
     encoder_close(encoder);
     golden_close(&golden);

@@ -28,6 +28,7 @@ typedef struct Golden {
     Checkpoint *checkpoint;
     char *bytes; /* what the cases point into */
     char *trace; /* of all cases, or NULL */
+    uint32_t *globals[GOLDEN_CASES_MAX];
     uint32_t case_count;
     uint32_t token_count; /* of all cases */
     GoldenCase cases[GOLDEN_CASES_MAX];
@@ -59,6 +60,21 @@ static inline void golden_each(void (*visit)(const char *name, void *state), voi
         visit(found.gl_pathv[i] + strlen(folder), state);
     }
     globfree(&found);
+}
+
+enum { GOLDEN_GLOBAL_TYPE = 128 }; /* what a global token's type has more */
+
+/* Takes the marks of global tokens off the case's types. */
+static inline void golden_find_globals(uint8_t *types, EncoderSequence *sequence, uint32_t **out_globals)
+{
+    uint32_t *globals = calloc(sequence->token_count, sizeof *globals);
+    assert_non_null(globals);
+    for (uint32_t i = 0; i < sequence->token_count; i++) {
+        if (types[i] >= GOLDEN_GLOBAL_TYPE) globals[sequence->global_count++] = i;
+        types[i] %= GOLDEN_GLOBAL_TYPE;
+    }
+    sequence->type_ids = types;
+    sequence->global_positions = *out_globals = globals;
 }
 
 /* Reads trace.bin of `folder`, where there is one. */
@@ -100,7 +116,8 @@ static inline void golden_open(const char *name, Golden *out_golden)
         item->sequence.token_count = *(const uint32_t *)golden_take(&next, end, 4);
         item->row_count = *(const uint32_t *)golden_take(&next, end, 4);
         item->sequence.ids = golden_take(&next, end, item->sequence.token_count * sizeof(uint32_t));
-        item->sequence.type_ids = golden_take(&next, end, item->sequence.token_count);
+        const void *types = golden_take(&next, end, item->sequence.token_count);
+        golden_find_globals((uint8_t *)types, &item->sequence, &out_golden->globals[i]);
         item->rows = golden_take(&next, end, item->row_count * sizeof(uint32_t));
         item->hidden = golden_take(&next, end, item->row_count * hidden_size * sizeof(float));
         out_golden->token_count += item->sequence.token_count;
@@ -114,6 +131,7 @@ static inline void golden_close(Golden *golden)
     checkpoint_close(golden->checkpoint);
     free(golden->bytes);
     free(golden->trace);
+    for (uint32_t i = 0; i < golden->case_count; i++) free(golden->globals[i]);
 }
 
 /* Opens an encoder and a workspace for all cases together; fails the running test when it cannot. */

@@ -115,6 +115,21 @@ static void pipeline_refuses_texts_with_a_reason(void **state)
     assert_refused("passages", 0, text, &pair, "", STATUS_UNSUPPORTED, "one text, not a pair");
 }
 
+static void pipeline_refuses_global_tokens_where_there_are_none(void **state)
+{
+    (void)state;
+    static const uint32_t positions[] = {0};
+    Pipeline *pipeline = golden_pipeline("queries", 0);
+    PrepareOptions options = {0};
+    Error error;
+    assert_int_equal(pipeline_check_globals(pipeline, &options, &error), STATUS_OK);
+    options.global_positions = positions;
+    options.global_count = 1;
+    assert_int_equal(pipeline_check_globals(pipeline, &options, &error), STATUS_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "global_token_indices"));
+    pipeline_close(pipeline);
+}
+
 /* "passages" has the default prompt passage, and no prompt document. */
 static void pipeline_prompts_query_and_document_always_exist(void **state)
 {
@@ -282,6 +297,7 @@ int main(void)
         cmocka_unit_test(pipeline_refuses_tasks_that_the_checkpoint_has_no_head_for),
         cmocka_unit_test(pipeline_masks_are_those_of_the_text),
         cmocka_unit_test(pipeline_small_arena_is_an_error),
+        cmocka_unit_test(pipeline_refuses_global_tokens_where_there_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,6 +197,29 @@ static void codec_request_embed_knows_each_enum_value(void **state)
     }
 }
 
+static void global_tokens_are_sorted_and_counted_once(void **state)
+{
+    (void)state;
+    Wire wire;
+    Arena arena;
+    CodecEmbedRequest request;
+    CodecFault fault;
+    static const uint32_t expected[] = {0, 3, 7, UINT32_MAX};
+    uint32_t indices[GLOBAL_TOKEN_COUNT_MAX + 1] = {7, 3, 7, UINT32_MAX, 0, 3};
+    wire_init(&wire, 1);
+    wire.options.global_token_indices = indices;
+    wire.options.n_global_token_indices = 6;
+    assert_int_equal(wire_read(&wire, &arena, &request, &fault), STATUS_OK);
+    assert_int_equal(request.inputs.prepare.global_count, 4);
+    assert_memory_equal(request.inputs.prepare.global_positions, expected, sizeof expected);
+    arena_free(&arena);
+    wire.options.n_global_token_indices = GLOBAL_TOKEN_COUNT_MAX;
+    assert_int_equal(wire_read(&wire, &arena, &request, &fault), STATUS_OK);
+    arena_free(&arena);
+    wire.options.n_global_token_indices = GLOBAL_TOKEN_COUNT_MAX + 1;
+    assert_refused(&wire, STATUS_INVALID_ARGUMENT, "options.global_token_indices");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +229,7 @@ int main(void)
         cmocka_unit_test(codec_request_embed_reads_how_to_cut),
         cmocka_unit_test(codec_request_embed_refuses_cuts_that_cannot_be),
         cmocka_unit_test(codec_request_embed_knows_each_enum_value),
+        cmocka_unit_test(global_tokens_are_sorted_and_counted_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,23 @@
+/* Rows of Longformer's global tokens: they see all of the sequence, by projections of their own. */
+#pragma once
+
+#include "encoder/weights.h"
+
+/* Some of one sequence's global tokens. */
+typedef struct GlobalRows {
+    const float *hidden; /* [token_count][H], the layer's input */
+    uint32_t token_count;
+    const uint32_t *positions; /* [count], within the sequence */
+    uint32_t count;            /* at most global_rows_block */
+    float *contexts;           /* [count][H]: what attention gives these rows, before its output product */
+    float *scratch;            /* global_rows_scratch_size floats, aligned to 64 bytes */
+} GlobalRows;
+
+/* Floats; it grows with neither the sequence nor the number of global tokens. A multiple of 16. */
+size_t global_rows_scratch_size(const Encoder *encoder);
+/* Global tokens that are computed together, enough to fill a block of attention's queries. */
+uint32_t global_rows_block(const Encoder *encoder);
+/* Fills rows->contexts. A row's bits depend on the sequence alone. Any thread; nothing is allocated. */
+void global_rows_attend(const Encoder *encoder, const EncoderLayer *layer, const GlobalRows *rows);
+/* Floating-point operations in one layer. */
+uint64_t global_rows_work(const Encoder *encoder, uint32_t token_count, uint32_t count);
