@@ -97,12 +97,14 @@ static void attention_pack_values(const AttentionHead *head, const ScoreBlock *b
     for (uint32_t column = 0; column < head->size; column += head->kernels->panel_columns) {
         uint32_t columns = attention_min(head->kernels->panel_columns, head->size - column);
         size_t width = attention_round_up(columns, head->kernels->lanes);
-        float *target = head->part[PART_VALUES] + (size_t)column * block->keys;
-        for (uint32_t key = 0; key < block->keys; key++, target += width) {
-            uint32_t position = block->positions ? block->positions[key] : block->key + key;
-            memcpy(target, head->values + position * head->key_stride + column, columns * sizeof *target);
-            memset(target + columns, 0, (width - columns) * sizeof *target);
-        }
+        const float *values = head->values + column;
+        float *panel = head->part[PART_VALUES] + (size_t)column * block->keys;
+        if (!block->positions)
+            head->kernels->rows_pack(values + block->key * head->key_stride, head->key_stride, block->keys,
+                                     columns, panel);
+        for (uint32_t key = 0; block->positions && key < block->keys; key++)
+            head->kernels->rows_pack(values + block->positions[key] * head->key_stride, head->key_stride, 1,
+                                     columns, panel + key * width);
     }
 }
 

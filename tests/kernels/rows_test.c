@@ -1,5 +1,5 @@
-/* activate, gate_rows, rows_scale, layer_norm, rms_norm and rotate_heads of every variant against their definitions in
- * double precision. */
+/* activate, gate_rows, rows_pack, rows_scale, layer_norm, rms_norm and rotate_heads of every variant against their
+ * definitions in double precision. */
 #include "kernels/variants.h"
 
 static double gelu(double x)
@@ -87,6 +87,26 @@ static void activate_lets_nan_and_infinity_through(void **state)
         kernels->activate((GemmActivation)activation, values, 19);
         float limit = activation == GEMM_TANH ? 1.0f : INFINITY;
         for (int i = 0; i < 19; i++) assert_true(i % 2 ? isnan(values[i]) : values[i] == limit);
+    }
+}
+
+static void rows_pack_copies_columns_and_pads_with_zeros(void **state)
+{
+    (void)state;
+    for (uint32_t columns = 1; columns <= kernels->panel_columns; columns++) {
+        uint32_t row_count = 1 + random_below(9);
+        size_t stride = columns + random_below(5);
+        size_t width = (columns + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
+        float *rows = random_floats((row_count - 1) * stride + columns);
+        float *panel = untouched_floats(row_count * width);
+        kernels->rows_pack(rows, stride, row_count, columns, panel);
+        for (uint32_t row = 0; row < row_count; row++)
+            for (uint32_t column = 0; column < width; column++) {
+                float expected = column < columns ? rows[row * stride + column] : 0.0f;
+                assert_memory_equal(&panel[row * width + column], &expected, sizeof expected);
+            }
+        free(rows);
+        free(panel);
     }
 }
 
@@ -261,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(activate_is_within_its_bound_over_all_floats),
         cmocka_unit_test(activate_lets_nan_and_infinity_through),
+        cmocka_unit_test(rows_pack_copies_columns_and_pads_with_zeros),
         cmocka_unit_test(rows_scale_multiplies_each_row),
         cmocka_unit_test(gate_rows_multiplies_activations_with_values),
         cmocka_unit_test(layer_norm_is_within_its_bound),

@@ -4,6 +4,15 @@
 
 #include <math.h>
 
+void kernels_rows_pack_reference(const float *rows, size_t stride, uint32_t row_count, uint32_t columns,
+                                 float *panel)
+{
+    enum { COLUMNS = 8 };
+    for (uint32_t row = 0; row < row_count; row++)
+        for (uint32_t i = 0; i < COLUMNS; i++)
+            panel[(size_t)row * COLUMNS + i] = i < columns ? rows[row * stride + i] : 0.0f;
+}
+
 void kernels_rows_scale_reference(float *rows, size_t stride, uint32_t row_count, uint32_t size,
                                   const float *factors)
 {
