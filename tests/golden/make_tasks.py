@@ -62,6 +62,7 @@ class Asked:
     longest: int = LONGEST
     window: int = WINDOW
     settings: dict = dataclasses.field(default_factory=dict)
+    fair: float = FAIR
     texts: tuple = TEXTS + (LONG,)
     tagged: tuple = TEXTS
     pairs: tuple = PAIRS
@@ -133,7 +134,7 @@ def draw_weights(model, tokenizer, generator, stored, asked=Asked()):
             with in_double():
                 wide = [everything(model.double(), ids) for ids in texts]
             model.float()
-        if max(float(((a - b) / (1 + b.abs())).abs().max()) for a, b in zip(narrow, wide)) < FAIR:
+        if max(float(((a - b) / (1 + b.abs())).abs().max()) for a, b in zip(narrow, wide)) < asked.fair:
             return
     raise ValueError("always too sharp for fp32")
 

@@ -27,6 +27,7 @@ PIECES = (" ".join(CORPUS)).split() + ["caf\u00e9s", "\u732b", "\U0001f600", "7:
                                           "K\u00f6ln;", "\u00a0"]
 # The tokenizers', and what transformers 4.57 reads otherwise.
 FIXED = ("pad_token_id", "type_vocab_size", "fraction", "stretch", "ntk", "layer_types", "global_attn_every_n_layers")
+FAIR = 1.5e-5  # of all logits of a long text; an answer depends on few of them
 TASKS = ("classify", "tag", "fill", "answer")
 
 
@@ -61,7 +62,8 @@ def draw_asked(rng, architecture, tokenizer, longest):
     texts = (text(room), text(room), text(60), text(10))
     fills = tuple(" {} ".join(text(room // 6) for _ in range(rng.randint(2, 4))) for _ in range(3))
     return make_tasks.Asked(
-        sizes=sizes, longest=longest, window=rng.choice((48, 100, 384)), settings=settings, texts=texts,
+        sizes=sizes, longest=longest, window=rng.choice((48, 100, 384)), settings=settings, fair=FAIR,
+        texts=texts,
         tagged=texts[1:], pairs=tuple((text(20), text(room - 30)) for _ in range(2)),
         questions=tuple((text(12), text(most)) for most in (3 * room, 100)),
         fills=tuple((fill, rng.randint(1, 6)) for fill in fills),

@@ -33,15 +33,22 @@ def text_of(pb, case):
     return pb.Text(text=case["text"], **({"pair": case["pair"]} if case.get("pair") is not None else {}))
 
 
+def options_of(pb, case):
+    """Only Longformer's cases ask for anything."""
+    asked = case.get("global_token_indices", [])
+    return {"options": pb.Options(global_token_indices=asked)} if asked else {}
+
+
 def check_classify(stub, pb, case):
     for raw, wanted in ((False, case["expected"]), (True, case["raw"])):
-        reply = stub.Classify(pb.ClassifyRequest(inputs=[text_of(pb, case)], raw_scores=raw))
+        reply = stub.Classify(pb.ClassifyRequest(inputs=[text_of(pb, case)], raw_scores=raw, **options_of(pb, case)))
         ordered([(item.label, item.score) for item in reply.classifications[0].labels],
                 [(item["label"], item["score"]) for item in wanted])
 
 
 def check_embed(stub, pb, case):
-    request = pb.EmbedRequest(inputs=[text_of(pb, case)], prompt_name=case.get("prompt_name", ""))
+    request = pb.EmbedRequest(inputs=[text_of(pb, case)], prompt_name=case.get("prompt_name", ""),
+                              **options_of(pb, case))
     found, values = stub.Embed(request).embeddings[0], [0.0] * len(case["expected"])
     for index, value in zip(found.sparse.indices, found.sparse.values):
         values[index] = value
@@ -56,7 +63,8 @@ def check_rerank(stub, pb, case):
 
 
 def check_tag(stub, pb, case):
-    reply = stub.TagTokens(pb.TagTokensRequest(inputs=[text_of(pb, case)], aggregation=case["aggregation"]))
+    reply = stub.TagTokens(pb.TagTokensRequest(inputs=[text_of(pb, case)], aggregation=case["aggregation"],
+                                               **options_of(pb, case)))
     found, text = reply.taggings[0].entities, case["text"].encode()
     names = ("label", "byte_begin", "byte_end")
     assert [[getattr(entity, name) for name in names] for entity in found] == [
@@ -66,7 +74,8 @@ def check_tag(stub, pb, case):
 
 
 def check_fill_mask(stub, pb, case):
-    reply = stub.FillMask(pb.FillMaskRequest(inputs=[text_of(pb, case)], top_k=case["top_k"]))
+    reply = stub.FillMask(pb.FillMaskRequest(inputs=[text_of(pb, case)], top_k=case["top_k"],
+                                             **options_of(pb, case)))
     masks = reply.results[0].masks
     assert len(masks) == len(case["expected"])
     for mask, wanted in zip(masks, case["expected"]):
