@@ -27,11 +27,11 @@ static Status answer_pack(void *context, Batch *batch, const Input *input, uint8
                           Error *out_error)
 {
     const AnswerSettings *settings = context;
-    Headlight__V1__Options options;
+    TextsOptions options;
     Headlight__V1__AnswerRequest message = HEADLIGHT__V1__ANSWER_REQUEST__INIT;
     (void)input;
     texts_options(&settings->texts, &options);
-    message.options = &options;
+    message.options = &options.options;
     message.model = codec_text(text_view(settings->texts.common.model));
     message.question = codec_text(text_view(settings->question));
     message.context = codec_text(batch_text(batch, 0));
@@ -110,6 +110,6 @@ const Command answer_command = {
     .options = answer_options,
     .option_count = sizeof answer_options / sizeof *answer_options,
     .settings_size = sizeof(AnswerSettings),
-    .shared = TEXTS_SHARED,
+    .shared = TEXTS_SHARED | COMMAND_CHUNKS,
     .run = answer_run,
 };

@@ -31,10 +31,10 @@ static Status classify_pack(void *context, Batch *batch, const Input *input, uin
                             Error *out_error)
 {
     const ClassifySettings *settings = context;
-    Headlight__V1__Options options;
+    TextsOptions options;
     Headlight__V1__ClassifyRequest message = HEADLIGHT__V1__CLASSIFY_REQUEST__INIT;
     texts_options(&settings->texts, &options);
-    message.options = &options;
+    message.options = &options.options;
     message.model = codec_text(text_view(settings->texts.common.model));
     message.raw_scores = settings->raw_scores;
     message.top_k = (uint32_t)settings->top_k;
@@ -104,6 +104,6 @@ const Command classify_command = {
     .options = classify_options,
     .option_count = sizeof classify_options / sizeof *classify_options,
     .settings_size = sizeof(ClassifySettings),
-    .shared = TEXTS_SHARED | COMMAND_TRUNCATE | COMMAND_BATCH,
+    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH,
     .run = classify_run,
 };

@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include "base/limits.h"
 #include "output.h"
 #include "texts.h"
 
@@ -47,9 +48,21 @@ static const Option command_texts_options[] = {
      "A NUL byte ends a text, not a line feed, so that texts may span lines; CR is kept."},
 };
 
-static const Option command_truncate_options[] = {
+static const Option command_length_options[] = {
+    {"length-policy", "POLICY", NULL, OPTION_CHOICE, offsetof(TextsSettings, length_policy), "auto", 0, 0,
+     texts_policy_names,
+     "What becomes of a text that is too long for the model. auto: it is read in overlapping chunks. refuse: it "
+     "is an "
+     "error. chunk: so is any text that is longer than --chunk-tokens read in chunks."},
     {"truncate", "SIDE", NULL, OPTION_CHOICE, offsetof(TextsSettings, truncate), "no", 0, 0, texts_truncate_names,
-     "Cut a text that is too long for the model: no, right or left; no leaves it to the server, which refuses."},
+     "Cut off what is too long for the model on the right or the left; no leaves it to --length-policy."},
+};
+
+static const Option command_chunks_options[] = {
+    {"chunk-tokens", "COUNT", NULL, OPTION_COUNT, offsetof(TextsSettings, chunk_tokens), NULL, 1,
+     MODEL_POSITION_COUNT_MAX, NULL, "Tokens of a chunk; without it as many as the model takes."},
+    {"chunk-overlap", "COUNT", NULL, OPTION_MAYBE, offsetof(TextsSettings, chunk_overlap), NULL, 0,
+     MODEL_POSITION_COUNT_MAX, NULL, "Tokens that chunks share at most; without it an eighth of them."},
 };
 
 static const Option command_batch_options[] = {
@@ -57,14 +70,15 @@ static const Option command_batch_options[] = {
      "Texts in one request."},
 };
 
-enum { COMMAND_TABLES_MAX = 8 };
+enum { COMMAND_TABLES_MAX = 9 };
 
 static size_t command_tables(const Command *command, OptionTable tables[static COMMAND_TABLES_MAX])
 {
     size_t count = 0;
     tables[count++] = (OptionTable){command->options, command->option_count};
     if (command->shared & COMMAND_TEXTS) tables[count++] = (OptionTable){command_texts_options, 2};
-    if (command->shared & COMMAND_TRUNCATE) tables[count++] = (OptionTable){command_truncate_options, 1};
+    if (command->shared & COMMAND_LENGTH) tables[count++] = (OptionTable){command_length_options, 2};
+    if (command->shared & COMMAND_CHUNKS) tables[count++] = (OptionTable){command_chunks_options, 2};
     if (command->shared & COMMAND_BATCH) tables[count++] = (OptionTable){command_batch_options, 1};
     if (command->shared & COMMAND_MODEL) tables[count++] = (OptionTable){command_model_options, 1};
     if (command->shared & COMMAND_SERVER) tables[count++] = (OptionTable){command_server_options, 2};

@@ -19,9 +19,10 @@ enum {
     COMMAND_SERVER = 2, /* --address --deadline */
     COMMAND_RETRIES = 4,
     COMMAND_MODEL = 8,
-    COMMAND_TEXTS = 16,    /* --file --null: the settings begin with TextsSettings, as for the next two */
-    COMMAND_TRUNCATE = 32, /* --truncate */
-    COMMAND_BATCH = 64,    /* --batch */
+    COMMAND_TEXTS = 16,   /* --file --null: the settings begin with TextsSettings, as for the next three */
+    COMMAND_LENGTH = 32,  /* --length-policy --truncate */
+    COMMAND_BATCH = 64,   /* --batch */
+    COMMAND_CHUNKS = 128, /* --chunk-tokens --chunk-overlap */
 };
 
 /* The shared options' values; the first member of every command's own settings. */

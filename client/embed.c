@@ -13,8 +13,11 @@ typedef struct EmbedSettings {
     OptionSwitch normalize;
     uint64_t dimensions; /* 0: all */
     const char *prompt_name;
+    bool chunks;
     uint64_t window;
 } EmbedSettings;
+
+static const char *const embed_aggregate_names[] = {"mean", "attention", NULL}; /* the API's ChunkAggregate */
 
 static const Option embed_options[] = {
     {"pairs", NULL, NULL, OPTION_FLAG, offsetof(EmbedSettings, pairs), NULL, 0, 0, NULL, TEXTS_PAIRS_HELP},
@@ -28,6 +31,12 @@ static const Option embed_options[] = {
      NULL, "Keep the first COUNT dimensions, for models that are trained for it (Matryoshka)."},
     {"prompt-name", "NAME", NULL, OPTION_TEXT, offsetof(EmbedSettings, prompt_name), "", 0, 0, NULL,
      "Which of the model's prompts goes before each text, such as query."},
+    {"chunks", NULL, NULL, OPTION_FLAG, offsetof(EmbedSettings, chunks), NULL, 0, 0, NULL,
+     "The vector of each chunk as well: behind the text's a line a chunk, with its begin and end in bytes, its "
+     "weight "
+     "and its numbers, separated by tabs."},
+    {"chunk-aggregate", "WAY", NULL, OPTION_CHOICE, offsetof(TextsSettings, aggregate), "mean", 0, 0,
+     embed_aggregate_names, "How chunks make a text's vector: their mean by tokens, or by attention over them."},
     {"in-flight", "COUNT", NULL, OPTION_COUNT, offsetof(EmbedSettings, window), "8", 1, EXCHANGE_WINDOW_MAX, NULL,
      "Requests under way at once."},
 };
@@ -46,12 +55,13 @@ static Status embed_pack(void *context, Batch *batch, const Input *input, uint8_
                          Error *out_error)
 {
     const EmbedSettings *settings = ((const EmbedRun *)context)->settings;
-    Headlight__V1__Options options;
+    TextsOptions options;
     Headlight__V1__EmbedRequest message = HEADLIGHT__V1__EMBED_REQUEST__INIT;
     texts_options(&settings->texts, &options);
-    message.options = &options;
+    message.options = &options.options;
     message.model = codec_text(text_view(settings->texts.common.model));
     message.prompt_name = codec_text(text_view(settings->prompt_name));
+    message.return_chunk_embeddings = settings->chunks;
     if (settings->normalize != OPTION_UNSET) {
         message.maybe_normalize_case = HEADLIGHT__V1__EMBED_REQUEST__MAYBE_NORMALIZE_NORMALIZE;
         message.normalize = settings->normalize == OPTION_ON;
@@ -108,7 +118,8 @@ static int embed_run(const void *values, char *const *arguments, size_t argument
         .context = &run,
     };
     Error error;
-    if (embed_print_open(&settings->texts.common, settings->similarity, &run.print, &error) != STATUS_OK)
+    if (embed_print_open(&settings->texts.common, settings->similarity, settings->chunks, &run.print, &error) !=
+        STATUS_OK)
         return output_fail(&error);
     int code = texts_run(&task, &settings->texts, arguments, argument_count);
     embed_print_close(run.print);
@@ -124,10 +135,11 @@ const Command embed_command = {
         "standard input, of any length.\n\n"
         "  headlight embed --similarity 'a cat sits' 'a kitten rests'\n"
         "  headlight embed --format jsonl --file texts.txt > vectors.jsonl\n"
+        "  headlight embed --null --chunks --chunk-tokens 128 --format json --file report.txt\n"
         "  some-command | headlight embed",
     .options = embed_options,
     .option_count = sizeof embed_options / sizeof *embed_options,
     .settings_size = sizeof(EmbedSettings),
-    .shared = TEXTS_SHARED | COMMAND_TRUNCATE | COMMAND_BATCH,
+    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH,
     .run = embed_run,
 };

@@ -10,6 +10,7 @@
 struct EmbedPrint {
     Results results;
     bool similarity;
+    bool chunks;
     size_t dimension_count;
     uint64_t count; /* of vectors kept */
     float *vectors; /* [count][dimension_count], of unit length; with similarity */
@@ -17,12 +18,14 @@ struct EmbedPrint {
     char *model; /* with similarity */
 };
 
-Status embed_print_open(const Settings *settings, bool similarity, EmbedPrint **out_print, Error *out_error)
+Status embed_print_open(const Settings *settings, bool similarity, bool chunks, EmbedPrint **out_print,
+                        Error *out_error)
 {
     EmbedPrint *print = calloc(1, sizeof *print);
     if (!print) return error_set(out_error, STATUS_NO_MEMORY, "out of memory");
     print->results = (Results){.settings = settings, .list = "embeddings"};
     print->similarity = similarity;
+    print->chunks = chunks;
     *out_print = print;
     return STATUS_OK;
 }
@@ -61,6 +64,30 @@ static void embed_print_dense(const Results *results, const Headlight__V1__Embed
     if (json) putchar(']');
 }
 
+/* A line a chunk, or the list "chunks". */
+static void embed_print_chunks(const Results *results, const Headlight__V1__Embedding *embedding)
+{
+    bool json = results_json(results);
+    if (json) fputs(",\"chunks\":[", stdout);
+    for (size_t index = 0; index < embedding->n_chunks; index++) {
+        const Headlight__V1__ChunkSpan *span = embedding->chunk_spans[index];
+        const Headlight__V1__Vector *vector = embedding->chunks[index];
+        if (json) {
+            printf("%s{\"byte_begin\":%" PRIu32 ",\"byte_end\":%" PRIu32 ",\"token_count\":%" PRIu32,
+                   index ? "," : "", span->byte_begin, span->byte_end, span->token_count);
+            results_float("weight", span->weight);
+            fputs(",\"values\":[", stdout);
+        } else {
+            printf("%" PRIu32 "\t%" PRIu32 "\t", span->byte_begin, span->byte_end);
+            output_float(stdout, span->weight);
+            putchar('\t');
+        }
+        output_floats(stdout, vector->values, vector->n_values, json ? "," : " ");
+        fputs(json ? "]}" : "\n", stdout);
+    }
+    if (json) putchar(']');
+}
+
 static void embed_print_vector(EmbedPrint *print, TextView model, const Headlight__V1__Embedding *embedding,
                                TextView text)
 {
@@ -76,6 +103,7 @@ static void embed_print_vector(EmbedPrint *print, TextView model, const Headligh
     else
         embed_print_dense(&print->results, embedding);
     if (!json) putchar('\n');
+    if (print->chunks) embed_print_chunks(&print->results, embedding);
     results_end(&print->results, embedding->usage);
 }
 
@@ -120,6 +148,9 @@ Status embed_print_add(EmbedPrint *print, TextView model, const Headlight__V1__E
         return error_set(out_error, STATUS_CORRUPT, "the server sent a sparse vector without all its values");
     if (!sparse && embedding->n_values == 0)
         return error_set(out_error, STATUS_CORRUPT, "the server sent an empty vector");
+    if (print->chunks && embedding->n_chunks != embedding->n_chunk_spans)
+        return error_set(out_error, STATUS_CORRUPT, "the server sent %zu chunks and %zu places of theirs",
+                         embedding->n_chunks, embedding->n_chunk_spans);
     if (sparse && print->similarity)
         return error_set(out_error, STATUS_UNSUPPORTED,
                          "--similarity compares dense vectors, the model's are sparse");

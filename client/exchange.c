@@ -187,7 +187,7 @@ static Status exchange_explain(const Exchange *exchange, const ExchangeRequest *
     if (strstr(out_error->message, "length_policy")) { /* the request's field; our user has a flag for it */
         size_t used = strlen(out_error->message);
         snprintf(out_error->message + used, sizeof out_error->message - used,
-                 "; with this client: --truncate right");
+                 "; with this client: --length-policy chunk or --truncate right");
     }
     return status;
 }

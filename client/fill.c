@@ -25,10 +25,10 @@ static Status fill_pack(void *context, Batch *batch, const Input *input, uint8_t
                         Error *out_error)
 {
     const FillSettings *settings = context;
-    Headlight__V1__Options options;
+    TextsOptions options;
     Headlight__V1__FillMaskRequest message = HEADLIGHT__V1__FILL_MASK_REQUEST__INIT;
     texts_options(&settings->texts, &options);
-    message.options = &options;
+    message.options = &options.options;
     message.model = codec_text(text_view(settings->texts.common.model));
     message.top_k = (uint32_t)settings->top_k;
     Status status = texts_inputs(batch, input, false, &message.inputs, &message.n_inputs, out_error);
@@ -111,6 +111,6 @@ const Command fill_command = {
     .options = fill_options,
     .option_count = sizeof fill_options / sizeof *fill_options,
     .settings_size = sizeof(FillSettings),
-    .shared = TEXTS_SHARED | COMMAND_TRUNCATE | COMMAND_BATCH,
+    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH,
     .run = fill_run,
 };

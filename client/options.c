@@ -109,7 +109,7 @@ static Status options_store_number(const Option *option, void *target, const cha
                                    Error *out_error)
 {
     double number;
-    bool whole = option->kind == OPTION_COUNT;
+    bool whole = option->kind == OPTION_COUNT || option->kind == OPTION_MAYBE;
     if (!options_parse_number(value, &number) || (whole && number != floor(number))) {
         return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s: '%s' is not a %s", source, value,
                          whole ? "whole number" : "number");
@@ -121,7 +121,8 @@ static Status options_store_number(const Option *option, void *target, const cha
     if (option->kind == OPTION_NUMBER) {
         *(double *)target = number;
     } else {
-        *(uint64_t *)target = (uint64_t)(whole ? number : number * (double)NS_PER_S);
+        *(uint64_t *)target =
+            (uint64_t)(whole ? number : number * (double)NS_PER_S) + (option->kind == OPTION_MAYBE);
     }
     return STATUS_OK;
 }
@@ -172,6 +173,7 @@ static Status options_store(const Option *option, void *settings, const char *so
         *(const char **)target = value;
         return STATUS_OK;
     case OPTION_COUNT:
+    case OPTION_MAYBE:
     case OPTION_NUMBER:
     case OPTION_SECONDS:
         return options_store_number(option, target, source, value, out_error);

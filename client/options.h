@@ -11,6 +11,7 @@ typedef enum OptionKind {
     OPTION_SWITCH,  /* OptionSwitch: --name, --no-name, or neither */
     OPTION_TEXT,    /* const char *: borrowed from the arguments or the environment */
     OPTION_COUNT,   /* uint64_t: a whole number in [min, max] */
+    OPTION_MAYBE,   /* uint64_t: one more than that, where 0 is another number than none */
     OPTION_NUMBER,  /* double in [min, max] */
     OPTION_SECONDS, /* uint64_t nanoseconds; given as seconds with a fraction, in [min, max] */
     OPTION_CHOICE,  /* uint64_t: the index into choices */

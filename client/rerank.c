@@ -51,11 +51,11 @@ static Status rerank_pack(void *context, Batch *batch, const Input *input, uint8
                           Error *out_error)
 {
     const RerankSettings *settings = ((const RerankRun *)context)->settings;
-    Headlight__V1__Options options;
+    TextsOptions options;
     Headlight__V1__RerankRequest message = HEADLIGHT__V1__RERANK_REQUEST__INIT;
     (void)input;
     texts_options(&settings->texts, &options);
-    message.options = &options;
+    message.options = &options.options;
     message.model = codec_text(text_view(settings->texts.common.model));
     message.query = codec_text(text_view(settings->query));
     message.raw_scores = settings->raw_scores;
@@ -184,6 +184,6 @@ const Command rerank_command = {
     .options = rerank_options,
     .option_count = sizeof rerank_options / sizeof *rerank_options,
     .settings_size = sizeof(RerankSettings),
-    .shared = TEXTS_SHARED | COMMAND_TRUNCATE | COMMAND_BATCH,
+    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH,
     .run = rerank_run,
 };

@@ -27,10 +27,10 @@ static Status tag_pack(void *context, Batch *batch, const Input *input, uint8_t 
                        Error *out_error)
 {
     const TagSettings *settings = context;
-    Headlight__V1__Options options;
+    TextsOptions options;
     Headlight__V1__TagTokensRequest message = HEADLIGHT__V1__TAG_TOKENS_REQUEST__INIT;
     texts_options(&settings->texts, &options);
-    message.options = &options;
+    message.options = &options.options;
     message.model = codec_text(text_view(settings->texts.common.model));
     message.aggregation = codec_text(text_view(tag_aggregation_names[settings->aggregation]));
     Status status = texts_inputs(batch, input, false, &message.inputs, &message.n_inputs, out_error);
@@ -104,6 +104,6 @@ const Command tag_command = {
     .options = tag_options,
     .option_count = sizeof tag_options / sizeof *tag_options,
     .settings_size = sizeof(TagSettings),
-    .shared = TEXTS_SHARED | COMMAND_TRUNCATE | COMMAND_BATCH,
+    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH,
     .run = tag_run,
 };

@@ -10,6 +10,7 @@
 enum { TEXTS_IDLE_MS = 200 };
 
 const char *const texts_truncate_names[] = {"no", "right", "left", NULL};
+const char *const texts_policy_names[] = {"auto", "refuse", "chunk", NULL};
 
 typedef struct TextsRun {
     const TextsTask *task;
@@ -87,6 +88,10 @@ static Status texts_exchange(TextsRun *run, const TextsSettings *settings, Chann
 int texts_run(const TextsTask *task, const TextsSettings *settings, char *const *arguments, size_t argument_count)
 {
     TextsRun run = {.task = task, .results = {.settings = &settings->common, .list = task->list}};
+    if (settings->truncate != TEXTS_WHOLE && settings->length_policy != TEXTS_AUTO) {
+        fputs("headlight: a text is either cut off by --truncate or treated by --length-policy\n", stderr);
+        return EXIT_USAGE;
+    }
     Error error;
     Input *input = NULL;
     Channel *channel = NULL;
@@ -104,18 +109,28 @@ int texts_run(const TextsTask *task, const TextsSettings *settings, char *const 
     return status == STATUS_OK ? EXIT_DONE : output_fail(&error);
 }
 
-void texts_options(const TextsSettings *settings, Headlight__V1__Options *out_options)
+static Headlight__V1__LengthPolicy texts_policy(const TextsSettings *settings)
 {
-    headlight__v1__options__init(out_options);
-    switch ((TextsTruncate)settings->truncate) {
-    case TEXTS_RIGHT:
-        out_options->length_policy = HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_RIGHT;
-        break;
-    case TEXTS_LEFT:
-        out_options->length_policy = HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_LEFT;
-        break;
-    default: /* AUTO */
-        break;
+    if (settings->truncate == TEXTS_RIGHT) return HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_RIGHT;
+    if (settings->truncate == TEXTS_LEFT) return HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_TRUNCATE_LEFT;
+    if (settings->length_policy == TEXTS_REFUSE) return HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_REFUSE;
+    if (settings->length_policy == TEXTS_CHUNK) return HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_CHUNK;
+    return HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_AUTO;
+}
+
+void texts_options(const TextsSettings *settings, TextsOptions *out_options)
+{
+    Headlight__V1__Chunking *chunking = &out_options->chunking;
+    headlight__v1__options__init(&out_options->options);
+    headlight__v1__chunking__init(chunking);
+    out_options->options.length_policy = texts_policy(settings);
+    if (!settings->chunk_tokens && !settings->chunk_overlap && !settings->aggregate) return;
+    out_options->options.chunking = chunking;
+    chunking->token_count = (uint32_t)settings->chunk_tokens;
+    chunking->aggregate = (Headlight__V1__ChunkAggregate)settings->aggregate;
+    if (settings->chunk_overlap) {
+        chunking->maybe_overlap_case = HEADLIGHT__V1__CHUNKING__MAYBE_OVERLAP_OVERLAP;
+        chunking->overlap = (uint32_t)(settings->chunk_overlap - 1);
     }
 }
 

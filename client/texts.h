@@ -10,18 +10,30 @@ enum {
 };
 #define TEXTS_PAIRS_HELP "Each text is two, separated by a tab: what the model compares or joins."
 
-/* The first member of such a command's settings, which says so with COMMAND_TEXTS, and of which sides with
- * COMMAND_TRUNCATE. */
+/* The first member of such a command's settings, which says so with COMMAND_TEXTS, and of which parts with
+ * COMMAND_LENGTH and COMMAND_CHUNKS. */
 typedef struct TextsSettings {
     Settings common;
     const char *file;
     bool null_separated;
-    uint64_t truncate; /* TextsTruncate */
-    uint64_t batch;    /* texts in one request */
+    uint64_t truncate;      /* TextsTruncate */
+    uint64_t length_policy; /* TextsPolicy */
+    uint64_t chunk_tokens;  /* 0: the model's limit */
+    uint64_t chunk_overlap; /* 0: the server's default; else one more */
+    uint64_t aggregate;     /* the API's ChunkAggregate; Embed */
+    uint64_t batch;         /* texts in one request */
 } TextsSettings;
 
-typedef enum TextsTruncate { TEXTS_REFUSE, TEXTS_RIGHT, TEXTS_LEFT } TextsTruncate;
+typedef enum TextsTruncate { TEXTS_WHOLE, TEXTS_RIGHT, TEXTS_LEFT } TextsTruncate;
 extern const char *const texts_truncate_names[]; /* in the order of TextsTruncate, then NULL */
+typedef enum TextsPolicy { TEXTS_AUTO, TEXTS_REFUSE, TEXTS_CHUNK } TextsPolicy;
+extern const char *const texts_policy_names[]; /* likewise */
+
+/* A request's options and what they point to. */
+typedef struct TextsOptions {
+    Headlight__V1__Options options;
+    Headlight__V1__Chunking chunking;
+} TextsOptions;
 
 /* A command's own part of a run: `print` for one that prints a result a text, or `answer` and `finish`. */
 typedef struct TextsTask {
@@ -44,8 +56,8 @@ typedef struct TextsTask {
 /* Sends the texts of the arguments, the file or standard input; returns the exit code, having said what failed. */
 int texts_run(const TextsTask *task, const TextsSettings *settings, char *const *arguments, size_t argument_count);
 
-/* Fills a request's options from the settings. */
-void texts_options(const TextsSettings *settings, Headlight__V1__Options *out_options);
+/* Fills a request's options from the settings; *out_options stays where it is while they are used. */
+void texts_options(const TextsSettings *settings, TextsOptions *out_options);
 /* The batch as a request's inputs. `pairs`: each text is two, separated by a tab; fails with CORRUPT, naming the text,
  * where there is none. Valid until the next text is added. */
 CHECKED Status texts_inputs(Batch *batch, const Input *input, bool pairs, Headlight__V1__Text ***out_inputs,

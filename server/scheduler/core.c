@@ -167,9 +167,9 @@ static Status core_check_jobs(const Core *core, SchedulerJob *const *jobs, CoreD
     if (demand->jobs > options->queue_jobs_max || demand->tokens > options->queue_tokens_max ||
         demand->long_jobs > core->long_queue.jobs_max) {
         return error_set(out_error, STATUS_INVALID_ARGUMENT,
-                         "a request of %u inputs and %" PRIu64
-                         " tokens never fits into the queue, which takes %u and "
-                         "%" PRIu64 ": split it",
+                         "a request of %u inputs and chunks with %" PRIu64
+                         " tokens never fits into the queue, which takes %u (--queue-jobs) and %" PRIu64
+                         " (--queue-tokens): split it",
                          demand->jobs, demand->tokens, options->queue_jobs_max, options->queue_tokens_max);
     }
     return STATUS_OK;

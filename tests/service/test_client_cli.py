@@ -12,8 +12,8 @@ import time
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2
-from client_cli import (CLIENT, SANITIZED, Server, environment, failure, fake_server, floats, headlight, out, single,
-                        vector)
+from client_cli import (CLIENT, SANITIZED, Server, environment, failure, fake_server, floats, headlight, message, out,
+                        single, vector)
 
 
 @pytest.fixture(name="server")
@@ -89,6 +89,45 @@ def test_embed_passes_its_options(server):
     assert second.normalize and second.options.length_policy == 2
     assert third.WhichOneof("maybe_normalize") is None and third.WhichOneof("maybe_dimensions") is None
     assert third.options.length_policy == 0
+
+
+def test_embed_passes_how_long_texts_are_cut(server):
+    seen = []
+    answer = server.embed
+    server.embed = lambda request, context: (seen.append(request), answer(request, context))[1]
+    headlight("embed", "--length-policy", "chunk", "--chunk-tokens", "64", "--chunk-overlap", "0", "--chunk-aggregate",
+              "attention", "--chunks", "a", server=server)
+    headlight("embed", "--length-policy", "refuse", "a", server=server)
+    headlight("embed", "--chunk-overlap", "9", "a", server=server)
+    first, second, third = seen
+    assert (first.options.length_policy, first.return_chunk_embeddings) == (4, True)
+    assert (first.options.chunking.token_count, first.options.chunking.aggregate) == (64, 1)
+    assert first.options.chunking.WhichOneof("maybe_overlap") and first.options.chunking.overlap == 0
+    assert (second.options.length_policy, second.options.HasField("chunking")) == (1, False)
+    assert (third.options.length_policy, third.options.chunking.overlap) == (0, 9)
+    assert not third.return_chunk_embeddings and third.options.chunking.token_count == 0
+    assert "either" in failure(headlight("embed", "--length-policy", "chunk", "--truncate", "left", "a"), 2)
+    assert "none of: auto, refuse, chunk" in failure(headlight("embed", "--length-policy", "cut", "a"), 2)
+
+
+def test_embed_prints_chunks(server):
+    def embed(request, context):
+        reply = message("EmbedResponse", model="fake")
+        embedding = reply.embeddings.add(values=[1, 2])
+        for begin, values in ((0, [3, 4]), (5, [5, 6])):
+            embedding.chunks.add(values=values)
+            embedding.chunk_spans.add(byte_begin=begin, byte_end=begin + 6, token_count=2, weight=0.5)
+        return reply
+
+    server.embed = embed
+    assert out(headlight("embed", "--chunks", "a", server=server)) == "1 2\n0\t6\t0.5\t3 4\n5\t11\t0.5\t5 6\n"
+    assert out(headlight("embed", "a", server=server)) == "1 2\n"
+    (item,) = json.loads(out(headlight("embed", "--chunks", "--format", "json", "a", server=server)))["embeddings"]
+    assert item["values"] == [1, 2] and item["chunks"][1] == {
+        "byte_begin": 5, "byte_end": 11, "token_count": 2, "weight": 0.5, "values": [5, 6]}
+    server.embed = lambda request, context: message(
+        "EmbedResponse", embeddings=[{"values": [1], "chunks": [{"values": [1]}]}])
+    assert "1 chunks and 0 places" in failure(headlight("embed", "--chunks", "a", server=server))
 
 
 def test_embed_writes_json(server):
