@@ -18,7 +18,10 @@
 
 enum {
     LENGTH_COUNT_MAX = 16,
-    PATTERN_REACH = 256, /* Longformer's published window is 512 */
+    PATTERN_REACH = 256, /* as Longformer and BigBird were published */
+    PATTERN_BLOCK = 64,
+    PATTERN_BLOCK_REPEATS = 3,
+    PATTERN_GLOBALS = 64, /* the most of those below */
     WARM_TOKENS = 1024,
     WEIGHTS_PER_LAYER = 4,
 };
@@ -189,8 +192,10 @@ static double bench_attention_once(const LongBench *bench, const AttentionPlan *
 }
 
 static void bench_attention_pattern(const LongBench *bench, const char *name, const AttentionPlan *plan,
-                                    uint32_t tokens)
+                                    uint32_t tokens, uint32_t global_count)
 {
+    uint32_t globals[PATTERN_GLOBALS];
+    for (uint32_t i = 0; i < global_count; i++) globals[i] = i * (tokens / global_count);
     size_t query_size = (size_t)plan->head_count * plan->head_size;
     size_t key_size = (size_t)plan->key_value_head_count * plan->head_size;
     size_t scratch_size = attention_scratch_size(bench->kernels, plan);
@@ -202,7 +207,9 @@ static void bench_attention_pattern(const LongBench *bench, const char *name, co
                           .keys = keys,
                           .values = keys + key_size,
                           .key_stride = 2 * key_size,
-                          .token_count = tokens};
+                          .token_count = tokens,
+                          .global_positions = globals,
+                          .global_count = global_count};
     double best = 1e9;
     for (int round = 0; round < bench->rounds; round++) {
         double seconds = bench_attention_once(bench, plan, rows, scratch);
@@ -223,9 +230,15 @@ static void bench_attention(const LongBench *bench)
                            .scale = 0.125f};
     AttentionPlan window = dense;
     window.window_reach = PATTERN_REACH;
+    AttentionPlan blocks = dense;
+    blocks.block_size = PATTERN_BLOCK;
+    blocks.block_repeats = PATTERN_BLOCK_REPEATS;
     for (int i = 0; i < bench->length_count; i++) {
-        bench_attention_pattern(bench, "dense", &dense, bench->lengths[i]);
-        bench_attention_pattern(bench, "window of 512", &window, bench->lengths[i]);
+        bench_attention_pattern(bench, "dense", &dense, bench->lengths[i], 0);
+        bench_attention_pattern(bench, "window of 512", &window, bench->lengths[i], 0);
+        bench_attention_pattern(bench, "window, 1 global", &window, bench->lengths[i], 1);
+        bench_attention_pattern(bench, "window, 64 global", &window, bench->lengths[i], PATTERN_GLOBALS);
+        bench_attention_pattern(bench, "BigBird's blocks of 64", &blocks, bench->lengths[i], 0);
     }
 }
 
@@ -244,7 +257,7 @@ static double bench_pass(const LongBench *bench, uint32_t tokens, uint64_t *out_
         exit(1);
     }
     double start = bench_now();
-    encoder_forward(bench->encoder, workspace,
+    encoder_forward(bench->encoder, workspace, NULL,
                     &(EncoderSequence){.ids = ids, .type_ids = types, .token_count = tokens}, 1);
     double seconds = bench_now() - start;
     uint64_t grown = bench_resident("VmHWM:") - before;
