@@ -160,7 +160,7 @@ def bars(arguments, directory):
 
 
 def series(arguments, directory):
-    """{series: {tokens: [seconds, MiB]}}, all of it activations too; the dense shape is BERT's, the sparse Longformer's."""
+    """{series: {tokens: [seconds, MiB]}}, activations included; the dense shape is BERT's, the sparse Longformer's."""
     table = {}
     lengths = [int(length) for length in arguments.lengths.split(",")]
     for shape in SERIES:
