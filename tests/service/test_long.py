@@ -69,7 +69,7 @@ def bits_of(stub, pb, texts, **options):
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_bits_of_a_long_text_do_not_depend_on_company_or_workers(name, stretched, start_server, make_stub, pb):
+def test_bits_of_a_long_text_depend_on_no_company_workers_or_policy(name, stretched, start_server, make_stub, pb):
     flags = "--max-input-tokens", str(POSITIONS)
     with start_server("--workers", "1", *flags, model=stretched[name]) as server, server.channel() as channel:
         stub = make_stub(channel)
@@ -80,6 +80,7 @@ def test_bits_of_a_long_text_do_not_depend_on_company_or_workers(name, stretched
     with start_server("--workers", "3", *flags, model=stretched[name]) as server, server.channel() as channel:
         stub = make_stub(channel)
         assert bits_of(stub, pb, texts) == alone
+        assert bits_of(stub, pb, texts, length_policy=pb.LENGTH_POLICY_CHUNK) == alone  # one chunk each
         with concurrent.futures.ThreadPoolExecutor(len(texts)) as pool:
             asked = [[text, *texts[:index % 4]] for index, text in enumerate(texts)]
             for given, found in zip(asked, pool.map(lambda given: bits_of(stub, pb, given), asked)):
