@@ -73,6 +73,7 @@ Status service_open_models(Service *service, Error *out_error)
         .model =
             {
                 .token_count_max = (uint32_t)options->max_input_tokens,
+                .attention_window = (uint32_t)options->attention_window,
                 .kernels = service->kernels,
                 .worker_count = service->worker_count,
                 .lane_count = scheduler_lane_count(service->worker_count),

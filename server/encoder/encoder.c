@@ -49,7 +49,26 @@ AttentionPattern encoder_attention(const Encoder *encoder)
 
 bool encoder_takes_globals(const Encoder *encoder)
 {
-    return encoder->config.attention == ATTENTION_PATTERN_LONGFORMER;
+    return encoder->config.attention == ATTENTION_PATTERN_LONGFORMER || encoder->windowed;
+}
+
+Status encoder_limit_window(Encoder *encoder, uint32_t window, Error *out_error)
+{
+    ModelConfig *config = &encoder->config;
+    if (window < 2 || window % 2 != 0) {
+        return error_set(out_error, STATUS_INVALID_ARGUMENT,
+                         "attention window %u is not supported: it must be an even number of tokens", window);
+    }
+    bool positions_far = config->rotary.theta > 0 || config->position_bias == POSITION_BIAS_ALIBI;
+    if (config->attention != ATTENTION_PATTERN_DENSE || !positions_far) {
+        return error_set(out_error, STATUS_UNSUPPORTED,
+                         "an attention window is for dense models with rotary or ALiBi positions, not for %s",
+                         config->model_type);
+    }
+    config->attention = ATTENTION_PATTERN_SLIDING_WINDOW;
+    encoder->windowed = true;
+    for (uint32_t i = 0; i < encoder_layer_count(config); i++) encoder->layers[i].plan.window_reach = window / 2;
+    return STATUS_OK;
 }
 
 uint64_t encoder_work(const Encoder *encoder, uint32_t token_count, uint32_t global_count)

@@ -14,6 +14,10 @@ typedef struct EncoderWorkspace EncoderWorkspace; /* activations of one worker; 
 CHECKED Status encoder_open(const Checkpoint *checkpoint, const Kernels *kernels, Encoder **out_encoder,
                             Error *out_error);
 void encoder_close(Encoder *encoder); /* NULL is a no-op */
+/* Window mode, right after encoder_open: each token sees `window` / 2 others to either side, and the global ones, which
+ * see all. What it was trained on, the model then sees of short texts alone. Fails with INVALID_ARGUMENT (an odd
+ * window), UNSUPPORTED (a model that is not dense, or whose positions are neither rotary nor ALiBi), by name. */
+CHECKED Status encoder_limit_window(Encoder *encoder, uint32_t window, Error *out_error);
 /* What encoder_open allocated. */
 uint64_t encoder_bytes(const Encoder *encoder);
 

@@ -138,6 +138,7 @@ uint64_t global_rows_work(const Encoder *encoder, uint32_t token_count, uint32_t
 {
     const ModelConfig *config = &encoder->config;
     uint64_t hidden = config->hidden_size;
-    uint64_t projections = 3 * 2 * hidden * hidden;
-    return count * (projections + 4 * (uint64_t)config->head_count * token_count * hidden);
+    uint64_t width = encoder_queries_width(config);
+    if (encoder->windowed) return count * (2 * hidden * width + 4 * token_count * width);
+    return count * (3 * 2 * hidden * width + 4 * (uint64_t)config->head_count * token_count * hidden);
 }

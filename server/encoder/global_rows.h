@@ -19,5 +19,6 @@ size_t global_rows_scratch_size(const Encoder *encoder);
 uint32_t global_rows_block(const Encoder *encoder);
 /* Fills rows->contexts. A row's bits depend on the sequence alone. Any thread; nothing is allocated. */
 void global_rows_attend(const Encoder *encoder, const EncoderLayer *layer, const GlobalRows *rows);
-/* Floating-point operations in one layer. */
+/* Floating-point operations of a text's global rows in one layer, those of window mode as well, which layer.c computes
+ * by the projections that all rows have. */
 uint64_t global_rows_work(const Encoder *encoder, uint32_t token_count, uint32_t count);

@@ -185,11 +185,54 @@ static void layer_run_keys(void *context, uint32_t unit, uint32_t member)
                    encoder->config.key_value_head_count);
 }
 
+/* Replaces queries[piece->count] by what they see of their sequence. */
+static void layer_attend(const LayerGroup *group, const AttentionPlan *plan, const LayerPiece *piece,
+                         float *queries, float *scratch)
+{
+    const Encoder *encoder = group->encoder;
+    const EncoderLayer *layer = group->layer;
+    const EncoderSequence *sequence = piece->sequence;
+    size_t width = layer->queries.weights.columns;
+    size_t key_width = layer->keys_values.weights.columns;
+    const float *keys = group->workspace->keys_values + piece->sequence_row * key_width;
+    layer_turn(group, piece, &layer->query_norm, queries, width, encoder->config.head_count);
+    attention_forward(encoder->kernels, plan,
+                      &(AttentionRows){.queries = queries,
+                                       .query_stride = width,
+                                       .first_query = piece->first,
+                                       .query_count = piece->count,
+                                       .keys = keys,
+                                       .values = keys + key_width / 2,
+                                       .key_stride = key_width,
+                                       .token_count = sequence->token_count,
+                                       .global_positions = sequence->global_positions,
+                                       .global_count = sequence->global_count},
+                      scratch);
+}
+
 /* Units of one sequence's global rows. */
 static uint32_t layer_global_units(const LayerGroup *group, const EncoderSequence *sequence)
 {
     uint32_t block = global_rows_block(group->encoder);
     return (sequence->global_count + block - 1) / block;
+}
+
+/* Window mode: global rows see all keys by the projections that all rows have. */
+static void layer_see_all(const LayerGroup *group, const EncoderSequence *sequence, size_t sequence_row,
+                          const GlobalRows *rows, const EncoderScratch *scratch)
+{
+    const Encoder *encoder = group->encoder;
+    uint32_t size = encoder->config.hidden_size;
+    uint32_t width = group->layer->queries.weights.columns;
+    AttentionPlan plan = group->layer->plan;
+    plan.window_reach = ATTENTION_UNLIMITED;
+    for (uint32_t i = 0; i < rows->count; i++) {
+        LayerPiece piece = {sequence, rows->positions[i], 1, sequence_row, 0};
+        float *query = rows->contexts + i * (size_t)width;
+        const float *input = layer_input(group, scratch, rows->hidden + rows->positions[i] * (size_t)size, 1);
+        encoder_multiply(encoder, &group->layer->queries, input, size, 1, query, NULL, GEMM_NONE);
+        layer_attend(group, &plan, &piece, query, scratch->attention);
+    }
 }
 
 /* Between the phases, while hidden is still the layer's input. */
@@ -198,24 +241,29 @@ static void layer_run_globals(void *context, uint32_t unit, uint32_t member)
     const LayerGroup *group = context;
     const Encoder *encoder = group->encoder;
     const EncoderSequence *sequence = group->sequences;
-    const float *hidden = group->hidden;
-    float *contexts = group->workspace->contexts;
-    size_t width = group->layer->queries.weights.columns;
+    size_t row = 0;
+    size_t before = 0; /* global rows */
     for (; unit >= layer_global_units(group, sequence); sequence++) {
         unit -= layer_global_units(group, sequence);
-        hidden += (size_t)sequence->token_count * encoder->config.hidden_size;
-        contexts += sequence->global_count * width;
+        row += sequence->token_count;
+        before += sequence->global_count;
     }
+    const EncoderScratch *scratch = workspace_scratch(group->workspace, member);
     uint32_t block = global_rows_block(encoder);
     uint32_t first = unit * block;
     uint32_t left = sequence->global_count - first;
-    global_rows_attend(encoder, group->layer,
-                       &(GlobalRows){.hidden = hidden,
-                                     .token_count = sequence->token_count,
-                                     .positions = sequence->global_positions + first,
-                                     .count = left < block ? left : block,
-                                     .contexts = contexts + first * width,
-                                     .scratch = workspace_scratch(group->workspace, member)->globals});
+    GlobalRows rows = {
+        .hidden = group->hidden + row * encoder->config.hidden_size,
+        .token_count = sequence->token_count,
+        .positions = sequence->global_positions + first,
+        .count = left < block ? left : block,
+        .contexts = group->workspace->contexts + (before + first) * group->layer->queries.weights.columns,
+        .scratch = scratch->globals,
+    };
+    if (encoder->windowed)
+        layer_see_all(group, sequence, row, &rows, scratch);
+    else
+        global_rows_attend(encoder, group->layer, &rows);
 }
 
 /* The global rows of a piece replace what attention left in queries[piece->count]. */
@@ -234,30 +282,6 @@ static void layer_put_globals(const LayerGroup *group, const LayerPiece *piece, 
     }
 }
 
-static void layer_attend(const LayerGroup *group, const LayerPiece *piece, const EncoderScratch *scratch)
-{
-    const Encoder *encoder = group->encoder;
-    const EncoderLayer *layer = group->layer;
-    size_t width = layer->queries.weights.columns;
-    size_t key_width = layer->keys_values.weights.columns;
-    float *queries = scratch->queries + piece->unit_row * width;
-    const float *keys = group->workspace->keys_values + piece->sequence_row * key_width;
-    layer_turn(group, piece, &layer->query_norm, queries, width, encoder->config.head_count);
-    attention_forward(encoder->kernels, &layer->plan,
-                      &(AttentionRows){.queries = queries,
-                                       .query_stride = width,
-                                       .first_query = piece->first,
-                                       .query_count = piece->count,
-                                       .keys = keys,
-                                       .values = keys + key_width / 2,
-                                       .key_stride = key_width,
-                                       .token_count = piece->sequence->token_count,
-                                       .global_positions = piece->sequence->global_positions,
-                                       .global_count = piece->sequence->global_count},
-                      scratch->attention);
-    layer_put_globals(group, piece, queries);
-}
-
 /* Phase 2. */
 static void layer_run_queries(void *context, uint32_t unit, uint32_t member)
 {
@@ -272,7 +296,11 @@ static void layer_run_queries(void *context, uint32_t unit, uint32_t member)
     const float *input = layer_input(group, scratch, hidden, count);
     encoder_multiply(encoder, &group->layer->queries, input, size, count, scratch->queries, NULL, GEMM_NONE);
     LayerPiece piece = {0};
-    while (layer_next_piece(group, unit, &piece)) layer_attend(group, &piece, scratch);
+    while (layer_next_piece(group, unit, &piece)) {
+        float *queries = scratch->queries + piece.unit_row * width;
+        layer_attend(group, &group->layer->plan, &piece, queries, scratch->attention);
+        layer_put_globals(group, &piece, queries);
+    }
     uint32_t blocks = (count + BLOCK_ROWS - 1) / BLOCK_ROWS;
     for (uint32_t i = 0; i < blocks; i++) {
         uint32_t start = count * i / blocks;

@@ -54,6 +54,7 @@ struct Encoder {
     EncoderNorm final_norm;
     EncoderHead head;
     EncoderSteps steps;
+    bool windowed; /* by encoder_limit_window */
     size_t block_bytes;
     float *block; /* what all the pointers above point into */
 };

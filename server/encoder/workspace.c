@@ -42,7 +42,7 @@ static WorkspaceSizes workspace_sizes(const Encoder *encoder, uint32_t token_cap
     };
     if (encoder_takes_globals(encoder)) {
         uint64_t most = GROUP_TOKENS - 1 + GLOBAL_TOKEN_COUNT_MAX;
-        sizes.globals = part_round_up(global_rows_scratch_size(encoder));
+        if (!encoder->windowed) sizes.globals = part_round_up(global_rows_scratch_size(encoder));
         sizes.contexts = part_round_up((most < group ? most : group) * encoder_queries_width(config));
     }
     sizes.sum = sizes.hidden + sizes.beside + sizes.keys_values + sizes.queries + sizes.rows + sizes.intermediate +

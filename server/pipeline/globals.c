@@ -18,6 +18,19 @@ static CHECKED Status globals_set_first(uint32_t count, Arena *arena, Prepared *
     return STATUS_OK;
 }
 
+/* Window mode has no task of its own: the first token and the last, which sum up much of a text in any model. */
+static CHECKED Status globals_set_ends(Arena *arena, Prepared *prepared, Error *out_error)
+{
+    uint32_t count = prepared->encoding.count;
+    uint32_t *positions = arena_allocate(arena, 2 * sizeof *positions);
+    if (!positions) return globals_fail_memory(out_error);
+    positions[0] = 0;
+    positions[1] = count - 1;
+    prepared->global_positions = positions;
+    prepared->global_count = count < 2 ? count : 2;
+    return STATUS_OK;
+}
+
 /* The question is what stands before the first separator. */
 static CHECKED Status globals_set_question(const Pipeline *pipeline, Arena *arena, Prepared *prepared,
                                            Error *out_error)
@@ -36,6 +49,8 @@ static CHECKED Status globals_set_question(const Pipeline *pipeline, Arena *aren
 static CHECKED Status globals_set_default(const Pipeline *pipeline, Task task, Arena *arena, Prepared *prepared,
                                           Error *out_error)
 {
+    if (encoder_attention(pipeline->encoder) == ATTENTION_PATTERN_SLIDING_WINDOW)
+        return globals_set_ends(arena, prepared, out_error);
     switch (task) {
     case TASK_CLASSIFY:
     case TASK_RERANK:

@@ -33,6 +33,9 @@ Status pipeline_open(const PipelineOptions *options, Pipeline **out_pipeline, Er
     if (status) goto fail;
     status = encoder_open(pipeline->checkpoint, options->kernels, &pipeline->encoder, out_error);
     if (status) goto fail;
+    if (options->attention_window > 0)
+        status = encoder_limit_window(pipeline->encoder, options->attention_window, out_error);
+    if (status) goto fail;
     status = pipeline_prove_head(pipeline, out_error);
     if (status) goto fail;
     *out_pipeline = pipeline;

@@ -12,8 +12,9 @@
 
 typedef struct PipelineOptions {
     const char *directory;
-    uint32_t token_count_max; /* 0: what the checkpoint says; larger up to the model's own position count */
-    const Kernels *kernels;   /* outlives the pipeline */
+    uint32_t token_count_max;  /* 0: what the checkpoint says; larger up to the model's own position count */
+    uint32_t attention_window; /* encoder_limit_window; 0: as the checkpoint says */
+    const Kernels *kernels;    /* outlives the pipeline */
 } PipelineOptions;
 
 /* On success the caller owns *out_pipeline (pipeline_close); on failure it is untouched. Any thread; blocks on the

@@ -42,6 +42,7 @@ Status model_open(const ModelOptions *options, Model **out_model, Error *out_err
     const PipelineOptions pipeline_options = {
         .directory = options->directory,
         .token_count_max = options->token_count_max,
+        .attention_window = options->attention_window,
         .kernels = options->kernels,
     };
     Model *model = calloc(1, sizeof *model);

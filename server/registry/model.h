@@ -12,8 +12,9 @@ typedef struct Model Model; /* immutable once open, but for the count of its use
 typedef struct ModelOptions {
     const char *name; /* what clients call it; copied, as is the directory */
     const char *directory;
-    uint32_t token_count_max; /* as in PipelineOptions */
-    const Kernels *kernels;   /* outlives the model */
+    uint32_t token_count_max; /* as in PipelineOptions, like the next */
+    uint32_t attention_window;
+    const Kernels *kernels; /* outlives the model */
     uint32_t worker_count;
     uint32_t lane_count;   /* texts of more than LONG_TOKENS that run at a time; 0: as batches, on any worker */
     uint32_t batch_tokens; /* the most of one batch; raised to the longest text that is none for a lane */

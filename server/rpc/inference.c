@@ -93,7 +93,7 @@ TextView inference_attention(const Pipeline *pipeline)
         [ATTENTION_PATTERN_LONGFORMER] = "longformer",
         [ATTENTION_PATTERN_BIGBIRD] = "bigbird",
     };
-    return text_view(names[checkpoint_config(pipeline_checkpoint(pipeline))->attention]);
+    return text_view(names[encoder_attention(pipeline_encoder(pipeline))]);
 }
 
 void inference_refuse(RpcMessage *message, const CodecFault *fault)

@@ -1,6 +1,7 @@
 /* What the reference computes, for the comparisons with transformers:
  *     encoder_vectors MODEL CPU < texts > vectors            unit vectors, for encoder_parity.py
  *     encoder_vectors MODEL CPU hidden < texts > vectors     hidden states, for sample.py
+ *     encoder_vectors MODEL CPU hidden WINDOW < texts > ...  likewise in window mode, for window_parity.py
  * A text is u32 token count, u32 ids[token count], and for hidden states u8 type ids[token count], 128 more for tokens
  * that are global. Its unit vector is
  * float[hidden size], pooled and normalized as the checkpoint says; its hidden states float[token count][hidden size].
@@ -76,16 +77,18 @@ static void vectors_run(const Checkpoint *checkpoint, const Encoder *encoder, En
 
 int main(int argument_count, char **arguments)
 {
-    Error error = {.message = "usage: encoder_vectors MODEL CPU [hidden] < texts > vectors"};
+    Error error = {.message = "usage: encoder_vectors MODEL CPU [hidden [WINDOW]] < texts > vectors"};
     const Kernels *kernels;
     Checkpoint *checkpoint = NULL;
     Encoder *encoder = NULL;
     EncoderWorkspace *workspace = NULL;
     Status status = STATUS_INVALID_ARGUMENT;
-    bool hidden = argument_count == 4 && strcmp(arguments[3], "hidden") == 0;
+    bool hidden = argument_count >= 4 && strcmp(arguments[3], "hidden") == 0;
+    uint32_t window = argument_count > 4 ? (uint32_t)strtoul(arguments[4], NULL, 10) : 0;
     if (argument_count == 3 || hidden) status = kernels_open(arguments[2], "packed", &kernels, &error);
     if (!status) status = checkpoint_open(arguments[1], &checkpoint, &error);
     if (!status) status = encoder_open(checkpoint, kernels, &encoder, &error);
+    if (!status && window) status = encoder_limit_window(encoder, window, &error);
     if (!status) status = encoder_workspace_open(encoder, BATCH_TOKENS, &workspace, &error);
     if (status)
         fprintf(stderr, "%s\n", error.message);
