@@ -168,19 +168,23 @@ static void encoding_copy(Encoding *target, uint32_t to, const Encoding *source,
     if (target->words) memcpy(target->words + to, source->words + from, count * sizeof *target->words);
 }
 
+/* One block for all arrays, so that it is known what many chunks take of an arena. */
+enum { CHUNK_TOKEN_BYTES = sizeof(ByteRange) + sizeof(uint32_t) + 2 };
+
 bool chunks_encoding(const Encoding *whole, TokenRange cut, TokenRange tokens, Arena *arena,
                      Encoding *out_encoding)
 {
     uint32_t piece_count = tokens.end - tokens.begin;
     uint32_t tail_count = whole->count - cut.end;
     Encoding encoding = {.count = cut.begin + piece_count + tail_count, .text_token_count = whole->count};
-    encoding.ids = arena_allocate(arena, encoding.count * sizeof *encoding.ids);
-    encoding.type_ids = arena_allocate(arena, encoding.count);
-    encoding.segments = arena_allocate(arena, encoding.count);
-    encoding.offsets = arena_allocate(arena, encoding.count * sizeof *encoding.offsets);
-    if (whole->words) encoding.words = arena_allocate(arena, encoding.count * sizeof *encoding.words);
-    if (!encoding.ids || !encoding.type_ids || !encoding.segments || !encoding.offsets) return false;
-    if (whole->words && !encoding.words) return false;
+    size_t token_bytes = CHUNK_TOKEN_BYTES + (whole->words ? sizeof *encoding.words : 0);
+    char *block = arena_allocate(arena, encoding.count * token_bytes);
+    if (!block) return false;
+    encoding.offsets = (ByteRange *)block;
+    encoding.ids = (uint32_t *)(encoding.offsets + encoding.count);
+    encoding.words = whole->words ? encoding.ids + encoding.count : NULL;
+    encoding.type_ids = (uint8_t *)(encoding.ids + (whole->words ? 2 : 1) * (size_t)encoding.count);
+    encoding.segments = encoding.type_ids + encoding.count;
     encoding_copy(&encoding, 0, whole, 0, cut.begin);
     encoding_copy(&encoding, cut.begin, whole, tokens.begin, piece_count);
     encoding_copy(&encoding, cut.begin + piece_count, whole, cut.end, tail_count);
@@ -207,13 +211,14 @@ bool pipeline_is_cut(const Prepared *whole)
 
 uint64_t pipeline_chunk_bytes(const Prepared *whole)
 {
-    enum { TOKEN_BYTES = 14, ROUNDING_BYTES = 5 * 16 };
+    /* Twice: an arena may leave its blocks nearly half empty. The rest are headers and a chunk's global tokens. */
+    enum { CHUNK_BYTES = 128 };
     const ChunkPlan *plan = &whole->chunks;
     uint64_t repeated = whole->encoding.count - (plan->cut.end - plan->cut.begin);
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < plan->count; i++) {
         TokenRange tokens = plan->items[i].tokens;
-        bytes += (repeated + tokens.end - tokens.begin) * TOKEN_BYTES + ROUNDING_BYTES;
+        bytes += 2 * (repeated + tokens.end - tokens.begin) * CHUNK_TOKEN_BYTES + CHUNK_BYTES;
     }
     return bytes;
 }

@@ -242,6 +242,41 @@ static void chunks_plan_cuts_the_longer_text_of_a_pair_but_never_a_query(void **
     }
 }
 
+/* What is said of the arena before is enough, whatever size chunks have. */
+static void chunks_take_no_more_memory_than_is_said(void **state)
+{
+    (void)state;
+    enum { TOKEN_COUNT = 200000, SLACK_BYTES = 64 * 1024 };
+    Encoding encoding = {.count = TOKEN_COUNT, .ids = calloc(TOKEN_COUNT, sizeof(uint32_t))};
+    encoding.type_ids = calloc(TOKEN_COUNT, 1);
+    encoding.segments = calloc(TOKEN_COUNT, 1);
+    encoding.offsets = calloc(TOKEN_COUNT, sizeof(ByteRange));
+    for (uint32_t room = 24; room <= 8192; room = room * 3 / 2 + 1) {
+        Arena arena;
+        Error error;
+        Prepared whole = {.encoding = encoding};
+        const Pipeline pipeline = {.token_count_max = room};
+        const PrepareOptions options = {.length_policy = LENGTH_AUTO};
+        arena_init(&arena, ARENA_BYTES);
+        assert_int_equal(
+            chunks_plan(&pipeline, &options, &encoding, text_view(""), NULL, 0, &arena, &whole.chunks, &error),
+            STATUS_OK);
+        Arena chunks;
+        arena_init(&chunks, pipeline_chunk_bytes(&whole) + SLACK_BYTES);
+        for (uint32_t i = 0; i < whole.chunks.count; i++) {
+            Encoding chunk;
+            assert_true(
+                chunks_encoding(&encoding, whole.chunks.cut, whole.chunks.items[i].tokens, &chunks, &chunk));
+        }
+        arena_free(&chunks);
+        arena_free(&arena);
+    }
+    free(encoding.ids);
+    free(encoding.type_ids);
+    free(encoding.segments);
+    free(encoding.offsets);
+}
+
 static void borders_rank_orders_paragraphs_sentences_and_words(void **state)
 {
     (void)state;
@@ -274,6 +309,7 @@ int main(void)
         cmocka_unit_test(chunks_plan_ends_where_a_sentence_or_a_word_does),
         cmocka_unit_test(chunks_plan_refuses_what_has_no_room_or_no_end),
         cmocka_unit_test(chunks_plan_cuts_the_longer_text_of_a_pair_but_never_a_query),
+        cmocka_unit_test(chunks_take_no_more_memory_than_is_said),
         cmocka_unit_test(borders_rank_orders_paragraphs_sentences_and_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
