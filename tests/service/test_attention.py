@@ -84,3 +84,10 @@ def test_sparse_checkpoints_say_so(start_server, make_stub, pb, name, attention)
         assert same.classifications[0].labels == scores  # and a classification the first
         other = stub.Classify(pb.ClassifyRequest(options=pb.Options(global_token_indices=[5]), **asked))
         assert other.classifications[0].labels != scores
+        cut = {"length_policy": pb.LENGTH_POLICY_CHUNK, "chunking": pb.Chunking(token_count=16)}
+        many = pb.ClassifyRequest(inputs=[pb.Text(text=TEXT)] * 40, raw_scores=True, options=pb.Options(**cut))
+        chunked = stub.Classify(many).classifications
+        assert chunked[0].usage.chunk_count > 1 and chunked[0].usage.attention == "chunked"
+        assert chunked[0].labels == chunked[39].labels
+        chosen = pb.Options(global_token_indices=[0], **cut)  # of each chunk, as without
+        assert stub.Classify(pb.ClassifyRequest(options=chosen, **asked)).classifications[0].labels == chunked[0].labels
