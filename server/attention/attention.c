@@ -108,14 +108,26 @@ static void attention_pack_values(const AttentionHead *head, const ScoreBlock *b
     }
 }
 
+/* Asks for the head's part of rows [first, end), which lie too far apart for the CPU to foresee. */
+static void attention_fetch(const AttentionHead *head, const float *rows, uint32_t first, uint32_t end)
+{
+    for (uint32_t row = first; row < end; row++)
+        for (uint32_t column = 0; column < head->size; column += ALIGNMENT)
+            __builtin_prefetch(rows + row * head->key_stride + column);
+}
+
 /* Lays the block's keys out as panels of keys, and their values. */
 static void attention_pack(const AttentionHead *head, const ScoreBlock *block)
 {
     uint32_t panel = head->kernels->panel_columns;
-    for (uint32_t key = 0; key < block->keys; key += panel)
-        head->kernels->gemm_pack(head->keys + (block->key + key) * head->key_stride, head->key_stride,
-                                 attention_min(panel, block->keys - key), head->size,
-                                 head->part[PART_KEYS] + (size_t)key * head->size);
+    uint32_t end = block->key + block->keys;
+    for (uint32_t key = block->key; key < end; key += panel) {
+        uint32_t next = key + attention_min(panel, end - key);
+        attention_fetch(head, head->keys, next, next + attention_min(panel, end - next));
+        attention_fetch(head, head->values, key, next);
+        head->kernels->gemm_pack(head->keys + key * head->key_stride, head->key_stride, next - key, head->size,
+                                 head->part[PART_KEYS] + (size_t)(key - block->key) * head->size);
+    }
     attention_pack_values(head, block);
 }
 

@@ -364,6 +364,33 @@ static void attention_sees_blocks(void **state)
         }
 }
 
+/* Where all keys are seen, a query has the same bits by itself. */
+static void attention_runs_single_queries(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < ATTENTION_BIAS_DISENTANGLED; kind++) {
+        AttentionPlan plan = {.head_count = 2,
+                              .key_value_head_count = 1,
+                              .head_size = 300,
+                              .window_reach = ATTENTION_UNLIMITED,
+                              .scale = 0.06f};
+        Case test = case_make(&plan, (AttentionBiasKind)kind, 400);
+        run(&test, 4 * ATTENTION_QUERY_BLOCK);
+        float *scratch = aligned_alloc(64, attention_scratch_size(kernels, &test.plan) * sizeof *scratch);
+        assert_non_null(scratch);
+        for (uint32_t query = 3; query < 400; query += 36) {
+            AttentionRows rows = test.before;
+            rows.first_query = query;
+            rows.query_count = 1;
+            rows.queries += query * rows.query_stride;
+            attention_forward(kernels, &test.plan, &rows, scratch);
+            assert_memory_equal(rows.queries, test.after + query * rows.query_stride, 600 * sizeof *rows.queries);
+        }
+        free(scratch);
+        case_free(&test);
+    }
+}
+
 static void attention_work_counts_the_pairs_that_see_each_other(void **state)
 {
     (void)state;
@@ -393,6 +420,7 @@ int main(void)
         cmocka_unit_test(attention_sees_no_key_beyond_its_window),
         cmocka_unit_test(attention_sees_global_keys_once),
         cmocka_unit_test(attention_sees_blocks),
+        cmocka_unit_test(attention_runs_single_queries),
         cmocka_unit_test(attention_work_counts_the_pairs_that_see_each_other),
     };
     static const uint32_t variants[] = {KERNELS_REFERENCE, KERNELS_AVX2, KERNELS_AVX512};
