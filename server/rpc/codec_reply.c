@@ -49,13 +49,7 @@ static bool chunk_spans_build(Arena *arena, const CodecEmbedding *from, Headligh
     out_embedding->n_chunk_spans = from->chunk_count;
     out_embedding->chunk_spans = (Headlight__V1__ChunkSpan **)list;
     for (uint32_t i = 0; i < from->chunk_count; i++) {
-        ByteRange range = codec_range_widen(from->text, from->chunks[i].range);
-        Headlight__V1__ChunkSpan *span = out_embedding->chunk_spans[i];
-        headlight__v1__chunk_span__init(span);
-        span->byte_begin = range.begin;
-        span->byte_end = range.end;
-        span->token_count = from->chunks[i].token_count;
-        span->weight = from->chunks[i].weight;
+        codec_span_init(&from->chunks[i], from->text, out_embedding->chunk_spans[i]);
     }
     return true;
 }

@@ -89,6 +89,7 @@ CHECKED bool codec_reply_classify(Arena *arena, const CodecHead *head, const Pip
 
 typedef struct CodecRank {
     CodecUsage usage;
+    const CodecChunk *best; /* NULL: the text was not cut */
     TextView text;
     uint32_t index;
     float score;

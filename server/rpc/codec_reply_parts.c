@@ -33,6 +33,16 @@ uint64_t codec_parts_bytes(uint64_t count, size_t result_bytes, uint64_t part_co
     return CODEC_CHUNK_FACTOR * (REPLY_BYTES + count * each + part_count * (part_bytes + sizeof(void *)));
 }
 
+void codec_span_init(const CodecChunk *chunk, TextView text, Headlight__V1__ChunkSpan *out_span)
+{
+    ByteRange range = codec_range_widen(text, chunk->range);
+    headlight__v1__chunk_span__init(out_span);
+    out_span->byte_begin = range.begin;
+    out_span->byte_end = range.end;
+    out_span->token_count = chunk->token_count;
+    out_span->weight = chunk->weight;
+}
+
 Headlight__V1__Usage *codec_usage_build(Arena *arena, const CodecUsage *from, TextView attention)
 {
     Headlight__V1__Usage *usage = arena_allocate(arena, sizeof *usage);

@@ -30,5 +30,7 @@ void **codec_list_allocate(Arena *arena, size_t count, size_t size, char **out_i
  * `part_count` parts of `part_bytes` altogether. */
 uint64_t codec_parts_bytes(uint64_t count, size_t result_bytes, uint64_t part_count, size_t part_bytes);
 
+/* `text` is what the chunk's range is of. */
+void codec_span_init(const CodecChunk *chunk, TextView text, Headlight__V1__ChunkSpan *out_span);
 Headlight__V1__Usage *codec_usage_build(Arena *arena, const CodecUsage *from, TextView attention);
 Headlight__V1__Timing *codec_timing_build(Arena *arena, const CodecTiming *timing);

@@ -52,7 +52,26 @@ bool codec_reply_classify(Arena *arena, const CodecHead *head, const Pipeline *p
 
 uint64_t codec_reply_rerank_bytes(uint32_t count)
 {
-    return codec_parts_bytes(count, sizeof(Headlight__V1__Rank), 0, 0);
+    return codec_parts_bytes(count, sizeof(Headlight__V1__Rank) + sizeof(Headlight__V1__ChunkSpan), 0, 0);
+}
+
+static bool rank_build(Arena *arena, const CodecHead *head, const CodecRank *from, bool return_text,
+                       Headlight__V1__Rank *out)
+{
+    headlight__v1__rank__init(out);
+    out->index = from->index;
+    out->score = from->score;
+    out->usage = codec_usage_build(arena, &from->usage, head->attention);
+    if (!out->usage) return false;
+    if (from->best) {
+        out->best_chunk = arena_allocate(arena, sizeof *out->best_chunk);
+        if (!out->best_chunk) return false;
+        codec_span_init(from->best, from->text, out->best_chunk);
+    }
+    if (!return_text) return true;
+    out->maybe_text_case = HEADLIGHT__V1__RANK__MAYBE_TEXT_TEXT;
+    out->text = codec_data_of(from->text);
+    return true;
 }
 
 bool codec_reply_rerank(Arena *arena, const CodecHead *head, const CodecRank *ranks, uint32_t count,
@@ -68,15 +87,7 @@ bool codec_reply_rerank(Arena *arena, const CodecHead *head, const CodecRank *ra
     response->n_ranks = count;
     response->ranks = (Headlight__V1__Rank **)list;
     for (uint32_t i = 0; i < count; i++) {
-        Headlight__V1__Rank *rank = response->ranks[i];
-        headlight__v1__rank__init(rank);
-        rank->index = ranks[i].index;
-        rank->score = ranks[i].score;
-        rank->usage = codec_usage_build(arena, &ranks[i].usage, head->attention);
-        if (!rank->usage) return false;
-        if (!return_text) continue;
-        rank->maybe_text_case = HEADLIGHT__V1__RANK__MAYBE_TEXT_TEXT;
-        rank->text = codec_data_of(ranks[i].text);
+        if (!rank_build(arena, head, &ranks[i], return_text, response->ranks[i])) return false;
     }
     out_reply->message = response;
     return response->timing != NULL;

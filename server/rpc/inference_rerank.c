@@ -18,7 +18,8 @@ static uint32_t rerank_count(const TaskCall *call)
 static TaskSize rerank_size(const TaskCall *call)
 {
     return (TaskSize){
-        .memory_bytes = codec_reply_rerank_bytes(call->text_count) + call->text_count * sizeof(CodecRank),
+        .memory_bytes = codec_reply_rerank_bytes(call->text_count) +
+                        call->text_count * (sizeof(CodecRank) + sizeof(CodecChunk)),
     };
 }
 
@@ -31,29 +32,42 @@ static int rank_compare(const void *left, const void *right)
 }
 
 /* MaxP (Dai and Callan 2019): a text is as good as its best chunk. */
-static const float *best_logit(const TaskCall *call, const TaskText *text)
+static uint32_t best_job(const TaskCall *call, const TaskText *text)
 {
     const float *const *logits = inference_texts_outputs(call, text);
-    const float *best = logits[0];
+    uint32_t best = 0;
     for (uint32_t i = 1; i < text->job_count; i++) {
-        if (*logits[i] > *best) best = logits[i];
+        if (*logits[i] > *logits[best]) best = i;
     }
     return best;
+}
+
+static CodecRank rank_make(const TaskCall *call, uint32_t index, CodecChunk *chunk)
+{
+    const CodecRerankRequest *request = &call->request.rerank;
+    const TaskText *text = &call->texts[index];
+    uint32_t best = best_job(call, text);
+    const float *logit = inference_texts_outputs(call, text)[best];
+    CodecRank rank = {
+        .usage = inference_texts_usage(call, text),
+        .text = request->inputs.texts[index].pair,
+        .index = index,
+        .score = pipeline_rank(call->base.pipeline, logit, request->raw_scores),
+    };
+    if (!pipeline_is_cut(&text->whole)) return rank;
+    TokenRange tokens = text->whole.chunks.items[best].tokens;
+    *chunk = (CodecChunk){pipeline_chunk_range(&text->whole, best), tokens.end - tokens.begin, 1, NULL};
+    rank.best = chunk;
+    return rank;
 }
 
 static Status rerank_answer(TaskCall *call, const CodecHead *head, CodecReply *out_reply, CodecFault *out_fault)
 {
     const CodecRerankRequest *request = &call->request.rerank;
     CodecRank *ranks = arena_allocate(call->base.arena, call->text_count * sizeof *ranks);
-    if (!ranks) return inference_call_no_memory(out_fault);
-    for (uint32_t i = 0; i < call->text_count; i++) {
-        ranks[i] = (CodecRank){
-            .usage = inference_texts_usage(call, &call->texts[i]),
-            .text = request->inputs.texts[i].pair,
-            .index = i,
-            .score = pipeline_rank(call->base.pipeline, best_logit(call, &call->texts[i]), request->raw_scores),
-        };
-    }
+    CodecChunk *chunks = arena_allocate(call->base.arena, call->text_count * sizeof *chunks);
+    if (!ranks || !chunks) return inference_call_no_memory(out_fault);
+    for (uint32_t i = 0; i < call->text_count; i++) ranks[i] = rank_make(call, i, &chunks[i]);
     qsort(ranks, call->text_count, sizeof *ranks, rank_compare);
     if (codec_reply_rerank(call->base.arena, head, ranks, rerank_count(call), request->return_text, out_reply))
         return STATUS_OK;

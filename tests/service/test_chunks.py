@@ -176,6 +176,32 @@ def test_long_texts_share_a_request_and_a_stream_with_short_ones(stub, pb, small
     assert [one.embeddings[0].values for one in stub.EmbedStream(requests)] == [one.values for one in together]
 
 
+def test_late_chunks_take_a_model_that_pools_all_rows(start_server, make_stub, pb, small_model, details):
+    with start_server(model=small_model.parent / "passages") as server, server.channel() as channel:
+        stub, text = make_stub(channel), sentence(15, 20)
+        error = refused(lambda: embed(stub, pb, text, chunking={"token_count": 10}, return_chunk_embeddings=True))
+        assert error.code() == grpc.StatusCode.FAILED_PRECONDITION and details(error)[0] == ["return_chunk_embeddings"]
+        fields = {"prompt_name": "none", "return_chunk_embeddings": True}
+        (one,) = embed(stub, pb, text, policy=pb.LENGTH_POLICY_CHUNK, chunking={"token_count": 10}, **fields)
+        parts = [text[span.byte_begin : span.byte_end] for span in one.chunk_spans]
+        alone = embed(stub, pb, *parts, **fields)
+        assert len(parts) > 2 and [chunk.values for chunk in one.chunks] == [single.values for single in alone]
+
+
+def test_sparse_vectors_have_the_greatest_weight_of_each_token(start_server, make_stub, pb, small_model, details):
+    with start_server(model=small_model.parent / "sparse") as server, server.channel() as channel:
+        stub, text = make_stub(channel), sentence(16, 100)
+        (one,) = embed(stub, pb, text)
+        expected = {}
+        for part in (text[span.byte_begin : span.byte_end] for span in one.chunk_spans):
+            (alone,) = embed(stub, pb, part)
+            for index, value in zip(alone.sparse.indices, alone.sparse.values):
+                expected[index] = max(value, expected.get(index, 0))
+        assert len(one.chunk_spans) > 1 and dict(zip(one.sparse.indices, one.sparse.values)) == expected
+        error = refused(lambda: embed(stub, pb, text, return_chunk_embeddings=True))
+        assert error.code() == grpc.StatusCode.FAILED_PRECONDITION and details(error)[0] == ["return_chunk_embeddings"]
+
+
 # ---- The other tasks
 
 ROOM = POSITION_COUNT - 2
@@ -210,8 +236,13 @@ def test_rerank_takes_the_best_chunk(served, pb):
     for rank in response.ranks:
         text = texts[rank.index]
         ranges = plan(len(text.split()), room, room // 8)
-        best = max(one.model.class_logits("the cat", part)[0] for part in parts_of(text, ranges))
-        assert abs(rank.score - sigmoid(best)) < ATOL
+        parts = parts_of(text, ranges)
+        logits = [one.model.class_logits("the cat", part)[0] for part in parts]
+        assert abs(rank.score - sigmoid(max(logits))) < ATOL
+        assert rank.HasField("best_chunk") == (len(parts) > 1)
+        if len(parts) > 1:
+            span = rank.best_chunk
+            assert text[span.byte_begin : span.byte_end] == parts[numpy.argmax(logits)] and span.weight == 1
         assert rank.usage.chunk_count == len(ranges)
     scores = [rank.score for rank in response.ranks]
     assert scores == sorted(scores, reverse=True)

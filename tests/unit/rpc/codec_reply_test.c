@@ -134,7 +134,7 @@ static void codec_reply_embed_gives_chunks_with_spans_of_whole_characters(void *
 static void codec_reply_rerank_gives_texts_only_when_asked(void **state)
 {
     (void)state;
-    const CodecRank ranks[] = {{USAGE, text_view("b"), 1, 0.75F}, {USAGE, text_view(""), 0, 0.25F}};
+    const CodecRank ranks[] = {{USAGE, NULL, text_view("b"), 1, 0.75F}, {USAGE, NULL, text_view(""), 0, 0.25F}};
     for (int return_text = 0; return_text < 2; return_text++) {
         Arena arena;
         CodecReply reply;
@@ -265,7 +265,7 @@ static bool build(int which, Arena *arena, uint32_t count, CodecReply *out_reply
     static AnswerScore answers[COUNT_MAX];
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
-        ranks[i] = (CodecRank){.usage = USAGE};
+        ranks[i] = (CodecRank){.usage = USAGE, .best = &chunks[0], .text = text_view("text")};
         taggings[i] = (CodecTagging){USAGE, text_view("text"), entities, i % 4};
         fills[i] = (CodecFill){USAGE, masks, 2, 3};
         embeddings[i] = (CodecEmbedding){USAGE, values, rows, i % 4, chunks, i % 4, text_view("text")};
