@@ -18,8 +18,8 @@ TOP, PANEL_WIDTH, PANEL_HEIGHT = 56, 370, 270
 STYLES = {
     "Headlight, bert-base": ("dense, Headlight", "#d9730d", ""),
     "transformers, bert-base": ("dense, transformers sdpa", "#d9730d", "5 4"),
-    "Headlight, longformer-base": ("window of 512, Headlight", "#2f81f7", ""),
-    "transformers, longformer-base": ("window of 512, transformers", "#2f81f7", "5 4"),
+    "Headlight, longformer-base": ("window, Headlight", "#2f81f7", ""),
+    "transformers, longformer-base": ("window, transformers", "#2f81f7", "5 4"),
 }
 GREY = "#808890"
 
@@ -85,7 +85,7 @@ def draw_panel(series, title, value, left):
 
 def draw_legend():
     for index, (words, colour, dashes) in enumerate(STYLES.values()):
-        x, y = 70 + index * 215, HEIGHT - 30
+        x, y = 64 + index * 210, HEIGHT - 30
         yield f'<path d="M{x} {y}h34" stroke="{colour}" stroke-width="2.2" stroke-dasharray="{dashes}"/>'
         yield text(x + 40, y + 4, words, "start")
 
@@ -93,8 +93,8 @@ def draw_legend():
 def draw(table):
     parts = [part for panel in PANELS for part in draw_panel(table["series"], *panel)]
     about = table["about"]
-    parts.append(text(WIDTH / 2, HEIGHT - 6, f"BERT's and Longformer's base shapes, {about['layers']} layers, fp32, "
-                      f"one thread, {about['cpu']}", size=11))
+    parts.append(text(WIDTH / 2, HEIGHT - 6, f"BERT's and Longformer's base shapes (a window of 512), {about['layers']} "
+                      f"layers, fp32, one thread, {about['cpu']}", size=11))
     body = "\n".join([*parts, *draw_legend()])
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
             f'fill="{GREY}">\n<title>Time and memory against the length of a text</title>\n{body}\n</svg>\n')

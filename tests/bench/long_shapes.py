@@ -5,12 +5,10 @@
 
 Writes DIRECTORY/NAME: config.json, model.safetensors, tokenizer.json (words w0, w1, ...: one token each). What costs
 time is as published; the vocabulary is small and the dense shapes have more positions than were published, so that
-lengths can be compared. Needs torch, transformers and tokenizers.
+lengths can be compared. Needs torch, transformers and tokenizers; what is there already needs none.
 """
 import argparse
 import pathlib
-
-import transformers
 
 WORDS = 1000
 SPECIAL = {"pad_token": "<pad>", "cls_token": "<s>", "sep_token": "</s>", "unk_token": "<unk>", "mask_token": "<mask>"}
@@ -31,11 +29,14 @@ SHAPES = {
 
 
 def shape_config(name, layers=None):
+    import transformers
+
     config, settings, published, _ = SHAPES[name]
     return getattr(transformers, config)(**BASE | settings, num_hidden_layers=layers or published)
 
 
 def write_tokenizer(directory):
+    import transformers
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
     words = [*SPECIAL.values(), *(f"w{i}" for i in range(WORDS))]
@@ -50,6 +51,8 @@ def make_shape(name, directory, layers=None):
     """DIRECTORY/NAME, made unless it is there."""
     target = directory / name
     if not (target / "tokenizer.json").exists():
+        import transformers
+
         transformers.set_seed(1)
         transformers.AutoModel.from_config(shape_config(name, layers)).save_pretrained(target)
         write_tokenizer(target)

@@ -3,13 +3,16 @@
     python tests/bench/serving.py startup     # exec to the first answer
     python tests/bench/serving.py memory      # resident set over 100,000 requests
     python tests/bench/serving.py throughput  # through gRPC against ONNX Runtime in process, the same run
+    python tests/bench/serving.py mixed       # short queries beside a stream of long texts
     python tests/bench/serving.py             # all of them
 
-Needs a built tree, models/all-MiniLM-L6-v2 and numpy; throughput needs torch, transformers, onnx and onnxruntime too.
+Needs a built tree, models/all-MiniLM-L6-v2 and numpy; throughput needs torch, transformers, onnx and onnxruntime too,
+mixed the first two.
 """
 
 import os
 import pathlib
+import queue
 import random
 import signal
 import socket
@@ -17,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -32,9 +36,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def start_server(*flags):
+def start_server(*flags, model=MODEL):
     address = f"127.0.0.1:{free_port()}"
-    command = [SERVER, "--model", MODEL, "--listen", address, "--log-level", "error", *flags]
+    command = [SERVER, "--model", model, "--listen", address, "--log-level", "error", *flags]
     return subprocess.Popen([str(part) for part in command]), address
 
 
@@ -198,7 +202,82 @@ def throughput(rounds=5, seconds=4):
     print()
 
 
+class LongStream:
+    """One stream of texts of 4,096 tokens each, the next as soon as the last is answered."""
+
+    def __init__(self, stub, messages, tokens=4096):
+        self.request = messages.EmbedRequest(inputs=[messages.Text(text=words_of(tokens))])
+        self.answered = 0
+        self.ending = False
+        self.answers = queue.SimpleQueue()
+        self.thread = threading.Thread(target=self.read, args=(stub.EmbedStream(self.requests()),))
+        self.thread.start()
+
+    def requests(self):
+        while not self.ending:
+            yield self.request
+            self.answers.get()
+
+    def read(self, replies):
+        for _ in replies:
+            self.answered += 1
+            self.answers.put(None)
+
+    def stop(self):
+        self.ending = True
+        self.thread.join()
+
+
+def words_of(tokens):
+    """A text of `tokens` tokens for the tokenizers of long_shapes.py, the two special ones included."""
+    return " ".join(f"w{random.randrange(1000)}" for _ in range(tokens - 2))
+
+
+def query_latencies(stub, messages, count, pause_seconds):
+    """Milliseconds of `count` queries of 32 tokens, one after the other, with pauses of random length between them."""
+    times = []
+    for _ in range(count):
+        request = messages.EmbedRequest(inputs=[messages.Text(text=words_of(32))])
+        time.sleep(random.expovariate(1 / pause_seconds))
+        started = time.perf_counter()
+        stub.Embed(request)
+        times.append((time.perf_counter() - started) * 1000)
+    return times
+
+
+def percentile(values, part):
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
+
+
+def mixed(shapes=("longformer-base", "modernbert-base"), rounds=4, queries=100, pause_seconds=0.02):
+    """Idle and busy take turns, so that what else the machine does disturbs both."""
+    import grpc
+    from long_shapes import make_shape
+
+    messages, services = stubs()
+    print("| model, two workers | 32-token queries | p50, ms | p99, ms | p99 / idle p99 | 4,096-token texts a minute |")
+    print("|---|---|---|---|---|---|")
+    for shape in shapes:
+        model = make_shape(shape, pathlib.Path(os.environ.get("HEADLIGHT_BENCH_SHAPES") or tempfile.mkdtemp()))
+        process, address = start_server("--workers", "2", model=model)
+        wait_serving(address)
+        stub = services.InferenceStub(grpc.insecure_channel(address))
+        idle, busy, answered, seconds = [], [], 0, 0
+        query_latencies(stub, messages, 20, pause_seconds)
+        for _ in range(rounds):
+            idle += query_latencies(stub, messages, queries, pause_seconds)
+            stream, started = LongStream(stub, messages), time.perf_counter()
+            busy += query_latencies(stub, messages, queries, pause_seconds)
+            answered, seconds = answered + stream.answered, seconds + time.perf_counter() - started
+            stream.stop()
+        for name, times, rate in (("idle", idle, ""), ("beside one stream", busy, f"{answered / seconds * 60:.0f}")):
+            print(f"| {shape} | {name} | {percentile(times, 0.5):.1f} | {percentile(times, 0.99):.1f} | "
+                  f"{percentile(times, 0.99) / percentile(idle, 0.99):.2f} | {rate} |", flush=True)
+        stop_server(process)
+    print()
+
+
 if __name__ == "__main__":
-    parts = {"startup": startup, "memory": memory, "throughput": throughput}
+    parts = {"startup": startup, "memory": memory, "throughput": throughput, "mixed": mixed}
     for part in sys.argv[1:] or parts:
         parts[part]()
