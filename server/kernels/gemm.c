@@ -9,7 +9,8 @@
 enum {
     STORAGE_ALIGNMENT = 16,   /* floats: a cache line */
     BLOCK_BYTES = 256 * 1024, /* rows of `a` that stay in the second-level cache beside a panel */
-    BLOCK_ROWS_MIN = 36,
+    BLOCK_ROWS = 36,          /* their number is a multiple of it: whole blocks of every variant */
+    DEPTH_MAX = 896,          /* twice BLOCK_ROWS of it stay there; deeper products are made in parts */
 };
 
 static size_t gemm_round_up(size_t count, size_t multiple)
@@ -48,25 +49,60 @@ GemmWeights gemm_weights_read(const Kernels *kernels, uint32_t columns, uint32_t
     return (GemmWeights){.storage = storage, .columns = columns, .depth = depth};
 }
 
-static void gemm_multiply_packed(const Kernels *kernels, const GemmWeights *weights, const float *a,
-                                 size_t a_stride, uint32_t rows, float *c, size_t c_stride,
-                                 const GemmEpilogue *epilogue)
+/* The part [begin, end) of the depth, on rows of `a` that stay in the cache. */
+static void gemm_multiply_part(const Kernels *kernels, const GemmWeights *weights, const float *a, size_t a_stride,
+                               uint32_t rows, float *c, size_t c_stride, const GemmEpilogue *epilogue,
+                               uint32_t begin, uint32_t end)
 {
-    for (uint32_t first = 0; first < weights->columns; first += kernels->panel_columns)
+    for (uint32_t first = 0; first < weights->columns; first += kernels->panel_columns) {
+        uint32_t columns = gemm_panel_width(kernels, weights->columns, first);
         kernels->gemm_tile(&(GemmTile){
-            .a = a,
+            .a = a + begin,
             .a_stride = a_stride,
-            .panel = weights->storage + (size_t)first * weights->depth,
+            .panel =
+                weights->storage + (size_t)first * weights->depth + begin * gemm_round_up(columns, kernels->lanes),
             .c = c + first,
             .c_stride = c_stride,
             .rows = rows,
-            .columns = gemm_panel_width(kernels, weights->columns, first),
-            .depth = weights->depth,
+            .columns = columns,
+            .depth = end - begin,
             .bias = epilogue->bias ? epilogue->bias + first : NULL,
             .residual = epilogue->residual ? epilogue->residual + first : NULL,
             .residual_stride = epilogue->residual_stride,
             .activation = epilogue->activation,
         });
+    }
+}
+
+/* Each part of the depth adds to what the parts before it left in c: the first brings bias and residual, the last is
+ * activated. How a depth is parted depends on nothing else, so a row's bits do not either. */
+static void gemm_multiply_block(const Kernels *kernels, const GemmWeights *weights, const float *a,
+                                size_t a_stride, uint32_t rows, float *c, size_t c_stride,
+                                const GemmEpilogue *epilogue)
+{
+    uint32_t parts = (weights->depth + DEPTH_MAX - 1) / DEPTH_MAX;
+    for (uint32_t i = 0; i < parts; i++) {
+        GemmEpilogue part = i ? (GemmEpilogue){.residual = c, .residual_stride = c_stride} : *epilogue;
+        part.activation = i + 1 < parts ? GEMM_NONE : epilogue->activation;
+        gemm_multiply_part(kernels, weights, a, a_stride, rows, c, c_stride, &part,
+                           (uint32_t)((uint64_t)weights->depth * i / parts),
+                           (uint32_t)((uint64_t)weights->depth * (i + 1) / parts));
+    }
+}
+
+static void gemm_multiply_packed(const Kernels *kernels, const GemmWeights *weights, const float *a,
+                                 size_t a_stride, uint32_t rows, float *c, size_t c_stride,
+                                 const GemmEpilogue *epilogue)
+{
+    size_t depth = weights->depth < DEPTH_MAX ? weights->depth : DEPTH_MAX;
+    size_t block = BLOCK_BYTES / sizeof *a / depth / BLOCK_ROWS * BLOCK_ROWS;
+    for (size_t row = 0; row < rows; row += block) {
+        GemmEpilogue part = *epilogue;
+        if (part.residual) part.residual += row * part.residual_stride;
+        uint32_t count = rows - row < block ? (uint32_t)(rows - row) : (uint32_t)block;
+        gemm_multiply_block(kernels, weights, a + row * a_stride, a_stride, count, c + row * c_stride, c_stride,
+                            &part);
+    }
 }
 
 /* OpenBLAS adds to what is there, so the residual goes in first; bias and activation take one more pass. */
@@ -96,13 +132,5 @@ void gemm_multiply(const Kernels *kernels, const GemmWeights *weights, const flo
         gemm_multiply_openblas(kernels, weights, a, a_stride, rows, c, c_stride, epilogue);
         return;
     }
-    size_t block = BLOCK_BYTES / sizeof *a / weights->depth;
-    if (block < BLOCK_ROWS_MIN) block = BLOCK_ROWS_MIN;
-    for (size_t row = 0; row < rows; row += block) {
-        GemmEpilogue part = *epilogue;
-        if (part.residual) part.residual += row * part.residual_stride;
-        uint32_t count = rows - row < block ? (uint32_t)(rows - row) : (uint32_t)block;
-        gemm_multiply_packed(kernels, weights, a + row * a_stride, a_stride, count, c + row * c_stride, c_stride,
-                             &part);
-    }
+    gemm_multiply_packed(kernels, weights, a, a_stride, rows, c, c_stride, epilogue);
 }
