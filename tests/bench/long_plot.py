@@ -93,8 +93,9 @@ def draw_legend():
 def draw(table):
     parts = [part for panel in PANELS for part in draw_panel(table["series"], *panel)]
     about = table["about"]
-    parts.append(text(WIDTH / 2, HEIGHT - 6, f"BERT's and Longformer's base shapes (a window of 512), {about['layers']} "
-                      f"layers, fp32, one thread, {about['cpu']}", size=11))
+    caption = (f"BERT's and Longformer's base shapes (a window of 512), {about['layers']} layers, fp32, one thread, "
+               f"{about['cpu']}")
+    parts.append(text(WIDTH / 2, HEIGHT - 6, caption, size=11))
     body = "\n".join([*parts, *draw_legend()])
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
             f'fill="{GREY}">\n<title>Time and memory against the length of a text</title>\n{body}\n</svg>\n')
