@@ -11,6 +11,7 @@ architecture's largest difference; exit code 1 when one is above 2e-5 or a check
 transformers.
 """
 import argparse
+import functools
 import pathlib
 import random
 import struct
@@ -23,6 +24,7 @@ import torch
 
 from architectures import ARCHITECTURES, build, type_count, write
 from reference import hidden_states, in_double, randomize, round_weights
+from sparse_claims import longformer_context
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DIFFERENCE_MAX = 2e-5
@@ -82,12 +84,32 @@ def draw_modernbert(rng, sizes):
 
 
 def draw_longformer(rng, sizes):
-    """transformers runs windows from 4 on, and only such as divide the widest."""
+    """transformers runs windows from 4 on, and only such as divide the widest; others are run by their definition."""
+    if rng.random() < 0.25:
+        windows = [2 * rng.choice((1, rng.randint(1, 256), rng.randint(2, 30))) for _ in range(sizes[2])]
+        return draw_roberta(rng, sizes) | {"attention_window": windows}
     widest = rng.choice((4, 6, 8, 16, 20, 32, 48, 64, 100, 128, 256, 512, 2 * rng.randint(2, 100)))
     divisors = [window for window in range(4, widest + 1, 2) if widest % window == 0]
     windows = [rng.choice(divisors) for _ in range(sizes[2])]
     windows[rng.randrange(sizes[2])] = widest
     return draw_roberta(rng, sizes) | {"attention_window": rng.choice((widest, windows))}
+
+
+def define_longformer(model):
+    """Gives each layer the dense definition of its attention if transformers cannot run its windows; whether it did."""
+    windows = model.config.attention_window
+    windows = windows if isinstance(windows, list) else [windows]
+    if min(windows) > 2 and all(max(windows) % window == 0 for window in windows):
+        return False
+
+    def run(attention, hidden, is_index_masked, is_index_global_attn, **_):
+        kept, globals_ = ~is_index_masked[0], is_index_global_attn[0].nonzero().flatten().tolist()
+        context = torch.zeros_like(hidden)
+        context[0, kept] = longformer_context(attention, hidden[0, kept], globals_)
+        return (context,)
+    for layer in model.encoder.layer:
+        layer.attention.self.forward = functools.partial(run, layer.attention.self)
+    return True
 
 
 def draw_big_bird(rng, sizes):
@@ -189,6 +211,8 @@ def draw(rng, architecture, longest):
     stored = rng.choice(("f32", "f16", "bf16"))
     lengths = draw_lengths(rng, architecture, sizes, settings, longest)
     model, base = build(architecture, sizes, settings, flags, max(300, *lengths))
+    if architecture == "longformer" and define_longformer(base):
+        lengths = [min(length, int((SCORES_MAX / sizes[1]) ** 0.5)) for length in lengths]
     for attempt in range(DRAWS):
         randomize(model, torch.Generator().manual_seed(rng.getrandbits(32)), 0.85 ** attempt)
         round_weights(model, stored)

@@ -38,7 +38,7 @@ def attend(queries, keys, values, bias, count):
     """Softmax attention with `bias` [queries][keys] added to all heads' scores: -inf hides a key."""
     q, k, v = (heads_of(rows, count) for rows in (queries, keys, values))
     weights = torch.softmax(q @ k.transpose(1, 2) / math.sqrt(q.shape[-1]) + bias, -1)
-    return (weights @ v).transpose(0, 1).flatten(1)
+    return (weights.to(v.dtype) @ v).transpose(0, 1).flatten(1)
 
 
 def hiding(visible):
