@@ -318,7 +318,9 @@ void attention_forward(const Kernels *kernels, const AttentionPlan *plan, const 
         head.part[part] = scratch + attention_offset(kernels, plan, (AttentionPart)part);
     head.positions.by_query = head.part[PART_BY_QUERY];
     head.positions.by_key = head.part[PART_BY_KEY];
-    for (uint32_t i = 0; i < plan->head_count; i++) {
+    assert(rows->head_count <= plan->head_count - rows->first_head);
+    uint32_t end_head = rows->head_count ? rows->first_head + rows->head_count : plan->head_count;
+    for (uint32_t i = rows->first_head; i < end_head; i++) {
         head.index = head.positions.head = i;
         head.queries = rows->queries + (size_t)i * plan->head_size;
         head.keys = rows->keys + (size_t)(i / sharing) * plan->head_size;

@@ -20,6 +20,8 @@ typedef struct AttentionRows {
     const float *values;  /* likewise */
     size_t key_stride;    /* of keys and of values */
     uint32_t token_count;
+    uint32_t first_head; /* the first to compute; the pointers above are those of head 0 all the same */
+    uint32_t head_count; /* how many; 0: all from first_head on */
     const uint32_t *global_positions; /* ascending: keys that each query sees beyond its window */
     uint32_t global_count;            /* 0 with disentangled biases */
 } AttentionRows;

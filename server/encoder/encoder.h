@@ -28,12 +28,14 @@ void encoder_workspace_close(EncoderWorkspace *workspace); /* NULL is a no-op */
 /* What encoder_workspace_open allocates, for the memory budget. */
 uint64_t encoder_workspace_bytes(const Encoder *encoder, uint32_t token_capacity);
 
-/* Tokens that a workspace which helps another must at least hold. */
-#define ENCODER_HELPER_TOKENS 1024u
-
-/* Lets the members of a crew help with what runs on `workspace`: member i with the scratch of helpers[i], which its own
- * batches leave alone meanwhile. The array and what it names outlive the workspace. */
-void encoder_workspace_set_helpers(EncoderWorkspace *workspace, EncoderWorkspace *const *helpers);
+/* Room for one unit of another thread's forward pass. */
+typedef struct EncoderHelper EncoderHelper;
+CHECKED Status encoder_helper_open(const Encoder *encoder, EncoderHelper **out_helper, Error *out_error);
+void encoder_helper_close(EncoderHelper *helper); /* NULL is a no-op */
+uint64_t encoder_helper_bytes(const Encoder *encoder);
+/* Lets the members of a crew help with what runs on `workspace`: member i in helpers[i], which may serve several
+ * workspaces, and outlives them as the array does. */
+void encoder_workspace_set_helpers(EncoderWorkspace *workspace, EncoderHelper *const *helpers);
 
 /* One input of a batch. ids < vocabulary size were proved by the caller, and type_ids < type count where that is more
  * than 1; where it is not, they are not read. */

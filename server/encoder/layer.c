@@ -23,6 +23,7 @@ typedef struct LayerGroup {
     const Encoder *encoder;
     const EncoderLayer *layer;
     EncoderWorkspace *workspace;
+    const Crew *crew;
     const EncoderSequence *sequences;
     uint32_t count;
     uint32_t rows_before; /* of all sequences but the last */
@@ -39,9 +40,11 @@ typedef struct LayerPiece {
 } LayerPiece;
 
 /* hidden = MLP(input) + hidden */
-static void layer_mlp(const Encoder *encoder, const EncoderLayer *layer, const float *input, float *intermediate,
-                      float *hidden, uint32_t count)
+static void layer_mlp(const LayerGroup *group, uint32_t member, const float *input, float *hidden, uint32_t count)
 {
+    const Encoder *encoder = group->encoder;
+    const EncoderLayer *layer = group->layer;
+    float *intermediate = workspace_scratch(group->workspace, member)->intermediate;
     size_t width = layer->intermediate.weights.columns;
     size_t hidden_size = encoder->config.hidden_size;
     GemmActivation activation = encoder->config.gated ? GEMM_NONE : encoder->activation;
@@ -59,6 +62,7 @@ static void layer_mlp(const Encoder *encoder, const EncoderLayer *layer, const f
             .activation = encoder->activation,
         });
     }
+    crew_pause(group->crew, member);
     encoder_multiply(encoder, &layer->output, intermediate, width, count, hidden, hidden, GEMM_NONE);
 }
 
@@ -75,22 +79,26 @@ static void layer_attention_twice(const Encoder *encoder, const EncoderLayer *la
 }
 
 /* Everything that follows attention, on `count` rows: queries[count][Q], hidden[count][H]. */
-static void layer_block(const Encoder *encoder, const EncoderLayer *layer, const EncoderScratch *scratch,
-                        const float *queries, float *hidden, uint32_t count)
+static void layer_block(const LayerGroup *group, uint32_t member, const float *queries, float *hidden,
+                        uint32_t count)
 {
+    const Encoder *encoder = group->encoder;
+    const EncoderLayer *layer = group->layer;
+    const EncoderScratch *scratch = workspace_scratch(group->workspace, member);
     uint32_t size = encoder->config.hidden_size;
     size_t width = layer->queries.weights.columns;
     if (layer->second_norm.gain)
         layer_attention_twice(encoder, layer, queries, scratch->rows, hidden, count);
     else
         encoder_multiply(encoder, &layer->attention_output, queries, width, count, hidden, hidden, GEMM_NONE);
+    crew_pause(group->crew, member);
     if (encoder->layout->norm_order == NORM_BEFORE) {
         encoder_normalize(encoder, &layer->output_norm, hidden, scratch->rows, count, size);
-        layer_mlp(encoder, layer, scratch->rows, scratch->intermediate, hidden, count);
+        layer_mlp(group, member, scratch->rows, hidden, count);
         return;
     }
     if (!layer->second_norm.gain) encoder_normalize(encoder, &layer->attention_norm, hidden, hidden, count, size);
-    layer_mlp(encoder, layer, hidden, scratch->intermediate, hidden, count);
+    layer_mlp(group, member, hidden, hidden, count);
     encoder_normalize(encoder, &layer->output_norm, hidden, hidden, count, size);
 }
 
@@ -178,7 +186,11 @@ static void layer_run_keys(void *context, uint32_t unit, uint32_t member)
     uint32_t count = (uint32_t)(layer_unit_row(group, unit + 1) - row);
     float *rows = group->workspace->keys_values + row * width;
     const float *input = layer_input(group, scratch, group->hidden + row * size, count);
-    encoder_multiply(encoder, &group->layer->keys_values, input, size, count, rows, NULL, GEMM_NONE);
+    for (uint32_t i = 0; i < count; i += KEY_ROWS) {
+        crew_pause(group->crew, member);
+        encoder_multiply(encoder, &group->layer->keys_values, input + (size_t)i * size, size,
+                         count - i < KEY_ROWS ? count - i : KEY_ROWS, rows + i * width, NULL, GEMM_NONE);
+    }
     LayerPiece piece = {0};
     while (layer_next_piece(group, unit, &piece))
         layer_turn(group, &piece, &group->layer->key_norm, rows + piece.unit_row * width, width,
@@ -187,7 +199,7 @@ static void layer_run_keys(void *context, uint32_t unit, uint32_t member)
 
 /* Replaces queries[piece->count] by what they see of their sequence. */
 static void layer_attend(const LayerGroup *group, const AttentionPlan *plan, const LayerPiece *piece,
-                         float *queries, float *scratch)
+                         float *queries, uint32_t member)
 {
     const Encoder *encoder = group->encoder;
     const EncoderLayer *layer = group->layer;
@@ -196,18 +208,24 @@ static void layer_attend(const LayerGroup *group, const AttentionPlan *plan, con
     size_t key_width = layer->keys_values.weights.columns;
     const float *keys = group->workspace->keys_values + piece->sequence_row * key_width;
     layer_turn(group, piece, &layer->query_norm, queries, width, encoder->config.head_count);
-    attention_forward(encoder->kernels, plan,
-                      &(AttentionRows){.queries = queries,
-                                       .query_stride = width,
-                                       .first_query = piece->first,
-                                       .query_count = piece->count,
-                                       .keys = keys,
-                                       .values = keys + key_width / 2,
-                                       .key_stride = key_width,
-                                       .token_count = sequence->token_count,
-                                       .global_positions = sequence->global_positions,
-                                       .global_count = sequence->global_count},
-                      scratch);
+    AttentionRows rows = {
+        .queries = queries,
+        .query_stride = width,
+        .first_query = piece->first,
+        .query_count = piece->count,
+        .keys = keys,
+        .values = keys + key_width / 2,
+        .key_stride = key_width,
+        .token_count = sequence->token_count,
+        .global_positions = sequence->global_positions,
+        .global_count = sequence->global_count,
+        .head_count = group->crew ? 1 : 0,
+    };
+    do { /* heads one by one where there is something to pause for */
+        crew_pause(group->crew, member);
+        attention_forward(encoder->kernels, plan, &rows, workspace_scratch(group->workspace, member)->attention);
+        rows.first_head++;
+    } while (group->crew && rows.first_head < encoder->config.head_count);
 }
 
 /* Units of one sequence's global rows. */
@@ -219,9 +237,10 @@ static uint32_t layer_global_units(const LayerGroup *group, const EncoderSequenc
 
 /* Window mode: global rows see all keys by the projections that all rows have. */
 static void layer_see_all(const LayerGroup *group, const EncoderSequence *sequence, size_t sequence_row,
-                          const GlobalRows *rows, const EncoderScratch *scratch)
+                          const GlobalRows *rows, uint32_t member)
 {
     const Encoder *encoder = group->encoder;
+    const EncoderScratch *scratch = workspace_scratch(group->workspace, member);
     uint32_t size = encoder->config.hidden_size;
     uint32_t width = group->layer->queries.weights.columns;
     AttentionPlan plan = group->layer->plan;
@@ -231,7 +250,7 @@ static void layer_see_all(const LayerGroup *group, const EncoderSequence *sequen
         float *query = rows->contexts + i * (size_t)width;
         const float *input = layer_input(group, scratch, rows->hidden + rows->positions[i] * (size_t)size, 1);
         encoder_multiply(encoder, &group->layer->queries, input, size, 1, query, NULL, GEMM_NONE);
-        layer_attend(group, &plan, &piece, query, scratch->attention);
+        layer_attend(group, &plan, &piece, query, member);
     }
 }
 
@@ -248,7 +267,6 @@ static void layer_run_globals(void *context, uint32_t unit, uint32_t member)
         row += sequence->token_count;
         before += sequence->global_count;
     }
-    const EncoderScratch *scratch = workspace_scratch(group->workspace, member);
     uint32_t block = global_rows_block(encoder);
     uint32_t first = unit * block;
     uint32_t left = sequence->global_count - first;
@@ -258,10 +276,10 @@ static void layer_run_globals(void *context, uint32_t unit, uint32_t member)
         .positions = sequence->global_positions + first,
         .count = left < block ? left : block,
         .contexts = group->workspace->contexts + (before + first) * group->layer->queries.weights.columns,
-        .scratch = scratch->globals,
+        .scratch = workspace_scratch(group->workspace, member)->globals,
     };
     if (encoder->windowed)
-        layer_see_all(group, sequence, row, &rows, scratch);
+        layer_see_all(group, sequence, row, &rows, member);
     else
         global_rows_attend(encoder, group->layer, &rows);
 }
@@ -298,22 +316,23 @@ static void layer_run_queries(void *context, uint32_t unit, uint32_t member)
     LayerPiece piece = {0};
     while (layer_next_piece(group, unit, &piece)) {
         float *queries = scratch->queries + piece.unit_row * width;
-        layer_attend(group, &group->layer->plan, &piece, queries, scratch->attention);
+        layer_attend(group, &group->layer->plan, &piece, queries, member);
         layer_put_globals(group, &piece, queries);
     }
     uint32_t blocks = (count + BLOCK_ROWS - 1) / BLOCK_ROWS;
     for (uint32_t i = 0; i < blocks; i++) {
         uint32_t start = count * i / blocks;
         uint32_t end = count * (i + 1) / blocks;
-        layer_block(encoder, group->layer, scratch, scratch->queries + start * width,
-                    hidden + (size_t)start * size, end - start);
+        crew_pause(group->crew, member);
+        layer_block(group, member, scratch->queries + start * width, hidden + (size_t)start * size, end - start);
     }
 }
 
 void encoder_layer(const Encoder *encoder, const EncoderLayer *layer, EncoderWorkspace *workspace,
                    const Crew *crew, const EncoderSequence *sequences, uint32_t count)
 {
-    LayerGroup group = {.encoder = encoder, .layer = layer, .workspace = workspace, .hidden = workspace->hidden};
+    LayerGroup group = {
+        .encoder = encoder, .layer = layer, .workspace = workspace, .crew = crew, .hidden = workspace->hidden};
     for (uint32_t first = 0; first < count; first += group.count) {
         group.sequences = sequences + first;
         group.count = 1;

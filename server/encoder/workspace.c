@@ -5,8 +5,13 @@
 #include <stdlib.h>
 
 /* Floats of the workspace's parts, each in whole cache lines. */
+typedef struct ScratchSizes {
+    size_t queries, rows, intermediate, attention, globals, sum;
+} ScratchSizes;
+
 typedef struct WorkspaceSizes {
-    size_t hidden, beside, keys_values, queries, rows, intermediate, attention, globals, contexts, sum;
+    size_t hidden, beside, keys_values, contexts, sum;
+    ScratchSizes scratch;
 } WorkspaceSizes;
 
 /* Floats of a row of scratch.rows; 0: it is not used. */
@@ -19,34 +24,52 @@ static size_t workspace_row_size(const Encoder *encoder)
     return size;
 }
 
+/* Of units of up to `unit` rows. */
+static ScratchSizes scratch_sizes(const Encoder *encoder, size_t unit)
+{
+    const ModelConfig *config = &encoder->config;
+    bool globals = encoder_takes_globals(encoder) && !encoder->windowed;
+    size_t attention = attention_scratch_size(encoder->kernels, &encoder->layers[0].plan);
+    for (uint32_t i = 1; i < encoder_layer_count(config); i++) {
+        size_t size = attention_scratch_size(encoder->kernels, &encoder->layers[i].plan);
+        if (size > attention) attention = size;
+    }
+    ScratchSizes sizes = {
+        .queries = part_round_up(unit * encoder_queries_width(config)),
+        .rows = part_round_up(unit * workspace_row_size(encoder)),
+        .intermediate = part_round_up((size_t)BLOCK_ROWS * encoder->layers[0].intermediate.weights.columns),
+        .attention = part_round_up(attention),
+        .globals = globals ? part_round_up(global_rows_scratch_size(encoder)) : 0,
+    };
+    sizes.sum = sizes.queries + sizes.rows + sizes.intermediate + sizes.attention + sizes.globals;
+    return sizes;
+}
+
+static void scratch_place(EncoderScratch *scratch, const ScratchSizes *sizes, float *floats)
+{
+    scratch->queries = floats;
+    scratch->rows = scratch->queries + sizes->queries;
+    scratch->intermediate = scratch->rows + sizes->rows;
+    scratch->attention = scratch->intermediate + sizes->intermediate;
+    scratch->globals = scratch->attention + sizes->attention;
+}
+
 static WorkspaceSizes workspace_sizes(const Encoder *encoder, uint32_t token_capacity)
 {
     const ModelConfig *config = &encoder->config;
     size_t hidden = config->hidden_size;
     uint64_t group = GROUP_TOKENS - 1 + (uint64_t)config->position_count;
     if (group > token_capacity) group = token_capacity;
-    size_t unit = token_capacity < UNIT_ROWS ? token_capacity : UNIT_ROWS;
-    size_t attention = attention_scratch_size(encoder->kernels, &encoder->layers[0].plan);
-    for (uint32_t i = 1; i < encoder_layer_count(config); i++) {
-        size_t size = attention_scratch_size(encoder->kernels, &encoder->layers[i].plan);
-        if (size > attention) attention = size;
-    }
     WorkspaceSizes sizes = {
         .hidden = part_round_up(token_capacity * hidden),
         .beside = config->convolution_size ? part_round_up(token_capacity * hidden) : 0,
         .keys_values = part_round_up(group * encoder_keys_values_width(config)),
-        .queries = part_round_up(unit * encoder_queries_width(config)),
-        .rows = part_round_up(unit * workspace_row_size(encoder)),
-        .intermediate = part_round_up((size_t)BLOCK_ROWS * encoder->layers[0].intermediate.weights.columns),
-        .attention = part_round_up(attention),
+        .scratch = scratch_sizes(encoder, token_capacity < UNIT_ROWS ? token_capacity : UNIT_ROWS),
     };
-    if (encoder_takes_globals(encoder)) {
-        uint64_t most = GROUP_TOKENS - 1 + GLOBAL_TOKEN_COUNT_MAX;
-        if (!encoder->windowed) sizes.globals = part_round_up(global_rows_scratch_size(encoder));
-        sizes.contexts = part_round_up((most < group ? most : group) * encoder_queries_width(config));
-    }
-    sizes.sum = sizes.hidden + sizes.beside + sizes.keys_values + sizes.queries + sizes.rows + sizes.intermediate +
-                sizes.attention + sizes.globals + sizes.contexts;
+    uint64_t globals = GROUP_TOKENS - 1 + GLOBAL_TOKEN_COUNT_MAX;
+    if (globals > group) globals = group;
+    if (encoder_takes_globals(encoder)) sizes.contexts = part_round_up(globals * encoder_queries_width(config));
+    sizes.sum = sizes.hidden + sizes.beside + sizes.keys_values + sizes.contexts + sizes.scratch.sum;
     return sizes;
 }
 
@@ -67,12 +90,8 @@ Status encoder_workspace_open(const Encoder *encoder, uint32_t token_capacity, E
     workspace->hidden = workspace->floats;
     workspace->beside = workspace->hidden + sizes.hidden;
     workspace->keys_values = workspace->beside + sizes.beside;
-    workspace->scratch.queries = workspace->keys_values + sizes.keys_values;
-    workspace->scratch.rows = workspace->scratch.queries + sizes.queries;
-    workspace->scratch.intermediate = workspace->scratch.rows + sizes.rows;
-    workspace->scratch.attention = workspace->scratch.intermediate + sizes.intermediate;
-    workspace->scratch.globals = workspace->scratch.attention + sizes.attention;
-    workspace->contexts = workspace->scratch.globals + sizes.globals;
+    workspace->contexts = workspace->keys_values + sizes.keys_values;
+    scratch_place(&workspace->scratch, &sizes.scratch, workspace->contexts + sizes.contexts);
     *out_workspace = workspace;
     return STATUS_OK;
 fail:
@@ -80,7 +99,7 @@ fail:
     return error_set(out_error, STATUS_NO_MEMORY, "No memory for a workspace of %u tokens", token_capacity);
 }
 
-void encoder_workspace_set_helpers(EncoderWorkspace *workspace, EncoderWorkspace *const *helpers)
+void encoder_workspace_set_helpers(EncoderWorkspace *workspace, EncoderHelper *const *helpers)
 {
     workspace->helpers = helpers;
 }
@@ -90,4 +109,31 @@ void encoder_workspace_close(EncoderWorkspace *workspace)
     if (!workspace) return;
     free(workspace->floats);
     free(workspace);
+}
+
+Status encoder_helper_open(const Encoder *encoder, EncoderHelper **out_helper, Error *out_error)
+{
+    ScratchSizes sizes = scratch_sizes(encoder, UNIT_ROWS);
+    EncoderHelper *helper = calloc(1, sizeof *helper);
+    if (!helper) goto fail;
+    helper->floats = aligned_alloc(PART_ALIGNMENT * sizeof(float), sizes.sum * sizeof(float));
+    if (!helper->floats) goto fail;
+    scratch_place(&helper->scratch, &sizes, helper->floats);
+    *out_helper = helper;
+    return STATUS_OK;
+fail:
+    encoder_helper_close(helper);
+    return error_set(out_error, STATUS_NO_MEMORY, "No memory to help with long texts");
+}
+
+void encoder_helper_close(EncoderHelper *helper)
+{
+    if (!helper) return;
+    free(helper->floats);
+    free(helper);
+}
+
+uint64_t encoder_helper_bytes(const Encoder *encoder)
+{
+    return scratch_sizes(encoder, UNIT_ROWS).sum * sizeof(float) + sizeof(EncoderHelper);
 }

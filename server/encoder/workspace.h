@@ -4,8 +4,6 @@
 
 #include "encoder/weights.h"
 
-#include <assert.h>
-
 enum {
     /* Sequences are taken together until they have this many tokens: enough rows for the products to reach their full
      * rate, few enough for their keys and values to stay near. A shorter end of a text is taken with what is before it.
@@ -14,8 +12,8 @@ enum {
     /* The most rows of a unit: sequences before a group's last, the last one's first queries, and its end. */
     UNIT_ROWS = GROUP_TOKENS - 1 + ATTENTION_QUERY_BLOCK + GROUP_TOKENS - 1,
     BLOCK_ROWS = 72, /* rows whose intermediate stays near */
+    KEY_ROWS = 144,  /* rows of keys and values between two pauses: milliseconds, at the full rate */
 };
-static_assert(UNIT_ROWS <= ENCODER_HELPER_TOKENS, "a helper's scratch takes any unit");
 
 /* What a unit needs while it runs. R: UNIT_ROWS, or the tokens of the workspace if they are fewer. */
 typedef struct EncoderScratch {
@@ -33,8 +31,13 @@ struct EncoderWorkspace {
     float *keys_values; /* [the largest group][K] */
     float *contexts;    /* [the most global tokens of a group][Q]: what attention gives them */
     EncoderScratch scratch;
-    EncoderWorkspace *const *helpers; /* of the members of a crew; their scratch is used, no more */
-    float *floats;                    /* what the pointers above point into */
+    EncoderHelper *const *helpers; /* of the members of a crew */
+    float *floats;                 /* what the pointers above point into */
+};
+
+struct EncoderHelper {
+    EncoderScratch scratch;
+    float *floats; /* what it points into */
 };
 
 /* The scratch for a unit that `member` of the crew runs. */

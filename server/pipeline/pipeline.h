@@ -122,10 +122,8 @@ void pipeline_workspace_close(PipelineWorkspace *workspace); /* NULL is a no-op 
 /* What pipeline_workspace_open allocates, for the memory budget. */
 uint64_t pipeline_workspace_bytes(const Pipeline *pipeline, uint32_t token_capacity, uint32_t item_capacity);
 
-/* Lets member i of a crew help with what runs on `workspace`, in the room of helpers[i], which is of the same pipeline,
- * for at least ENCODER_HELPER_TOKENS, and outlives it. Fails with NO_MEMORY. */
-CHECKED Status pipeline_workspace_set_helpers(PipelineWorkspace *workspace, PipelineWorkspace *const *helpers,
-                                              uint32_t helper_count, Error *out_error);
+/* As encoder_workspace_set_helpers. */
+void pipeline_workspace_set_helpers(PipelineWorkspace *workspace, EncoderHelper *const *helpers);
 
 /* Runs `count` >= 1 items of any tasks, which together fit `workspace`. `crew` shares the work; NULL: the caller does
  * all of it. A worker's thread. An item's results are the same bits whatever the other items are, and the crew. */

@@ -16,7 +16,6 @@ struct PipelineWorkspace {
     float *pooled;              /* [2][width of the vector's steps] */
     float *head;                /* the head's scratch; NULL: there is no head */
     LexiconRun *lexicon;        /* NULL: the head fills no masks */
-    EncoderWorkspace **helpers; /* NULL: there are none */
     uint32_t token_capacity;
     uint32_t item_capacity;
 };
@@ -58,15 +57,9 @@ Status pipeline_workspace_open(const Pipeline *pipeline, uint32_t token_capacity
     return STATUS_OK;
 }
 
-Status pipeline_workspace_set_helpers(PipelineWorkspace *workspace, PipelineWorkspace *const *helpers,
-                                      uint32_t helper_count, Error *out_error)
+void pipeline_workspace_set_helpers(PipelineWorkspace *workspace, EncoderHelper *const *helpers)
 {
-    assert(!workspace->helpers);
-    workspace->helpers = calloc(helper_count, sizeof(EncoderWorkspace *));
-    if (!workspace->helpers) return error_set(out_error, STATUS_NO_MEMORY, "workspace: out of memory");
-    for (uint32_t i = 0; i < helper_count; i++) workspace->helpers[i] = helpers[i]->encoder;
-    encoder_workspace_set_helpers(workspace->encoder, workspace->helpers);
-    return STATUS_OK;
+    encoder_workspace_set_helpers(workspace->encoder, helpers);
 }
 
 void pipeline_workspace_close(PipelineWorkspace *workspace)
@@ -74,7 +67,6 @@ void pipeline_workspace_close(PipelineWorkspace *workspace)
     if (!workspace) return;
     encoder_workspace_close(workspace->encoder);
     lexicon_close(workspace->lexicon);
-    free(workspace->helpers);
     free(workspace->sequences);
     free(workspace->pooled);
     free(workspace->head);

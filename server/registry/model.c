@@ -13,6 +13,7 @@ struct Model {
     char name[MODEL_NAME_BYTES_MAX + 1];
     Pipeline *pipeline;
     PipelineWorkspace **workspaces; /* [worker_count + lane_count]: of the workers, then of the lanes */
+    EncoderHelper **helpers;        /* [worker_count]; NULL: no text is long */
     uint32_t worker_count;
     uint32_t lane_count;   /* 0: no text is long */
     uint32_t batch_tokens; /* of a worker's workspace */
@@ -25,8 +26,6 @@ struct Model {
     atomic_bool hashed; /* weights_sha256 is there */
     char weights_sha256[SHA256_HEX_BYTES];
 };
-
-static_assert(LONG_TOKENS >= ENCODER_HELPER_TOKENS, "a worker's workspace may help with a long text");
 
 static void model_close(Model *model);
 static Status model_open_workspaces(Model *model, Error *out_error);
@@ -79,7 +78,9 @@ static void model_close(Model *model)
 {
     for (uint32_t i = model_workspace_count(model); model->workspaces && i-- > 0;)
         pipeline_workspace_close(model->workspaces[i]);
+    for (uint32_t i = 0; model->helpers && i < model->worker_count; i++) encoder_helper_close(model->helpers[i]);
     free(model->workspaces);
+    free(model->helpers);
     pipeline_close(model->pipeline);
     if (model->memory) atomic_fetch_sub(model->memory, model->memory_bytes);
     free(model);
@@ -190,11 +191,12 @@ uint32_t model_workspace_count(const Model *model)
 
 uint64_t model_workspace_bytes(const Model *model)
 {
-    uint32_t longest = pipeline_token_count_max(model->pipeline);
-    return model->worker_count *
-               pipeline_workspace_bytes(model->pipeline, model->batch_tokens, model->batch_items) +
-           model->lane_count * (pipeline_workspace_bytes(model->pipeline, longest, 1) +
-                                model->worker_count * (uint64_t)sizeof(void *));
+    const Pipeline *pipeline = model->pipeline;
+    uint64_t bytes =
+        model->worker_count * pipeline_workspace_bytes(pipeline, model->batch_tokens, model->batch_items);
+    if (model->lane_count == 0) return bytes;
+    return bytes + model->worker_count * encoder_helper_bytes(pipeline_encoder(pipeline)) +
+           model->lane_count * pipeline_workspace_bytes(pipeline, pipeline_token_count_max(pipeline), 1);
 }
 
 /* One short text: maps the workspace's first pages and proves that the weights give numbers. */
@@ -233,13 +235,27 @@ static Status model_open_workspace(Model *model, uint32_t index, Error *out_erro
     uint32_t tokens = lane ? pipeline_token_count_max(model->pipeline) : model->batch_tokens;
     Status status =
         pipeline_workspace_open(model->pipeline, tokens, lane ? 1 : model->batch_items, workspace, out_error);
-    if (!status && lane)
-        status = pipeline_workspace_set_helpers(*workspace, model->workspaces, model->worker_count, out_error);
+    if (!status && lane) pipeline_workspace_set_helpers(*workspace, model->helpers);
     return status ? status : model_warm(model, *workspace, out_error);
+}
+
+static CHECKED Status model_open_helpers(Model *model, Error *out_error)
+{
+    model->helpers = calloc(model->worker_count, sizeof(EncoderHelper *));
+    if (!model->helpers) return error_set(out_error, STATUS_NO_MEMORY, "workspaces: out of memory");
+    for (uint32_t i = 0; i < model->worker_count; i++) {
+        Status status = encoder_helper_open(pipeline_encoder(model->pipeline), &model->helpers[i], out_error);
+        if (status) return status;
+    }
+    return STATUS_OK;
 }
 
 static Status model_open_workspaces(Model *model, Error *out_error)
 {
+    if (model->lane_count > 0) {
+        Status status = model_open_helpers(model, out_error);
+        if (status) return status;
+    }
     uint32_t count = model_workspace_count(model);
     model->workspaces = calloc(count, sizeof(PipelineWorkspace *));
     if (!model->workspaces) return error_set(out_error, STATUS_NO_MEMORY, "workspaces: out of memory");

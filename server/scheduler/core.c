@@ -295,6 +295,12 @@ static void core_form_long(Core *core, CoreBatch *batch, uint64_t now_ns, Schedu
     }
 }
 
+static void core_count_batch(Core *core, const CoreBatch *batch)
+{
+    core->gauge.run_batches++;
+    core->gauge.run_jobs += batch->sum.job_count;
+}
+
 bool core_begin(Core *core, CoreBatch *batch, uint64_t *out_wait_until_ns, SchedulerJob **out_dropped)
 {
     assert(core->busy_count + core->helping_count < core->options.worker_count);
@@ -313,8 +319,7 @@ bool core_begin(Core *core, CoreBatch *batch, uint64_t *out_wait_until_ns, Sched
     }
     if (batch->sum.job_count == 0) return false;
     core->busy_count++;
-    core->gauge.run_batches++;
-    core->gauge.run_jobs += batch->sum.job_count;
+    core_count_batch(core, batch);
     return true;
 }
 
@@ -327,6 +332,25 @@ void core_finish(Core *core, const CoreBatch *batch)
         duration_ns += core->lanes.lane[batch->lane].helped_ns;
         lanes_release(&core->lanes, batch->lane);
     }
+    policy_rates_batch(&core->rates, batch->sum.token_count, batch->charge, duration_ns);
+}
+
+bool core_begin_between(Core *core, CoreBatch *batch, SchedulerJob **out_dropped)
+{
+    if (core->queue.job_count == 0) return false;
+    uint64_t now_ns = clock_now_ns(core->options.clock);
+    PolicyView view = core_view(core, now_ns);
+    *batch = (CoreBatch){.jobs = batch->jobs, .started_ns = now_ns, .lane = SCHEDULER_NO_LANE};
+    batch->sum.target = policy_batch_tokens(&view);
+    core_form(core, batch, now_ns, out_dropped);
+    if (batch->sum.job_count == 0) return false;
+    core_count_batch(core, batch);
+    return true;
+}
+
+void core_end_between(Core *core, const CoreBatch *batch)
+{
+    uint64_t duration_ns = clock_now_ns(core->options.clock) - batch->started_ns;
     policy_rates_batch(&core->rates, batch->sum.token_count, batch->charge, duration_ns);
 }
 
@@ -345,18 +369,6 @@ bool core_help_end(Core *core, const CoreHelp *help)
     core->helping_count--;
     core->lanes.lane[help->lane].helped_ns += clock_now_ns(core->options.clock) - help->started_ns;
     return lanes_end_unit(&core->lanes, help->lane);
-}
-
-bool core_lead_off(Core *core)
-{
-    if (core->options.worker_count > 1 || core->queue.job_count == 0) return false;
-    core->busy_count--;
-    return true;
-}
-
-void core_lead_on(Core *core)
-{
-    core->busy_count++;
 }
 
 static uint32_t core_least(uint32_t a, uint32_t b)

@@ -16,6 +16,7 @@ typedef struct Core {
     SchedulerGauge gauge;   /* counters only; core_gauge adds the rest */
     uint32_t busy_count;    /* workers that run a batch */
     uint32_t helping_count; /* workers that run a unit of another's */
+    uint32_t resting_count; /* of the busy ones: leaders that wait for the last units of helpers */
     bool draining;
     uint64_t purged_ns; /* when the queue was last purged */
 } Core;
@@ -58,10 +59,11 @@ typedef struct CoreHelp {
 bool core_help(Core *core, CoreHelp *out_help);
 bool core_help_end(Core *core, const CoreHelp *help);
 
-/* Whether the only worker may form a batch between two units of the long job that it leads; if so, it counts as idle
- * until core_lead_on, and core_begin gives it a batch or nothing. */
-bool core_lead_off(Core *core);
-void core_lead_on(Core *core);
+/* Forms a batch, of jobs that are not long, for a worker that has a part of a long job under way and counts as busy or
+ * helping all the time; true when there is one, which then ends with core_end_between. Dropped jobs as in core_submit.
+ */
+bool core_begin_between(Core *core, CoreBatch *batch, SchedulerJob **out_dropped);
+void core_end_between(Core *core, const CoreBatch *batch);
 
 /* How many idle workers have something to do, at most: jobs, units to help with. */
 uint32_t core_wanted_workers(const Core *core);

@@ -1,5 +1,5 @@
-/* The waiting jobs: bounded, first in first out within a flow, fair by work between flows. No thread, no lock, no
- * clock.
+/* The waiting jobs of one class: bounded, first in first out within a flow, fair by work between flows. No thread, no
+ * lock, no clock.
  *
  * Start-time fair queueing (Goyal, Vin, Cheng 1996) over flows. All quantities are charges (queue_charge of a
  * job's work): v(f)   virtual time of flow f: grows by the charge of each job of f that is taken V      the

@@ -13,7 +13,6 @@
 typedef struct SchedulerLane {
     Crew crew;
     Scheduler *scheduler;
-    pthread_cond_t ended; /* all units that were shared */
     CrewUnit unit;
     void *context;
     uint32_t worker; /* the leader */
@@ -23,18 +22,19 @@ struct Scheduler {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* on CLOCK_MONOTONIC: the queue, units to help with, or stopping */
     bool lock_ready;
-    uint32_t lanes_ready; /* lanes whose condition is there */
+
     SchedulerLane *lanes; /* [lane count] */
     bool stopping;        /* guarded by lock */
     Core core;            /* guarded by lock, but for the options that core_raise_limits leaves alone */
     SchedulerCallbacks callbacks;
-    SchedulerJob *
-        *batch_jobs; /* [worker_count + 1][batch_jobs_max]; each row its worker's, the last a lone leader's */
+    /* [2 * worker_count][batch_jobs_max]: each worker's row, then each one's within a long job. */
+    SchedulerJob **batch_jobs;
     Workers workers; /* of the thread that opens and stops */
 };
 
 static void scheduler_worker(void *context, uint32_t worker);
 static void scheduler_share(const Crew *crew, uint32_t unit_count, CrewUnit unit, void *context);
+static void scheduler_pause(const Crew *crew, uint32_t member);
 
 static Status scheduler_open_lock(Scheduler *scheduler, Error *out_error)
 {
@@ -62,11 +62,8 @@ static Status scheduler_open_lanes(Scheduler *scheduler, Error *out_error)
     scheduler->lanes = calloc(count, sizeof *scheduler->lanes);
     if (!scheduler->lanes) return error_set(out_error, STATUS_NO_MEMORY, "no memory for %u lanes", count);
     for (uint32_t i = 0; i < count; i++) {
-        scheduler->lanes[i].crew.run = scheduler_share;
+        scheduler->lanes[i].crew = (Crew){.run = scheduler_share, .pause = scheduler_pause};
         scheduler->lanes[i].scheduler = scheduler;
-        int failed = pthread_cond_init(&scheduler->lanes[i].ended, NULL);
-        if (failed) return error_set(out_error, STATUS_NO_MEMORY, "no lock for a lane: %s", strerror(failed));
-        scheduler->lanes_ready++;
     }
     return STATUS_OK;
 }
@@ -81,7 +78,7 @@ Status scheduler_open(const SchedulerOptions *options, const SchedulerCallbacks 
     Status status = core_open(&scheduler->core, options, out_error);
     if (status != STATUS_OK) goto fail;
     scheduler->batch_jobs =
-        calloc(options->worker_count + (size_t)1, options->batch_jobs_max * sizeof(SchedulerJob *));
+        calloc(2 * (size_t)options->worker_count, options->batch_jobs_max * sizeof(SchedulerJob *));
     if (!scheduler->batch_jobs) {
         status =
             error_set(out_error, STATUS_NO_MEMORY, "no memory for batches of %u jobs", options->batch_jobs_max);
@@ -109,13 +106,24 @@ static void scheduler_drop_all(const Scheduler *scheduler, SchedulerJob *dropped
     }
 }
 
+/* Wakes `count` workers; all of them while leaders rest, which could be the ones to wake and cannot do all that the
+ * idle can. Holds the lock. */
+static void scheduler_wake(Scheduler *scheduler, uint32_t count)
+{
+    if (scheduler->core.resting_count > 0) {
+        pthread_cond_broadcast(&scheduler->changed);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) pthread_cond_signal(&scheduler->changed);
+}
+
 Status scheduler_submit(Scheduler *scheduler, SchedulerJob *const *jobs, uint32_t count, Error *out_error)
 {
     SchedulerJob *dropped = NULL;
     pthread_mutex_lock(&scheduler->lock);
     Status status = core_submit(&scheduler->core, jobs, count, &dropped, out_error);
     uint32_t wanted_count = status == STATUS_OK ? core_wanted_workers(&scheduler->core) : 0;
-    for (uint32_t i = 0; i < wanted_count; i++) pthread_cond_signal(&scheduler->changed);
+    scheduler_wake(scheduler, wanted_count);
     pthread_mutex_unlock(&scheduler->lock);
     scheduler_drop_all(scheduler, dropped);
     return status;
@@ -170,7 +178,6 @@ void scheduler_close(Scheduler *scheduler)
         pthread_mutex_destroy(&scheduler->lock);
         pthread_cond_destroy(&scheduler->changed);
     }
-    while (scheduler->lanes_ready > 0) pthread_cond_destroy(&scheduler->lanes[--scheduler->lanes_ready].ended);
     core_close(&scheduler->core);
     free(scheduler->lanes);
     free(scheduler->batch_jobs);
@@ -192,9 +199,6 @@ static void scheduler_sleep(Scheduler *scheduler, uint64_t until_ns)
     pthread_cond_timedwait(&scheduler->changed, &scheduler->lock, &wake);
 }
 
-/* ---- long jobs ---- */
-
-/* Runs a batch that has formed; holds the lock before and after, not meanwhile. */
 static void scheduler_run(Scheduler *scheduler, uint32_t worker, const CoreBatch *batch, SchedulerJob *dropped)
 {
     uint32_t count = batch->sum.job_count;
@@ -210,43 +214,65 @@ static void scheduler_run(Scheduler *scheduler, uint32_t worker, const CoreBatch
                                                    .lane = batch->lane,
                                                    .crew = lane ? &lane->crew : NULL});
     pthread_mutex_lock(&scheduler->lock);
-    if (count > 0) core_finish(&scheduler->core, batch);
 }
 
-/* The only worker runs a batch of others before the next unit of the job that it leads. Holds the lock. */
-static void scheduler_lead_off(Scheduler *scheduler, uint32_t worker)
+/* ---- long jobs ---- */
+
+/* Runs a batch of others within a long job's; true when there was something to do. Holds the lock before and after, not
+ * meanwhile. */
+static bool scheduler_run_between(Scheduler *scheduler, uint32_t worker)
 {
-    if (!core_lead_off(&scheduler->core)) return;
-    CoreBatch batch = {.jobs = scheduler->batch_jobs + (size_t)scheduler->core.options.worker_count *
-                                                           scheduler->core.options.batch_jobs_max};
+    size_t row = scheduler->core.options.worker_count + (size_t)worker;
+    CoreBatch batch = {.jobs = scheduler->batch_jobs + row * scheduler->core.options.batch_jobs_max};
     SchedulerJob *dropped = NULL;
-    uint64_t wait_until_ns;
-    core_begin(&scheduler->core, &batch, &wait_until_ns, &dropped);
-    if (batch.sum.job_count > 0 || dropped) scheduler_run(scheduler, worker, &batch, dropped);
-    core_lead_on(&scheduler->core);
+    bool formed = core_begin_between(&scheduler->core, &batch, &dropped);
+    if (!formed && !dropped) return false;
+    scheduler_run(scheduler, worker, &batch, dropped);
+    if (formed) core_end_between(&scheduler->core, &batch);
+    return true;
 }
 
-/* What the crew of a long job is to its leader. */
+static SchedulerLane *scheduler_lane(const Crew *crew)
+{
+    return (SchedulerLane *)((char *)(uintptr_t)crew - offsetof(SchedulerLane, crew));
+}
+
+/* What the crew of a long job is to its leader. A lone worker looks at the queue between its units; of several, the
+ * leader does so once nothing is left to take. */
 static void scheduler_share(const Crew *crew, uint32_t unit_count, CrewUnit unit, void *context)
 {
-    SchedulerLane *lane = (SchedulerLane *)((char *)(uintptr_t)crew - offsetof(SchedulerLane, crew));
+    SchedulerLane *lane = scheduler_lane(crew);
     Scheduler *scheduler = lane->scheduler;
-    Lanes *lanes = &scheduler->core.lanes;
+    Core *core = &scheduler->core;
     uint32_t index = (uint32_t)(lane - scheduler->lanes);
     uint32_t own;
     pthread_mutex_lock(&scheduler->lock);
     lane->unit = unit;
     lane->context = context;
-    lanes_share(lanes, index, unit_count);
-    uint32_t wanted_count = core_wanted_helpers(&scheduler->core, unit_count);
-    for (uint32_t i = 0; i < wanted_count; i++) pthread_cond_signal(&scheduler->changed);
-    while (lanes_take_unit(lanes, index, &own)) {
+    lanes_share(&core->lanes, index, unit_count);
+    scheduler_wake(scheduler, core_wanted_helpers(core, unit_count));
+    while (lanes_take_unit(&core->lanes, index, &own)) {
         pthread_mutex_unlock(&scheduler->lock);
         unit(context, own, CREW_LEADER);
         pthread_mutex_lock(&scheduler->lock);
-        if (!lanes_end_unit(lanes, index)) scheduler_lead_off(scheduler, lane->worker);
+        lanes_end_unit(&core->lanes, index);
+        if (core->options.worker_count == 1) scheduler_run_between(scheduler, lane->worker);
     }
-    while (lanes_is_sharing(lanes, index)) pthread_cond_wait(&lane->ended, &scheduler->lock);
+    while (lanes_is_sharing(&core->lanes, index)) {
+        if (scheduler_run_between(scheduler, lane->worker)) continue;
+        core->resting_count++;
+        pthread_cond_wait(&scheduler->changed, &scheduler->lock);
+        core->resting_count--;
+    }
+    pthread_mutex_unlock(&scheduler->lock);
+}
+
+/* Within a unit of another's long job. */
+static void scheduler_pause(const Crew *crew, uint32_t member)
+{
+    Scheduler *scheduler = scheduler_lane(crew)->scheduler;
+    pthread_mutex_lock(&scheduler->lock);
+    scheduler_run_between(scheduler, member);
     pthread_mutex_unlock(&scheduler->lock);
 }
 
@@ -261,7 +287,7 @@ static bool scheduler_help(Scheduler *scheduler, uint32_t worker)
     pthread_mutex_unlock(&scheduler->lock);
     unit(context, help.unit, worker);
     pthread_mutex_lock(&scheduler->lock);
-    if (core_help_end(&scheduler->core, &help)) pthread_cond_signal(&lane->ended);
+    if (core_help_end(&scheduler->core, &help)) scheduler_wake(scheduler, 1);
     return true;
 }
 
@@ -279,6 +305,7 @@ static void scheduler_worker(void *context, uint32_t worker)
             scheduler_run(scheduler, worker, &batch, dropped);
         else if (wait_until_ns != 0 || !scheduler_help(scheduler, worker))
             scheduler_sleep(scheduler, wait_until_ns);
+        if (formed) core_finish(&scheduler->core, &batch);
     }
     pthread_mutex_unlock(&scheduler->lock);
 }

@@ -53,8 +53,8 @@ typedef struct SchedulerJob {
 #define SCHEDULER_NO_LANE UINT32_MAX
 
 /* What one worker runs at a time. A long job is alone, in a lane of its own, and its work may be shared: the crew's
- * members are the workers by their index. Where there is one worker, it may be given a batch of others by the crew's
- * run, between two units. So `worker` names room for a batch or for a unit of the crew, `lane` room for a long job. */
+ * members are the workers by their index. Whoever runs or helps with one may be given a batch of others by the crew's
+ * run and pause. So `worker` names room for a batch, which no unit may touch, and `lane` room for a long job. */
 typedef struct SchedulerBatch {
     SchedulerJob *const *jobs; /* of one batch_key, oldest of their flow first */
     uint32_t count;            /* at least 1 */

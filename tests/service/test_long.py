@@ -85,3 +85,21 @@ def test_bits_of_a_long_text_depend_on_no_company_workers_or_policy(name, stretc
             asked = [[text, *texts[:index % 4]] for index, text in enumerate(texts)]
             for given, found in zip(asked, pool.map(lambda given: bits_of(stub, pb, given), asked)):
                 assert found == [alone[texts.index(text)] for text in given]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_short_texts_pass_long_ones_and_long_ones_end_all_the_same(workers, stretched, start_server, make_stub, pb):
+    flags = "--max-input-tokens", str(POSITIONS), "--workers", workers
+    with start_server(*flags, model=stretched["modernbert"]) as server, server.channel() as channel:
+        stub = make_stub(channel)
+        texts = make_texts(stub, pb)
+        long = pb.EmbedRequest(inputs=[pb.Text(text=texts[-1])] * 40)
+        short = pb.EmbedRequest(inputs=[pb.Text(text=texts[0])])
+        with server.channel() as other:
+            stream = make_stub(other).Embed.future(long)
+            for _ in range(5):
+                assert len(stub.Embed(short).embeddings) == 1
+            assert not stream.done()  # the short ones came later and are answered
+            floods = [stub.Embed.future(short) for _ in range(500)]
+            assert len(stream.result(timeout=120).embeddings) == 40
+            assert all(len(flood.result(timeout=120).embeddings) == 1 for flood in floods)

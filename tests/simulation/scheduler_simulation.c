@@ -11,6 +11,8 @@ typedef struct Totals {
     uint64_t refused_jobs;
     uint64_t run_batches;
     uint64_t held_batches;
+    uint64_t helped_units;
+    uint64_t batches_between;
 } Totals;
 
 static World simulation_world; /* too large for the stack */
@@ -23,6 +25,8 @@ static void simulate(uint64_t seed, Totals *totals)
     totals->refused_jobs += simulation_world.refused_jobs;
     totals->run_batches += simulation_world.run_batches;
     totals->held_batches += simulation_world.held_batches;
+    totals->helped_units += simulation_world.helped_units;
+    totals->batches_between += simulation_world.batches_between;
 }
 
 int main(int argc, char **argv)
@@ -41,5 +45,7 @@ int main(int argc, char **argv)
            (unsigned long long)totals.run_jobs, (unsigned long long)totals.run_batches,
            (unsigned long long)totals.dropped_jobs, (unsigned long long)totals.refused_jobs,
            (unsigned long long)totals.held_batches);
+    printf("of long jobs %llu units by helpers; %llu batches between their units\n",
+           (unsigned long long)totals.helped_units, (unsigned long long)totals.batches_between);
     return 0;
 }

@@ -90,6 +90,7 @@ static void scenario_draw(World *world, Scenario *scenario)
         uint32_t scale = token_scales[world_random(world, 4)];
         scenario->token_max[i] = scale < batch_tokens_max ? scale : batch_tokens_max;
     }
+    if (world_chance(world, 50)) scenario->options.long_tokens = world_pick(world, 4, 800);
     if (world_chance(world, 15)) scenario_make_crowd(world, scenario);
     scenario_draw_gap(world, scenario);
     if (world_chance(world, 25)) scenario->drain_after = world_pick(world, 1, scenario->job_count);
@@ -123,17 +124,18 @@ static void world_draw_job(World *world, WorldJob *job, uint64_t flow, uint32_t 
     }
 }
 
-static uint64_t world_flow_charge(const World *world, uint64_t flow)
+static uint64_t world_flow_charge(const World *world, WorldClass of, uint64_t flow)
 {
     uint64_t charge = 0;
     for (uint32_t i = 0; i < world->submitted_count; i++) {
         const WorldJob *job = &world->jobs[i];
-        if (job->state == JOB_QUEUED && job->job.flow == flow) charge += queue_charge(&job->job);
+        if (job->state == JOB_QUEUED && job->job.flow == flow && world_class(world, &job->job) == of)
+            charge += queue_charge(&job->job);
     }
     return charge;
 }
 
-static void world_take_dropped(World *world, SchedulerJob *dropped, Status forced)
+void world_take_dropped(World *world, SchedulerJob *dropped, Status forced)
 {
     uint64_t now_ns = world->clock.virtual_now_ns;
     while (dropped) {
@@ -149,13 +151,14 @@ static void world_take_dropped(World *world, SchedulerJob *dropped, Status force
     }
 }
 
-/* As pthread_cond_signal: any sleeper, or nobody. */
-static void world_wake(World *world, uint32_t count)
+void world_wake(World *world, uint32_t count)
 {
     uint32_t worker_count = world->scenario.options.worker_count;
     uint32_t start = (uint32_t)world_random(world, worker_count);
+    if (world->core.resting_count > 0) count = worker_count;
     for (uint32_t i = 0; i < worker_count && count > 0; i++) {
         WorldWorker *worker = &world->workers[(start + i) % worker_count];
+        if (worker->state == WORKER_RESTING) worker->woken = true;
         if (worker->state != WORKER_ASLEEP) continue;
         worker->state = WORKER_AWAKE;
         count--;
@@ -174,21 +177,27 @@ static void world_submit(World *world, uint32_t begin, uint32_t count)
     Status status = core_submit(&world->core, request, count, &dropped, &error);
     world_take_dropped(world, dropped, STATUS_OK);
     invariants_check_answer(world, begin, count, status, &error, purge_allowed);
-    uint64_t charge_before = world_flow_charge(world, flow);
-    if (charge_before == 0 && flow < WORLD_FLOWS_MAX) world->flow_restarted[flow] = true;
+    uint64_t charges_before[CLASS_COUNT];
+    for (int of = 0; of < CLASS_COUNT; of++) {
+        charges_before[of] = world_flow_charge(world, (WorldClass)of, flow);
+        if (charges_before[of] == 0 && flow < WORLD_FLOWS_MAX) world->flow_restarted[of][flow] = true;
+    }
     for (uint32_t i = 0; i < count; i++) {
         WorldJob *job = &world->jobs[begin + i];
+        WorldClass of = world_class(world, &job->job);
         job->state = status == STATUS_OK ? JOB_QUEUED : JOB_REFUSED;
         job->sequence = begin + i + 1;
-        job->charge_before = charge_before;
-        job->taken_before = world->charge_taken;
+        job->charge_before = charges_before[of];
+        job->taken_before = world->charge_taken[of];
         if (status != STATUS_OK) continue;
-        charge_before += queue_charge(&job->job);
-        if (world->charge_most < queue_charge(&job->job)) world->charge_most = queue_charge(&job->job);
+        charges_before[of] += queue_charge(&job->job);
+        if (world->charge_most[of] < queue_charge(&job->job)) world->charge_most[of] = queue_charge(&job->job);
     }
     world->submitted_count += count;
-    uint32_t flow_count = world->core.queue.flow_count;
-    if (world->flow_count_most < flow_count) world->flow_count_most = flow_count;
+    for (int of = 0; of < CLASS_COUNT; of++) {
+        uint32_t flow_count = world_queue(world, (WorldClass)of)->flow_count;
+        if (world->flow_count_most[of] < flow_count) world->flow_count_most[of] = flow_count;
+    }
     if (status != STATUS_OK) world->refused_jobs += count;
     if (status == STATUS_OK) world_wake(world, core_wanted_workers(&world->core));
 }
@@ -225,20 +234,37 @@ static void world_request(World *world)
 
 /* ---- workers ---- */
 
-static void world_start_batch(World *world, WorldWorker *worker)
+uint64_t world_begin_batch(World *world, const CoreBatch *batch)
 {
     const Scenario *scenario = &world->scenario;
-    invariants_check_batch(world, &worker->batch);
-    for (uint32_t i = 0; i < worker->batch.sum.job_count; i++) {
-        WorldJob *job = (WorldJob *)worker->jobs[i];
+    invariants_check_batch(world, batch);
+    WorldClass of = world_class(world, batch->jobs[0]);
+    for (uint32_t i = 0; i < batch->sum.job_count; i++) {
+        WorldJob *job = (WorldJob *)batch->jobs[i];
         job->state = JOB_RUNNING;
-        if (job->job.flow < WORLD_FLOWS_MAX) world->flow_done[job->job.flow] += queue_charge(&job->job);
+        if (job->job.flow < WORLD_FLOWS_MAX) world->flow_done[of][job->job.flow] += queue_charge(&job->job);
     }
-    world->charge_taken += worker->batch.charge;
+    world->charge_taken[of] += batch->charge;
     world->run_batches++;
-    uint64_t busy_ns = scenario->batch_fixed_ns + worker->batch.charge * scenario->charge_ns;
-    worker->event_ns = world->clock.virtual_now_ns + 1 + busy_ns / 2 + world_random(world, busy_ns + 1);
+    uint64_t busy_ns = scenario->batch_fixed_ns + batch->charge * scenario->charge_ns;
+    return 1 + busy_ns / 2 + world_random(world, busy_ns + 1);
+}
+
+void world_end_batch(World *world, const CoreBatch *batch)
+{
+    for (uint32_t i = 0; i < batch->sum.job_count; i++) {
+        WorldJob *job = (WorldJob *)batch->jobs[i];
+        WORLD_CHECK(world, job->state == JOB_RUNNING);
+        job->state = JOB_RUN;
+        world->run_jobs++;
+    }
+}
+
+static void world_start_batch(World *world, WorldWorker *worker)
+{
+    worker->event_ns = world->clock.virtual_now_ns + world_begin_batch(world, &worker->batch);
     worker->state = WORKER_BUSY;
+    if (worker->batch.lane != SCHEDULER_NO_LANE) long_start(world, worker);
 }
 
 /* What scheduler.c's worker does between two sleeps. */
@@ -252,7 +278,7 @@ static void world_worker_step(World *world, WorldWorker *worker)
         world_take_dropped(world, dropped, STATUS_OK);
         if (formed) {
             world_start_batch(world, worker);
-        } else if (!dropped) {
+        } else if (!dropped && (wait_until_ns || !long_help(world, worker))) {
             WORLD_CHECK(world, wait_until_ns == 0 || wait_until_ns > world->clock.virtual_now_ns);
             if (wait_until_ns) world->held_batches++;
             worker->state = WORKER_ASLEEP;
@@ -263,14 +289,13 @@ static void world_worker_step(World *world, WorldWorker *worker)
 
 static void world_worker_event(World *world, WorldWorker *worker)
 {
+    if (worker->state >= WORKER_LEADING) {
+        long_event(world, worker);
+        return;
+    }
     if (worker->state == WORKER_BUSY) {
         core_finish(&world->core, &worker->batch);
-        for (uint32_t i = 0; i < worker->batch.sum.job_count; i++) {
-            WorldJob *job = (WorldJob *)worker->jobs[i];
-            WORLD_CHECK(world, job->state == JOB_RUNNING);
-            job->state = JOB_RUN;
-            world->run_jobs++;
-        }
+        world_end_batch(world, &worker->batch);
     }
     worker->state = WORKER_AWAKE;
     worker->event_ns = 0;
@@ -303,8 +328,16 @@ static bool world_step(World *world)
     } else {
         world_worker_event(world, next);
     }
-    for (uint32_t i = 0; i < world->scenario.options.worker_count; i++) {
-        world_worker_step(world, &world->workers[i]);
+    for (bool again = true; again;) { /* who ends a phase wakes others */
+        again = false;
+        for (uint32_t i = 0; i < world->scenario.options.worker_count; i++) {
+            WorldWorker *worker = &world->workers[i];
+            bool awake = worker->state == WORKER_AWAKE;
+            if (awake) world_worker_step(world, worker);
+            bool woken = worker->state == WORKER_RESTING && worker->woken && !worker->between;
+            if (woken) long_look(world, worker);
+            again |= awake || woken;
+        }
     }
     return true;
 }

@@ -27,13 +27,33 @@ typedef struct WorldJob {
     uint64_t taken_before;  /* world's charge_taken at its submission */
 } WorldJob;
 
-typedef enum WorldWorkerState { WORKER_AWAKE, WORKER_ASLEEP, WORKER_BUSY } WorldWorkerState;
+typedef enum WorldWorkerState {
+    WORKER_AWAKE,
+    WORKER_ASLEEP,
+    WORKER_BUSY,    /* with a batch */
+    WORKER_LEADING, /* a long job: with one of its units */
+    WORKER_RESTING, /* a long job's leader, until helpers end their units */
+    WORKER_HELPING, /* with a unit of another's long job */
+} WorldWorkerState;
+
+/* Jobs are of one of two classes, each with promises of its own. */
+typedef enum WorldClass { CLASS_SHORT, CLASS_LONG, CLASS_COUNT } WorldClass;
 
 typedef struct WorldWorker {
     WorldWorkerState state;
-    uint64_t event_ns; /* when the batch ends, or the sleep; 0: sleeps until woken */
+    uint64_t event_ns; /* when the batch, the unit or a part of it, or the sleep ends; 0: sleeps until woken */
     CoreBatch batch;
     SchedulerJob *jobs[WORLD_JOBS_MAX];
+    bool woken;       /* of a resting one */
+    bool between;     /* runs a batch of others before it goes on as `state` says */
+    CoreBatch within; /* that batch */
+    SchedulerJob *within_jobs[WORLD_JOBS_MAX];
+    uint32_t phases_left; /* of a leader's job */
+    uint32_t unit_count;  /* of the phase */
+    uint32_t units_ended;
+    uint64_t unit_ns;
+    CoreHelp help;
+    bool paused; /* a helper has looked at the queue within its unit */
 } WorldWorker;
 
 /* What the seed decides beforehand. */
@@ -74,19 +94,32 @@ typedef struct World {
     uint64_t next_request_ns; /* 0: no more */
     uint64_t newcomer_next;
     WorldWorker workers[WORLD_WORKERS_MAX];
-    uint64_t charge_taken;
-    uint64_t charge_most;     /* w */
-    uint32_t flow_count_most; /* N */
-    uint64_t flow_done[WORLD_FLOWS_MAX];
-    bool flow_restarted[WORLD_FLOWS_MAX]; /* emptied and filled again within one event */
-    uint64_t flow_last_sequence[WORLD_FLOWS_MAX];
-    WorldPair pairs[WORLD_FLOWS_MAX][WORLD_FLOWS_MAX];
+    uint64_t charge_taken[CLASS_COUNT];
+    uint64_t charge_most[CLASS_COUNT];     /* w */
+    uint32_t flow_count_most[CLASS_COUNT]; /* N */
+    uint64_t flow_done[CLASS_COUNT][WORLD_FLOWS_MAX];
+    bool flow_restarted[CLASS_COUNT][WORLD_FLOWS_MAX]; /* emptied and filled again within one event */
+    uint64_t flow_last_sequence[CLASS_COUNT][WORLD_FLOWS_MAX];
+    WorldPair pairs[CLASS_COUNT][WORLD_FLOWS_MAX][WORLD_FLOWS_MAX];
     uint64_t run_jobs;
     uint64_t dropped_jobs;
     uint64_t refused_jobs;
     uint64_t run_batches;
     uint64_t held_batches; /* times a worker left a queue alone to wait for company */
+    uint64_t helped_units;
+    uint64_t batches_between; /* within a long job */
 } World;
+
+static inline WorldClass world_class(const World *world, const SchedulerJob *job)
+{
+    uint32_t limit = world->scenario.options.long_tokens;
+    return limit > 0 && job->token_count > limit ? CLASS_LONG : CLASS_SHORT;
+}
+
+static inline const Queue *world_queue(const World *world, WorldClass of)
+{
+    return of == CLASS_LONG ? &world->core.long_queue : &world->core.queue;
+}
 
 #define WORLD_CHECK(world, condition) \
     do { \
@@ -101,6 +134,24 @@ uint64_t world_random(World *world, uint64_t limit);
 
 /* Runs the whole history of `seed`, checking the invariants at each event. */
 void world_run(World *world, uint64_t seed);
+
+/* As pthread_cond_signal, so often: any sleeper, or nobody; all of them while a leader rests. */
+void world_wake(World *world, uint32_t count);
+/* Counts a batch that has formed; returns how long it will take. */
+uint64_t world_begin_batch(World *world, const CoreBatch *batch);
+void world_end_batch(World *world, const CoreBatch *batch);
+void world_take_dropped(World *world, SchedulerJob *dropped, Status forced);
+
+/* ---- scheduler_long.c ---- */
+
+/* The batch of `worker` is a long job: it shares its first units. */
+void long_start(World *world, WorldWorker *worker);
+/* Takes a unit of another's long job; false: there is none. */
+bool long_help(World *world, WorldWorker *worker);
+/* What `worker`, which leads or helps, did until now has ended. */
+void long_event(World *world, WorldWorker *worker);
+/* A leader that was woken looks what there is to do. */
+void long_look(World *world, WorldWorker *worker);
 
 /* ---- scheduler_invariants.c ---- */
 

@@ -13,7 +13,7 @@ enum { MEMBER_COUNT = 2, REPEATED_TOKENS_MAX = 1100 };
 /* A crew of a leader and MEMBER_COUNT threads, started for each call. */
 typedef struct TestCrew {
     Crew crew;
-    EncoderWorkspace *helpers[MEMBER_COUNT];
+    EncoderHelper *helpers[MEMBER_COUNT];
     atomic_uint units_run;
     CrewUnit unit;
     void *context;
@@ -59,6 +59,12 @@ static void crew_run_threads(const Crew *crew, uint32_t unit_count, CrewUnit uni
     for (uint32_t i = 0; i < MEMBER_COUNT; i++) pthread_join(members[i].thread, NULL);
 }
 
+static void crew_pause_member(const Crew *crew, uint32_t member)
+{
+    (void)crew;
+    assert_true(member < MEMBER_COUNT);
+}
+
 /* The longest case over and over, for several units; as far as there are positions, where they have a table. */
 static void repeat_longest(const Golden *golden, Encoder *encoder, EncoderSequence *out_sequence)
 {
@@ -75,6 +81,11 @@ static void repeat_longest(const Golden *golden, Encoder *encoder, EncoderSequen
         types[i] = longest.type_ids[i % longest.token_count];
     }
     *out_sequence = (EncoderSequence){.ids = ids, .type_ids = types, .token_count = count};
+    static uint32_t globals[] = {0, 3, 0};
+    globals[2] = count - 1;
+    if (!encoder_takes_globals(encoder)) return;
+    out_sequence->global_positions = globals;
+    out_sequence->global_count = 3;
 }
 
 static void share_model(const char *name, void *state)
@@ -84,7 +95,7 @@ static void share_model(const char *name, void *state)
     Encoder *encoder;
     EncoderWorkspace *workspace;
     Error error;
-    TestCrew crew = {.crew.run = crew_run_threads};
+    TestCrew crew = {.crew.run = crew_run_threads, .crew.pause = crew_pause_member};
     golden_open(name, &golden);
     golden_check(encoder_open(golden.checkpoint, kernels_select(KERNELS_ALL), &encoder, &error), &error);
     EncoderSequence sequences[2] = {golden.cases[0].sequence};
@@ -92,7 +103,7 @@ static void share_model(const char *name, void *state)
     repeat_longest(&golden, encoder, &sequences[1]);
     golden_check(encoder_workspace_open(encoder, 1 + sequences[1].token_count, &workspace, &error), &error);
     for (int i = 0; i < MEMBER_COUNT; i++)
-        golden_check(encoder_workspace_open(encoder, ENCODER_HELPER_TOKENS, &crew.helpers[i], &error), &error);
+        golden_check(encoder_helper_open(encoder, &crew.helpers[i], &error), &error);
     encoder_workspace_set_helpers(workspace, crew.helpers);
     size_t bytes =
         (sequences[1].token_count + (size_t)1) * checkpoint_config(golden.checkpoint)->hidden_size * sizeof(float);
@@ -102,7 +113,7 @@ static void share_model(const char *name, void *state)
     assert_memory_equal(encoder_forward(encoder, workspace, &crew.crew, sequences, 2), alone, bytes);
     *shared_units += crew.units_run;
     free(alone);
-    for (int i = 0; i < MEMBER_COUNT; i++) encoder_workspace_close(crew.helpers[i]);
+    for (int i = 0; i < MEMBER_COUNT; i++) encoder_helper_close(crew.helpers[i]);
     encoder_workspace_close(workspace);
     encoder_close(encoder);
     golden_close(&golden);

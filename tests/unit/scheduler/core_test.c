@@ -249,6 +249,49 @@ static void core_refuses_options_out_of_range(void **state)
     }
 }
 
+static void core_keeps_a_worker_for_others_than_long_jobs(void **state)
+{
+    (void)state;
+    SchedulerOptions options = test_options(2);
+    options.long_tokens = 1000;
+    Bench *bench = bench_open(&options);
+    for (int i = 0; i < 3; i++) bench->jobs[i].token_count = 5000;
+    assert_int_equal(bench_submit(bench, 0, 4, NULL, NULL), STATUS_OK);
+    assert_int_equal(bench_begin(bench, 0), 1);
+    assert_int_equal(bench->batches[0].lane, 0);
+    assert_int_equal(bench_begin(bench, 1), 1); /* passes the long jobs of its own flow */
+    assert_int_equal(bench->batches[1].lane, SCHEDULER_NO_LANE);
+    core_finish(&bench->core, &bench->batches[1]);
+    assert_int_equal(bench_begin(bench, 1), 0);
+    assert_int_equal(core_wanted_workers(&bench->core), 0);
+    lanes_share(&bench->core.lanes, 0, 2);
+    CoreHelp help;
+    assert_true(core_help(&bench->core, &help));
+    assert_false(core_help_end(&bench->core, &help));
+    uint32_t unit;
+    assert_true(lanes_take_unit(&bench->core.lanes, 0, &unit));
+    assert_int_not_equal(unit, help.unit);
+    assert_true(lanes_end_unit(&bench->core.lanes, 0));
+    assert_false(core_help(&bench->core, &help));
+    core_finish(&bench->core, &bench->batches[0]);
+    assert_int_equal(bench_begin(bench, 1), 1);
+    assert_int_equal(bench->batches[1].lane, 0);
+    bench_close(bench);
+}
+
+static void core_refuses_more_long_jobs_than_their_tokens_leave_room_for(void **state)
+{
+    (void)state;
+    SchedulerOptions options = test_options(1);
+    options.long_tokens = 40000;
+    Bench *bench = bench_open(&options);
+    Error error;
+    for (int i = 0; i < 3; i++) bench->jobs[i].token_count = 40001;
+    assert_int_equal(bench_submit(bench, 0, 2, NULL, &error), STATUS_OK);
+    assert_int_equal(bench_submit(bench, 2, 1, NULL, &error), STATUS_RESOURCE_EXHAUSTED);
+    bench_close(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +304,8 @@ int main(void)
         cmocka_unit_test(core_runs_a_job_beyond_a_batch_by_itself),
         cmocka_unit_test(core_batches_grow_with_the_work_that_is_raised),
         cmocka_unit_test(core_dead_jobs_hold_no_room),
+        cmocka_unit_test(core_keeps_a_worker_for_others_than_long_jobs),
+        cmocka_unit_test(core_refuses_more_long_jobs_than_their_tokens_leave_room_for),
         cmocka_unit_test(core_refuses_options_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,7 @@ static void sleep_ns(uint64_t ns)
 
 typedef struct TestShare {
     TestServer *server;
+    const Crew *crew;
     atomic_uint runs[UNIT_COUNT];
 } TestShare;
 
@@ -66,20 +67,23 @@ static void test_unit(void *context, uint32_t unit, uint32_t member)
     assert_int_equal(atomic_fetch_add(&server->in_worker[member], 1), 0);
     atomic_fetch_add(&server->helped_units, 1);
     atomic_fetch_sub(&server->in_worker[member], 1);
+    crew_pause(share->crew, member);
 }
 
-/* A long job shares its units twice. */
+/* A long job shares its units twice; its worker may have other batches meanwhile. */
 static void test_run_long(TestServer *server, const SchedulerBatch *batch)
 {
     assert_int_equal(batch->count, 1);
     assert_int_equal(batch->lane, 0);
     assert_int_equal(scheduler_lane_count(WORKER_COUNT), 1);
     assert_int_equal(atomic_fetch_add(&server->in_lane, 1), 0);
+    atomic_fetch_sub(&server->in_worker[batch->worker], 1);
     for (int phase = 0; phase < 2; phase++) {
-        TestShare share = {.server = server};
+        TestShare share = {.server = server, .crew = batch->crew};
         batch->crew->run(batch->crew, UNIT_COUNT, test_unit, &share);
         for (int i = 0; i < UNIT_COUNT; i++) assert_int_equal(atomic_load(&share.runs[i]), 1);
     }
+    assert_int_equal(atomic_fetch_add(&server->in_worker[batch->worker], 1), 0);
     atomic_fetch_sub(&server->in_lane, 1);
 }
 
