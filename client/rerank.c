@@ -30,6 +30,9 @@ typedef struct RerankRow {
     float score;
     char *text; /* owned; [size] */
     size_t size;
+    bool cut; /* the score is that of the bytes [begin, end) */
+    uint32_t begin;
+    uint32_t end;
 } RerankRow;
 
 /* Scores depend on a text and the query alone, so requests may hold any part of the texts: they are sorted here. */
@@ -95,9 +98,19 @@ static Status rerank_answer(void *context, const ExchangeRequest *request, const
         TextView text = codec_view(rank->text);
         if (rank->maybe_text_case != HEADLIGHT__V1__RANK__MAYBE_TEXT_TEXT || rank->index >= request->text_count)
             return error_set(out_error, STATUS_CORRUPT, "the server ranked a text that was not sent");
-        RerankRow row = {request->first_index + rank->index, rank->score, malloc(text.size + 1), text.size};
+        RerankRow row = {
+            .index = request->first_index + rank->index,
+            .score = rank->score,
+            .text = malloc(text.size + 1),
+            .size = text.size,
+            .cut = rank->best_chunk != NULL,
+        };
         if (!row.text) return error_set(out_error, STATUS_NO_MEMORY, "out of memory");
         memcpy(row.text, text.bytes, text.size);
+        if (row.cut) {
+            row.begin = rank->best_chunk->byte_begin;
+            row.end = rank->best_chunk->byte_end;
+        }
         run->rows[run->count++] = row;
         if (rank->usage && rank->usage->truncated) run->results.truncated_count++;
     }
@@ -128,6 +141,8 @@ static void rerank_print(const RerankRun *run, const RerankRow *row, size_t rank
     printf("%s{\"index\":%" PRIu64, document && rank ? ",\n" : "", row->index);
     results_float("score", row->score);
     results_text("text", text);
+    if (row->cut)
+        printf(",\"best_chunk\":{\"byte_begin\":%" PRIu32 ",\"byte_end\":%" PRIu32 "}", row->begin, row->end);
     fputs(document ? "}" : "}\n", stdout);
 }
 

@@ -52,6 +52,14 @@ def test_rerank_sorts_over_all_requests(server):
     assert json.loads(out(headlight(*arguments, "--format", "jsonl", "egg", server=server)))["score"] == 1
 
 
+def test_rerank_says_which_chunk_is_the_best(server):
+    best = {"byte_begin": 2, "byte_end": 7}
+    server.rerank = lambda request, context: message(
+        "RerankResponse", ranks=[dict(index=0, score=1, text="an egg", best_chunk=best)])
+    line = json.loads(out(headlight("rerank", "--query", "a", "--format", "jsonl", "an egg", server=server)))
+    assert line == {"index": 0, "score": 1, "text": "an egg", "best_chunk": best}
+
+
 def test_rerank_refuses_what_was_not_asked(server):
     server.rerank = lambda request, context: message("RerankResponse", ranks=[dict(index=7, score=1, text="x")])
     assert "not sent" in failure(headlight("rerank", "--query", "a", "b", server=server))
