@@ -107,10 +107,17 @@ def test_the_cli_prints_the_similarity_of_two_texts(address, texts, expected):
     assert abs(printed - float(expected[500] @ expected[501])) <= 1e-4
 
 
-def test_a_text_beyond_the_limit_is_refused_and_never_silently_cut(address, inference):
+def test_a_text_beyond_the_limit_is_never_silently_cut(address, inference):
+    """In chunks unless the client refuses that."""
     messages, services = inference
-    with grpc.insecure_channel(address) as channel, pytest.raises(grpc.RpcError) as refused:
-        services.InferenceStub(channel).Embed(messages.EmbedRequest(inputs=[messages.Text(text="word " * 300)]),
-                                              timeout=30)
+    request = messages.EmbedRequest(inputs=[messages.Text(text="word " * 300)])
+    with grpc.insecure_channel(address) as channel:
+        stub = services.InferenceStub(channel)
+        usage = stub.Embed(request, timeout=30).embeddings[0].usage
+        request.options.length_policy = messages.LENGTH_POLICY_REFUSE
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.Embed(request, timeout=30)
+    assert (usage.text_token_count, usage.chunk_count, usage.truncated) == (302, 2, False)
+    assert usage.attention == "chunked"
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert "302" in refused.value.details() and "256" in refused.value.details()
