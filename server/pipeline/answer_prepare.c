@@ -8,15 +8,6 @@ enum {
     OVERLAP_TOKENS_MAX = 128,
 };
 
-static TokenRange context_find(const Encoding *encoding)
-{
-    TokenRange run = {0, 0};
-    while (run.begin < encoding->count && encoding->segments[run.begin] != 1) run.begin++;
-    run.end = run.begin;
-    while (run.end < encoding->count && encoding->segments[run.end] == 1) run.end++;
-    return run;
-}
-
 static Status answer_fail_memory(Error *out_error)
 {
     return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
@@ -103,7 +94,7 @@ Status pipeline_prepare_answer(const Pipeline *pipeline, TextView question, Text
     Status status = pipeline_encode(pipeline, question, &context, &encode, arena, &whole, out_error);
     if (!status) status = globals_check(options, whole.count, out_error);
     if (status) return status;
-    TokenRange run = context_find(&whole);
+    TokenRange run = chunks_find_segment(&whole, 1);
     uint32_t room;
     uint32_t overlap;
     status = windows_measure(pipeline, &options->chunking, &whole, run, &room, &overlap, out_error);

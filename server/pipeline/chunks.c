@@ -24,8 +24,7 @@ Status chunks_fail_empty(Error *out_error)
     return error_set(out_error, STATUS_INVALID_ARGUMENT, "no token is left to embed");
 }
 
-/* The first run of the segment's tokens. */
-static TokenRange segment_find(const Encoding *encoding, uint8_t segment)
+TokenRange chunks_find_segment(const Encoding *encoding, uint8_t segment)
 {
     TokenRange range = {0, 0};
     while (range.begin < encoding->count && encoding->segments[range.begin] != segment) range.begin++;
@@ -38,8 +37,8 @@ static TokenRange segment_find(const Encoding *encoding, uint8_t segment)
 static TokenRange cut_find(const Encoding *encoding, Task task, bool has_pair, uint32_t prompt_bytes,
                            bool *out_of_pair)
 {
-    TokenRange text = segment_find(encoding, 0);
-    TokenRange pair = has_pair ? segment_find(encoding, 1) : (TokenRange){0, 0};
+    TokenRange text = chunks_find_segment(encoding, 0);
+    TokenRange pair = has_pair ? chunks_find_segment(encoding, 1) : (TokenRange){0, 0};
     *out_of_pair = has_pair && (task == TASK_RERANK || pair.end - pair.begin >= text.end - text.begin);
     if (*out_of_pair) return pair;
     while (prompt_bytes && text.begin < text.end && encoding->offsets[text.begin].end <= prompt_bytes)

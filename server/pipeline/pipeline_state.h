@@ -37,6 +37,8 @@ CHECKED Status chunks_plan(const Pipeline *pipeline, const PrepareOptions *optio
 void chunks_keep_masks(const Pipeline *pipeline, const Encoding *encoding, ChunkPlan *plan);
 /* INVALID_ARGUMENT: there is nothing but a prompt. */
 CHECKED Status chunks_fail_empty(Error *out_error);
+/* The first run of tokens of the text (0) or of its pair (1). */
+TokenRange chunks_find_segment(const Encoding *encoding, uint8_t segment);
 /* `tokens` of the cut ones of `whole`, with all that stands around them. False when the arena is out. */
 bool chunks_encoding(const Encoding *whole, TokenRange cut, TokenRange tokens, Arena *arena,
                      Encoding *out_encoding);

@@ -1,26 +1,5 @@
 /* Which tokens are global: by the task, as transformers has them, or by the request; in texts, chunks and windows. */
-#include "pipeline/pipeline.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
-static Pipeline *open_task(const char *name, uint32_t attention_window)
-{
-    char directory[PATH_BYTES_MAX];
-    snprintf(directory, sizeof directory, "%s/golden/tasks/%s", TESTS_DATA, name);
-    const PipelineOptions options = {
-        .directory = directory,
-        .attention_window = attention_window,
-        .kernels = kernels_select(KERNELS_ALL),
-    };
-    Pipeline *pipeline = NULL;
-    Error error;
-    if (pipeline_open(&options, &pipeline, &error)) fail_msg("%s", error.message);
-    return pipeline;
-}
+#include "unit/pipeline/golden.h"
 
 static Prepared prepared_of(const Pipeline *pipeline, const PrepareOptions *options, Arena *arena)
 {
@@ -34,7 +13,7 @@ static Prepared prepared_of(const Pipeline *pipeline, const PrepareOptions *opti
 static void tasks_have_global_tokens_of_their_own(void **state)
 {
     (void)state;
-    Pipeline *pipeline = open_task("longformer/classify", 0);
+    Pipeline *pipeline = golden_checkpoint("tasks/longformer/classify", (PipelineOptions){0});
     Arena arena;
     arena_init(&arena, MIB);
     const Prepared none = prepared_of(pipeline, &(PrepareOptions){.task = TASK_EMBED}, &arena);
@@ -55,7 +34,7 @@ static void tasks_have_global_tokens_of_their_own(void **state)
 static void positions_beyond_a_text_are_refused(void **state)
 {
     (void)state;
-    Pipeline *pipeline = open_task("longformer/classify", 0);
+    Pipeline *pipeline = golden_checkpoint("tasks/longformer/classify", (PipelineOptions){0});
     Arena arena;
     arena_init(&arena, MIB);
     const Prepared whole = prepared_of(pipeline, &(PrepareOptions){.task = TASK_EMBED}, &arena);
@@ -75,7 +54,7 @@ static void positions_beyond_a_text_are_refused(void **state)
 static void questions_are_global_in_each_window(void **state)
 {
     (void)state;
-    Pipeline *pipeline = open_task("longformer/answer", 0);
+    Pipeline *pipeline = golden_checkpoint("tasks/longformer/answer", (PipelineOptions){0});
     uint32_t separator = checkpoint_config(pipeline_checkpoint(pipeline))->separator_id;
     Arena arena;
     arena_init(&arena, 4 * MIB);
@@ -111,7 +90,7 @@ static void questions_are_global_in_each_window(void **state)
 static void window_mode_has_both_ends(void **state)
 {
     (void)state;
-    Pipeline *pipeline = open_task("nomic_bert/classify", 8);
+    Pipeline *pipeline = golden_checkpoint("tasks/nomic_bert/classify", (PipelineOptions){.attention_window = 8});
     Arena arena;
     arena_init(&arena, MIB);
     const Prepared prepared = prepared_of(pipeline, &(PrepareOptions){.task = TASK_EMBED}, &arena);
@@ -126,7 +105,7 @@ static void window_mode_has_both_ends(void **state)
 static void bigbirds_types_begin_behind_the_question(void **state)
 {
     (void)state;
-    Pipeline *pipeline = open_task("big_bird/answer", 0);
+    Pipeline *pipeline = golden_checkpoint("tasks/big_bird/answer", (PipelineOptions){0});
     const ModelConfig *config = checkpoint_config(pipeline_checkpoint(pipeline));
     Arena arena;
     arena_init(&arena, MIB);

@@ -33,19 +33,24 @@ typedef struct Golden {
     uint32_t case_count;
 } Golden;
 
-static inline Pipeline *golden_pipeline(const char *name, uint32_t token_count_max)
+/* The checkpoint `name` of tests/golden; of `options`, directory and kernels are filled in. */
+static inline Pipeline *golden_checkpoint(const char *name, PipelineOptions options)
 {
     char directory[PATH_BYTES_MAX];
-    snprintf(directory, sizeof directory, "%s/golden/pipeline/%s", TESTS_DATA, name);
-    const PipelineOptions options = {
-        .directory = directory,
-        .token_count_max = token_count_max,
-        .kernels = kernels_select(KERNELS_ALL),
-    };
+    snprintf(directory, sizeof directory, "%s/golden/%s", TESTS_DATA, name);
+    options.directory = directory;
+    options.kernels = kernels_select(KERNELS_ALL);
     Pipeline *pipeline = NULL;
     Error error;
     if (pipeline_open(&options, &pipeline, &error)) fail_msg("%s", error.message);
     return pipeline;
+}
+
+static inline Pipeline *golden_pipeline(const char *name, uint32_t token_count_max)
+{
+    char path[PATH_BYTES_MAX / 2];
+    snprintf(path, sizeof path, "pipeline/%s", name);
+    return golden_checkpoint(path, (PipelineOptions){.token_count_max = token_count_max});
 }
 
 static inline uint32_t golden_number(const char **at)
@@ -90,7 +95,7 @@ static inline void golden_open(Golden *golden, const char *name)
     *golden = (Golden){.pipeline = golden_pipeline(name, 0)};
     arena_init(&golden->arena, 64 * MIB);
     Error error;
-    char path[PATH_BYTES_MAX];
+    char path[PATH_BYTES_MAX / 2];
     size_t size;
     snprintf(path, sizeof path, "%s/golden/pipeline/%s/cases.bin", TESTS_DATA, name);
     if (file_read(path, MIB, &golden->bytes, &size, &error)) fail_msg("%s", error.message);
