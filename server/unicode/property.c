@@ -34,6 +34,11 @@ bool unicode_is_word(uint32_t code_point)
            u_isUAlphabetic((UChar32)code_point) || u_hasBinaryProperty((UChar32)code_point, UCHAR_JOIN_CONTROL);
 }
 
+bool unicode_is_ignorable(uint32_t code_point)
+{
+    return u_hasBinaryProperty((UChar32)code_point, UCHAR_DEFAULT_IGNORABLE_CODE_POINT);
+}
+
 bool unicode_ends_sentence(uint32_t code_point)
 {
     return u_hasBinaryProperty((UChar32)code_point, UCHAR_S_TERM);

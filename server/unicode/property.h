@@ -80,6 +80,8 @@ unsigned unicode_age(uint32_t code_point);
 bool unicode_is_white_space(uint32_t code_point);
 /* \w of UTS #18, annex C: Alphabetic, M, Nd, Pc, Join_Control. */
 bool unicode_is_word(uint32_t code_point);
+/* Default_Ignorable_Code_Point of DerivedCoreProperties.txt. */
+bool unicode_is_ignorable(uint32_t code_point);
 /* Sentence_Terminal of PropList.txt: full stops and their like, in all scripts. */
 bool unicode_ends_sentence(uint32_t code_point);
 /* The canonical combining class, 0 to 254. */

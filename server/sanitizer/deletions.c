@@ -1,0 +1,7 @@
+/* Deletions and controls. */
+#include "sanitizer/run.h"
+
+void deletions_pass(SanitizeRun *run)
+{
+    (void)run;
+}

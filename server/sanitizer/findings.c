@@ -1,0 +1,55 @@
+/* Findings: listed by severity and then position; what the options make of them. */
+#include "sanitizer/sanitizer.h"
+
+/* The strictest level whose rules hold at the level of `options`. */
+static RuleLevel findings_level(const SanitizeOptions *options)
+{
+    return (RuleLevel)(LEVEL_MODERATE + options->level);
+}
+
+bool sanitizer_looks_for(const SanitizeOptions *options, SanitizeRule rule)
+{
+    return rules_info(rule)->state == STATE_ON || (options->enabled >> rule & 1) != 0;
+}
+
+bool sanitizer_repairs(const SanitizeOptions *options, SanitizeRule rule)
+{
+    RuleLevel level = rules_info(rule)->clean_level;
+    if (level == LEVEL_OPT_IN) return (options->enabled >> rule & 1) != 0;
+    return level <= findings_level(options) && sanitizer_looks_for(options, rule);
+}
+
+bool sanitizer_refuses(const Sanitized *sanitized, const SanitizeOptions *options)
+{
+    for (int i = 0; i < RULE_COUNT; i++) {
+        if (sanitized->totals[i] && rules_info((SanitizeRule)i)->reject_level <= findings_level(options)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether `a` stands before `b`. */
+static bool findings_before(const Finding *a, const Finding *b)
+{
+    Severity one = rules_info(a->rule)->severity, other = rules_info(b->rule)->severity;
+    if (one != other) return one > other;
+    if (a->range.begin != b->range.begin) return a->range.begin < b->range.begin;
+    return a->rule < b->rule;
+}
+
+void sanitizer_add_finding(Sanitized *sanitized, const Finding *finding)
+{
+    sanitized->totals[finding->rule]++;
+    uint32_t at = sanitized->finding_count;
+    if (at == SANITIZE_FINDINGS_MAX) {
+        if (!findings_before(finding, &sanitized->findings[at - 1])) return;
+        at--;
+    } else {
+        sanitized->finding_count++;
+    }
+    for (; at > 0 && findings_before(finding, &sanitized->findings[at - 1]); at--) {
+        sanitized->findings[at] = sanitized->findings[at - 1];
+    }
+    sanitized->findings[at] = *finding;
+}

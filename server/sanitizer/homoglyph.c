@@ -1,0 +1,7 @@
+/* Letters that look like those of another script. */
+#include "sanitizer/run.h"
+
+void homoglyph_pass(SanitizeRun *run)
+{
+    (void)run;
+}

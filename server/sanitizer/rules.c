@@ -1,0 +1,38 @@
+#include "sanitizer/rules.h"
+
+#include <assert.h>
+
+static const RuleInfo RULES[] = {
+#define RULE(code, severity, reject, state, action, clean, title, reason, reference) \
+    {#code,    SEVERITY_##severity, LEVEL_##reject, STATE_##state, ACTION_##action, LEVEL_##clean, title, reason, \
+     reference},
+#include "sanitizer/rules.def"
+#undef RULE
+};
+
+const RuleInfo *rules_info(SanitizeRule rule)
+{
+    assert((unsigned)rule < RULE_COUNT);
+    return &RULES[rule];
+}
+
+bool rules_find(TextView code, SanitizeRule *out_rule)
+{
+    for (int i = 0; i < RULE_COUNT; i++) {
+        if (!text_equal(code, text_view(RULES[i].code))) continue;
+        *out_rule = (SanitizeRule)i;
+        return true;
+    }
+    return false;
+}
+
+const char *rules_action_name(FindingAction action)
+{
+    static const char *const names[] = {
+        [ACTION_NONE] = "none",           [ACTION_DROPPED] = "dropped",
+        [ACTION_MAPPED] = "mapped",       [ACTION_REORDERED] = "reordered",
+        [ACTION_TRUNCATED] = "truncated", [ACTION_ENCODED_AS_TEXT] = "encoded_as_text",
+    };
+    assert((unsigned)action < ACTION_COUNT);
+    return names[action];
+}

@@ -1,0 +1,57 @@
+/* Findings as the families meet them, before they are listed. */
+#include "sanitizer/run.h"
+
+#include "unicode/utf8.h"
+
+#include <assert.h>
+
+/* The original bytes of items[begin, end), which a reordering may have moved. */
+static ByteRange run_origin(const SanitizeRun *run, uint32_t begin, uint32_t end)
+{
+    ByteRange range = run->items[begin].origin;
+    for (uint32_t i = begin + 1; i < end; i++) {
+        if (run->items[i].origin.begin < range.begin) range.begin = run->items[i].origin.begin;
+        if (run->items[i].origin.end > range.end) range.end = run->items[i].origin.end;
+    }
+    return range;
+}
+
+static void run_flush_rule(SanitizeRun *run, SanitizeRule rule)
+{
+    if (run->pending[rule].count == 0) return;
+    sanitizer_add_finding(run->out, &run->pending[rule]);
+    run->pending[rule].count = 0;
+}
+
+void run_flush(SanitizeRun *run)
+{
+    for (int i = 0; i < RULE_COUNT; i++) run_flush_rule(run, (SanitizeRule)i);
+}
+
+void run_find_detail(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32_t end, uint32_t count,
+                     TextView detail)
+{
+    assert(begin < end && end <= run->count && count > 0);
+    if (!sanitizer_looks_for(run->options, rule)) return;
+    ByteRange range = run_origin(run, begin, end);
+    Finding *pending = &run->pending[rule];
+    if (pending->count && pending->range.end == range.begin && !pending->detail_size && !detail.size) {
+        pending->range.end = range.end;
+        pending->count += count;
+        return;
+    }
+    run_flush_rule(run, rule);
+    bool acts = run->options->policy == SANITIZE_CLEAN && sanitizer_repairs(run->options, rule);
+    pending->rule = rule;
+    pending->range = range;
+    pending->count = count;
+    pending->action = acts ? rules_info(rule)->action : ACTION_NONE;
+    while (detail.size > FINDING_DETAIL_BYTES_MAX) detail.size = utf8_previous(detail.bytes, detail.size);
+    pending->detail_size = (uint8_t)detail.size;
+    if (detail.size) memcpy(pending->detail, detail.bytes, detail.size);
+}
+
+void run_find(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32_t end, uint32_t count)
+{
+    run_find_detail(run, rule, begin, end, count, (TextView){NULL, 0});
+}

@@ -1,0 +1,68 @@
+/* What the families share: a line of the text as code points that know where they came from.
+ *
+ * A family is one function that looks at run->items[0, count), adds findings and says what becomes of the items. It
+ * looks at no other line (a line ends behind its line feed), and leaves alone what it finds once it is clean. The
+ * families run in order, again and again until none changes anything. Findings and rewriting are separate: under
+ * SANITIZE_REPORT the same happens and the result is thrown away, so report says exactly what clean repairs. */
+#pragma once
+
+#include "sanitizer/classes.h"
+#include "sanitizer/sanitizer.h"
+
+/* One code point of the working text. */
+typedef struct Item {
+    uint32_t code_point;
+    uint32_t classes; /* classes_of it */
+    ByteRange origin; /* of the original text */
+} Item;
+
+typedef struct SanitizeRun {
+    const SanitizeOptions *options;
+    TextView text; /* the original */
+    const ClassTable *table;
+    Sanitized *out;
+    uint64_t letters[4]; /* letters of the whole text: Latin, Greek, Cyrillic, of another script */
+    /* The working text, and where a pass writes it anew. malloc's, for one line after the other. */
+    Item *items;
+    uint32_t count;
+    Item *spare;
+    uint32_t spare_count;
+    uint32_t capacity;           /* of both */
+    uint32_t size_max;           /* bytes that the line may grow to */
+    bool changed;                /* by this round of passes */
+    bool failed;                 /* no memory */
+    Finding pending[RULE_COUNT]; /* the last of each rule, which may still grow; count 0: none */
+} SanitizeRun;
+
+/* Adds a finding over items[begin, end) (not empty) of `count` code points. Ranges of one rule that touch become one,
+ * unless they have details. The action is what SANITIZE_CLEAN does about it, or none. */
+void run_find(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32_t end, uint32_t count);
+/* The same with what it decodes to or becomes; cut at FINDING_DETAIL_BYTES_MAX on a UTF-8 border. */
+void run_find_detail(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32_t end, uint32_t count,
+                     TextView detail);
+
+/* Rewriting in place, one for one: the origin stays. */
+void rewrite_replace(SanitizeRun *run, uint32_t index, uint32_t code_point);
+/* Marks an item as gone; it stays where it is, as REWRITE_GONE, until the pass ends. */
+void rewrite_drop(SanitizeRun *run, uint32_t index);
+#define REWRITE_GONE UINT32_MAX
+
+/* Writing anew: begin, then for each item that is to be there keep or put, in the new order, then end. What was not
+ * kept is dropped. */
+void rewrite_begin(SanitizeRun *run);
+void rewrite_keep(SanitizeRun *run, uint32_t index);
+void rewrite_put(SanitizeRun *run, uint32_t code_point, ByteRange origin);
+void rewrite_end(SanitizeRun *run);
+
+/* For the run loop. */
+bool rewrite_load(SanitizeRun *run, ByteRange line);
+void rewrite_sweep(SanitizeRun *run);
+void run_flush(SanitizeRun *run);
+
+/* The families, in order. */
+void deletions_pass(SanitizeRun *run);
+void bidi_pass(SanitizeRun *run);
+void invisible_pass(SanitizeRun *run);
+void compat_pass(SanitizeRun *run);
+void homoglyph_pass(SanitizeRun *run);
+void marks_pass(SanitizeRun *run);
