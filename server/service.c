@@ -46,6 +46,8 @@ static Status service_start(Service *service, Error *out_error)
     if (status) return status;
     status = service_open_scheduler(service, out_error);
     if (status) return status;
+    status = service_open_admin(service, out_error);
+    if (status) return status;
     return service_load_models(service, out_error);
 }
 
@@ -124,6 +126,8 @@ static void service_on_drained(void *context, uint64_t cancelled)
 void service_stop(Service *service)
 {
     service->stopping = true;
+    admin_close(service->admin);
+    service->admin = NULL;
     registry_stop(service->registry);
     scheduler_close(service->scheduler);
     service->scheduler = NULL;

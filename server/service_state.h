@@ -1,6 +1,7 @@
 /* What the files of the service share; for server/service*.c only. */
 #pragma once
 
+#include "admin/admin.h"
 #include "options.h"
 #include "rpc/inference.h"
 #include "rpc/server.h"
@@ -27,6 +28,7 @@ typedef struct Service {
     uv_signal_t signals[SERVICE_SIGNAL_COUNT];
     int signal_count; /* that are open */
     RpcServer *server;
+    Admin *admin; /* NULL: nobody asked for metrics */
     Registry *registry;
     Inference *inference;
     Scheduler *scheduler;
@@ -45,6 +47,11 @@ CHECKED Status service_open_models(Service *service, Error *out_error);
 CHECKED Status service_load_models(Service *service, Error *out_error);
 /* On every news of the registry: serves once the models are there. */
 void service_turn_models(Service *service);
+
+/* ---- service_metrics.c ---- */
+
+/* Serves metrics and probes over HTTP, where that is asked for. Once all else is open. Fails as admin_open. */
+CHECKED Status service_open_admin(Service *service, Error *out_error);
 
 /* ---- service.c ---- */
 

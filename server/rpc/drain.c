@@ -121,6 +121,7 @@ static void drain_free(RpcServer *server)
     pthread_mutex_destroy(&server->lock);
     free(server->methods);
     free(server->slots);
+    free(server->counters);
     free(server);
 }
 

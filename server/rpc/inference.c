@@ -85,6 +85,11 @@ void inference_serve(Inference *inference, Scheduler *scheduler)
     inference->scheduler = scheduler;
 }
 
+uint64_t inference_memory_bytes(const Inference *inference)
+{
+    return atomic_load_explicit(&inference->admission.bytes, memory_order_relaxed);
+}
+
 TextView inference_attention(const Pipeline *pipeline)
 {
     static const char *const names[] = {

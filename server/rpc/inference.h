@@ -26,6 +26,9 @@ enum { INFERENCE_METHOD_COUNT = 13 };
 /* Fills in every method of headlight.v1.Inference; those that this version lacks answer UNIMPLEMENTED. */
 void inference_methods(Inference *inference, RpcMethod out_methods[INFERENCE_METHOD_COUNT]);
 
+/* What the requests take right now, of request_memory_bytes. Any thread. */
+uint64_t inference_memory_bytes(const Inference *inference);
+
 /* What the scheduler is to call. */
 SchedulerCallbacks inference_callbacks(Inference *inference);
 /* `scheduler` was opened with inference_callbacks. Loop thread; before the first message. */

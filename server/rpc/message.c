@@ -173,10 +173,24 @@ void *rpc_message_note(const RpcMessage *message)
     return message->note;
 }
 
+/* A stream of Watch lasts as long as its client likes: that is no duration. */
+static void message_count(const RpcMessage *message)
+{
+    const RpcCall *call = message->call;
+    RpcCounters *counters = call->slot->counters;
+    bool cancelled = message->verdict.code == GRPC_STATUS_OK && atomic_load(&call->cancelled);
+    size_t code = cancelled ? GRPC_STATUS_CANCELLED : message->verdict.code;
+    assert(code < RPC_CODE_COUNT);
+    atomic_fetch_add_explicit(&counters->codes[code], 1, memory_order_relaxed);
+    if (call->slot->row->shape == RPC_SERVER_STREAM) return;
+    metrics_histogram_add(&counters->durations, clock_now_ns(&clock_monotonic) - message->arrived_ns);
+}
+
 /* The answer is in the message: frees the request and lets the call go on. */
 static void message_settle(RpcMessage *message, RpcMessageState state)
 {
     RpcCall *call = message->call;
+    message_count(message);
     message_drop_request(message);
     call_retain(call); /* the message's reference may go away with the message */
     call_lock(call);

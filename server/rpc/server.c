@@ -107,7 +107,8 @@ static Status server_add_services(RpcServer *server, const RpcServerOptions *opt
     size_t count = options->method_count + RPC_HEALTH_METHOD_COUNT + RPC_REFLECTION_METHOD_COUNT;
     server->methods = calloc(count, sizeof *server->methods);
     server->slots = calloc(count + 1, sizeof *server->slots);
-    if (!server->methods || !server->slots)
+    server->counters = calloc(count, sizeof *server->counters);
+    if (!server->methods || !server->slots || !server->counters)
         return error_set(out_error, STATUS_NO_MEMORY, "no memory for the methods");
     Status status = rpc_health_open(&server->health, out_error);
     if (status == STATUS_OK) status = rpc_reflection_open(&server->reflection, out_error);
@@ -132,6 +133,7 @@ static Status server_register(RpcServer *server, Error *out_error)
         RpcSlot *slot = &server->slots[i];
         slot->server = server;
         slot->row = &server->methods[i];
+        slot->counters = &server->counters[i];
         slot->reserved = strncmp(slot->row->path, "/grpc.health.", strlen("/grpc.health.")) == 0;
         assert((slot->row->shape == RPC_SERVER_STREAM) == (slot->row->progress != NULL));
         slot->registration =
@@ -315,4 +317,20 @@ RpcServerGauge rpc_server_gauge(RpcServer *server)
         .calls_cancelled = atomic_load(&server->calls_cancelled),
         .held_bytes = atomic_load(&server->held_bytes),
     };
+}
+
+size_t rpc_server_method_count(const RpcServer *server)
+{
+    return server->method_count;
+}
+
+RpcMethodGauge rpc_server_method_gauge(const RpcServer *server, size_t index)
+{
+    assert(index < server->method_count);
+    const RpcCounters *counters = &server->counters[index];
+    RpcMethodGauge gauge = {.path = server->methods[index].path, .durations = &counters->durations};
+    for (size_t code = 0; code < RPC_CODE_COUNT; code++) {
+        gauge.codes[code] = atomic_load_explicit(&counters->codes[code], memory_order_relaxed);
+    }
+    return gauge;
 }

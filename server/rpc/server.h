@@ -3,6 +3,7 @@
  * runs the methods' handlers and everything in this header; any thread may answer (call.h). */
 #pragma once
 
+#include "base/metrics.h"
 #include "base/status.h"
 #include "rpc/call.h"
 
@@ -77,3 +78,16 @@ typedef struct RpcServerGauge {
 } RpcServerGauge;
 
 RpcServerGauge rpc_server_gauge(RpcServer *server);
+
+enum { RPC_CODE_COUNT = 17 }; /* gRPC's status codes */
+
+/* What became of one method's messages, health's and reflection's too. */
+typedef struct RpcMethodGauge {
+    const char
+        *path; /* lives as long as the server, as do the durations: from a message's arrival to its answer */
+    const MetricsHistogram *durations;
+    uint64_t codes[RPC_CODE_COUNT];
+} RpcMethodGauge;
+
+size_t rpc_server_method_count(const RpcServer *server);
+RpcMethodGauge rpc_server_method_gauge(const RpcServer *server, size_t index); /* index < the count. Any thread */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/mailbox.h"
+#include "base/metrics.h"
 #include "rpc/call.h"
 #include "rpc/completion.h"
 #include "rpc/server.h"
@@ -20,12 +21,19 @@ typedef struct RpcLoopItem {
     void *owner;
 } RpcLoopItem;
 
+/* What became of a method's messages. Any thread. */
+typedef struct RpcCounters {
+    MetricsHistogram durations;
+    atomic_uint_fast64_t codes[RPC_CODE_COUNT];
+} RpcCounters;
+
 /* A registered method; `row` NULL: the catch-all for unknown ones. */
 typedef struct RpcSlot {
     RpcServer *server;
     const RpcMethod *row;
-    void *registration; /* gRPC's */
-    bool reserved;      /* health: answers beyond calls_max, or probes would kill a busy server */
+    RpcCounters *counters; /* NULL where row is */
+    void *registration;    /* gRPC's */
+    bool reserved;         /* health: answers beyond calls_max, or probes would kill a busy server */
 } RpcSlot;
 
 typedef enum RpcPhase {
@@ -111,6 +119,7 @@ struct RpcServer {
     RpcServerOptions options; /* its pointers are cleared: nothing of the caller's is kept */
     RpcMethod *methods;       /* [method_count] the caller's, health's and reflection's */
     RpcSlot *slots;           /* [method_count + 1], the last is the catch-all */
+    RpcCounters *counters;    /* [method_count] */
     size_t method_count;
     RpcListeners *listeners;
     RpcHealth *health;

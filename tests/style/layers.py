@@ -31,6 +31,7 @@ DOORS = [
     ("protobuf-c", r"protobuf-c/|.*\.pb-c\.h$", r"server/rpc/.*codec|client/"),
     ("gRPC C core", r"grpc/", r"server/rpc/(?!.*codec)|client/channel\.c$"),
     ("libuv", r"uv\.h$|uv/", r"server/rpc/(?!.*codec)|server/admin/|server/service(_\w+)?\.[ch]$"),
+    ("libmicrohttpd", r"microhttpd", r"server/admin/admin\.c$"),
     ("OpenBLAS", r"cblas|openblas|lapack", r"server/kernels/[^/]*\.c$"),
     ("ICU", r"unicode/", r"server/unicode/.*\.c$"),
     ("cJSON", r"cjson/|cJSON", r"server/base/json\.c$"),
@@ -39,7 +40,7 @@ DOORS = [
     ("PCRE2", r"pcre2", r"server/tokenizer/pattern\.c$"),
     ("compiler intrinsics", r".*intrin\.h$|arm_neon\.h$", r"server/kernels/(avx2|avx512|neon)/"),
 ]
-ONE_FILE_DOORS = {"OpenBLAS", "cJSON", "OpenSSL", "PCRE2"}
+ONE_FILE_DOORS = {"libmicrohttpd", "OpenBLAS", "cJSON", "OpenSSL", "PCRE2"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 
