@@ -75,7 +75,7 @@ static void answer_print(Results *results, const ProtobufCMessage *message, size
         answer_print_json(reply);
     else
         answer_print_text(reply, results->count == 1);
-    results_end(results, reply->usage);
+    results_end(results, reply->usage, reply->sanitization);
 }
 
 static int answer_run(const void *values, char *const *arguments, size_t argument_count)
@@ -110,6 +110,6 @@ const Command answer_command = {
     .options = answer_options,
     .option_count = sizeof answer_options / sizeof *answer_options,
     .settings_size = sizeof(AnswerSettings),
-    .shared = TEXTS_SHARED | COMMAND_CHUNKS,
+    .shared = TEXTS_SHARED | COMMAND_CHUNKS | COMMAND_SANITIZE,
     .run = answer_run,
 };

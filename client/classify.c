@@ -74,7 +74,7 @@ static void classify_print(Results *results, const ProtobufCMessage *message, si
         classify_print_json(reply->classifications[index]);
     else
         classify_print_text(reply->classifications[index]);
-    results_end(results, reply->classifications[index]->usage);
+    results_end(results, reply->classifications[index]->usage, reply->classifications[index]->sanitization);
 }
 
 static int classify_run(const void *values, char *const *arguments, size_t argument_count)
@@ -104,6 +104,6 @@ const Command classify_command = {
     .options = classify_options,
     .option_count = sizeof classify_options / sizeof *classify_options,
     .settings_size = sizeof(ClassifySettings),
-    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH,
+    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH | COMMAND_SANITIZE,
     .run = classify_run,
 };

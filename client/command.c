@@ -70,7 +70,20 @@ static const Option command_batch_options[] = {
      "Texts in one request."},
 };
 
-enum { COMMAND_TABLES_MAX = 9 };
+static const Option command_sanitize_options[] = {
+    {"sanitize", "POLICY", "HEADLIGHT_CLIENT_SANITIZE", OPTION_CHOICE, offsetof(TextsSettings, sanitize), "server",
+     0, 0, texts_sanitize_names,
+     "What becomes of hostile text, if the server is not stricter already. report: it is told. clean: it is also "
+     "repaired. reject: it is refused."},
+    {"sanitize-level", "LEVEL", NULL, OPTION_CHOICE, offsetof(TextsSettings, sanitize_level), "server", 0, 0,
+     texts_level_names, TEXTS_LEVEL_HELP},
+    {"sanitize-enable", "CODES", NULL, OPTION_TEXT, offsetof(TextsSettings, sanitize_enable), "", 0, 0, NULL,
+     TEXTS_ENABLE_HELP},
+    {"cleaned-text", NULL, NULL, OPTION_FLAG, offsetof(TextsSettings, cleaned_text), NULL, 0, 0, NULL,
+     "With --format json or jsonl: each text as it was cleaned."},
+};
+
+enum { COMMAND_TABLES_MAX = 10 };
 
 static size_t command_tables(const Command *command, OptionTable tables[static COMMAND_TABLES_MAX])
 {
@@ -79,6 +92,7 @@ static size_t command_tables(const Command *command, OptionTable tables[static C
     if (command->shared & COMMAND_TEXTS) tables[count++] = (OptionTable){command_texts_options, 2};
     if (command->shared & COMMAND_LENGTH) tables[count++] = (OptionTable){command_length_options, 2};
     if (command->shared & COMMAND_CHUNKS) tables[count++] = (OptionTable){command_chunks_options, 2};
+    if (command->shared & COMMAND_SANITIZE) tables[count++] = (OptionTable){command_sanitize_options, 4};
     if (command->shared & COMMAND_BATCH) tables[count++] = (OptionTable){command_batch_options, 1};
     if (command->shared & COMMAND_MODEL) tables[count++] = (OptionTable){command_model_options, 1};
     if (command->shared & COMMAND_SERVER) tables[count++] = (OptionTable){command_server_options, 2};
@@ -131,7 +145,7 @@ void command_print_all(void)
         printf("  %-10s %s\n", command_rows[index]->name, command_rows[index]->summary);
     }
     puts("\n'headlight help COMMAND' says more; 'headlight --version' prints the version.\n"
-         "Exit codes: 0 done, 1 a request failed, 2 wrong usage.");
+         "Exit codes: 0 done, 1 a request failed, 2 wrong usage, 3 a text was refused as hostile.");
 }
 
 void command_print_help(const Command *command)

@@ -10,6 +10,7 @@ enum {
     EXIT_DONE = 0,
     EXIT_FAILED = 1, /* the request, not the words it was asked in */
     EXIT_USAGE = 2,
+    EXIT_REFUSED = 3,       /* a text, for what the sanitizer found in it */
     EXIT_SIGNAL_BASE = 128, /* plus the signal, as shells say it */
 };
 
@@ -19,10 +20,11 @@ enum {
     COMMAND_SERVER = 2, /* --address --deadline */
     COMMAND_RETRIES = 4,
     COMMAND_MODEL = 8,
-    COMMAND_TEXTS = 16,   /* --file --null: the settings begin with TextsSettings, as for the next three */
-    COMMAND_LENGTH = 32,  /* --length-policy --truncate */
-    COMMAND_BATCH = 64,   /* --batch */
-    COMMAND_CHUNKS = 128, /* --chunk-tokens --chunk-overlap */
+    COMMAND_TEXTS = 16,     /* --file --null: the settings begin with TextsSettings, as for all that follow */
+    COMMAND_LENGTH = 32,    /* --length-policy --truncate */
+    COMMAND_BATCH = 64,     /* --batch */
+    COMMAND_CHUNKS = 128,   /* --chunk-tokens --chunk-overlap */
+    COMMAND_SANITIZE = 256, /* --sanitize and what belongs to it */
 };
 
 /* The shared options' values; the first member of every command's own settings. */

@@ -140,6 +140,6 @@ const Command embed_command = {
     .options = embed_options,
     .option_count = sizeof embed_options / sizeof *embed_options,
     .settings_size = sizeof(EmbedSettings),
-    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH,
+    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH | COMMAND_SANITIZE,
     .run = embed_run,
 };

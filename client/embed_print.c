@@ -104,7 +104,7 @@ static void embed_print_vector(EmbedPrint *print, TextView model, const Headligh
         embed_print_dense(&print->results, embedding);
     if (!json) putchar('\n');
     if (print->chunks) embed_print_chunks(&print->results, embedding);
-    results_end(&print->results, embedding->usage);
+    results_end(&print->results, embedding->usage, embedding->sanitization);
 }
 
 /* Keeps the vector, scaled to length 1, so that a product is a cosine. */
@@ -158,7 +158,7 @@ Status embed_print_add(EmbedPrint *print, TextView model, const Headlight__V1__E
         embed_print_vector(print, model, embedding, text);
         return STATUS_OK;
     }
-    if (embedding->usage && embedding->usage->truncated) print->results.truncated_count++;
+    results_count(&print->results, embedding->usage, embedding->sanitization);
     return embed_print_keep(print, model, embedding, out_error);
 }
 
@@ -225,7 +225,7 @@ void embed_print_finish(EmbedPrint *print)
         embed_print_similarity_json(print, model);
     if (print->similarity && print->results.settings->format == OUTPUT_JSONL) embed_print_similarity_jsonl(print);
     if (print->similarity)
-        results_note_truncated(&print->results);
+        results_note(&print->results);
     else
         results_finish(&print->results, model);
 }

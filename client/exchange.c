@@ -105,6 +105,17 @@ static void exchange_sent(void *context)
 
 /* ---- Answers ---- */
 
+static void exchange_forget(Exchange *exchange)
+{
+    ExchangeRequest *request = exchange_at(exchange, 0);
+    free(request->bytes);
+    *request = (ExchangeRequest){0};
+    exchange->head = (exchange->head + 1) % EXCHANGE_WINDOW_MAX;
+    exchange->count--;
+    exchange->progress_ns = clock_now_ns(&clock_monotonic);
+    exchange->attempt = 0;
+}
+
 /* Hands the oldest request's answer on and forgets the request. */
 static Status exchange_answer(Exchange *exchange, const ProtobufCMessage *reply, Error *out_error)
 {
@@ -116,12 +127,7 @@ static Status exchange_answer(Exchange *exchange, const ProtobufCMessage *reply,
                          request->text_count);
     }
     Status status = exchange->options.answer(exchange->options.context, request, reply, out_error);
-    free(request->bytes);
-    *request = (ExchangeRequest){0};
-    exchange->head = (exchange->head + 1) % EXCHANGE_WINDOW_MAX;
-    exchange->count--;
-    exchange->progress_ns = clock_now_ns(&clock_monotonic);
-    exchange->attempt = 0;
+    exchange_forget(exchange);
     return status;
 }
 
@@ -205,6 +211,9 @@ static void exchange_ask_alone(Exchange *exchange)
         status = exchange_answer(exchange, reply, &exchange->error);
     } else if (failure.code != 0 && !interrupt_signal()) {
         status = exchange_explain(exchange, request, &failure, &exchange->error);
+        if (failure.report_size && exchange->options.refused)
+            status = exchange->options.refused(exchange->options.context, request, &failure, &exchange->error);
+        if (status == STATUS_OK) exchange_forget(exchange);
     }
     arena_free(&arena);
     if (status != STATUS_OK) exchange_fail(exchange, status);

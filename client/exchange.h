@@ -35,6 +35,8 @@ typedef struct ExchangeOptions {
     /* Gets each request with its answer, in order; a status other than OK ends the exchange with it. */
     Status (*answer)(void *context, const ExchangeRequest *request, const ProtobufCMessage *reply,
                      Error *out_error);
+    /* Takes a request that was refused for its texts' findings; OK: it counts as answered. NULL: it is an error. */
+    Status (*refused)(void *context, const ExchangeRequest *request, const Failure *failure, Error *out_error);
     void *context;
 } ExchangeOptions;
 

@@ -68,6 +68,13 @@ static void failure_read_field(const ProtobufCBinaryData *value, Failure *failur
     arena_free(&arena);
 }
 
+static void failure_read_report(const ProtobufCBinaryData *value, Failure *failure)
+{
+    if (value->len > sizeof failure->report) return;
+    memcpy(failure->report, value->data, value->len);
+    failure->report_size = value->len;
+}
+
 void failure_read(const ChannelReply *reply, Failure *out_failure)
 {
     *out_failure = (Failure){.code = reply->code};
@@ -83,6 +90,7 @@ void failure_read(const ChannelReply *reply, Failure *out_failure)
             if (!slash || !any->value.data) continue;
             if (strcmp(slash, "/google.rpc.RetryInfo") == 0) failure_read_retry(&any->value, out_failure);
             if (strcmp(slash, "/google.rpc.BadRequest") == 0) failure_read_field(&any->value, out_failure);
+            if (strcmp(slash, "/headlight.v1.SanitizeReport") == 0) failure_read_report(&any->value, out_failure);
         }
     }
     arena_free(&arena);

@@ -4,6 +4,9 @@
 
 #include "channel.h"
 
+/* What a call's trailers may hold. */
+enum { FAILURE_REPORT_BYTES_MAX = 8192 };
+
 /* A plain value. */
 typedef struct Failure {
     int code; /* gRPC's; 0: no failure */
@@ -13,6 +16,8 @@ typedef struct Failure {
     bool input_known;        /* and it is an input */
     uint32_t input_index;    /* the server named inputs[input_index]; with input_known */
     char message[ERROR_MESSAGE_BYTES];
+    uint8_t report[FAILURE_REPORT_BYTES_MAX]; /* a SanitizeReport on the wire: why a text was refused */
+    size_t report_size;                       /* 0: that was not why */
 } Failure;
 
 enum {

@@ -82,7 +82,7 @@ static void fill_print(Results *results, const ProtobufCMessage *message, size_t
         fill_print_json(reply->results[index]);
     else
         fill_print_text(reply->results[index], results->count == 1);
-    results_end(results, reply->results[index]->usage);
+    results_end(results, reply->results[index]->usage, reply->results[index]->sanitization);
 }
 
 static int fill_run(const void *values, char *const *arguments, size_t argument_count)
@@ -111,6 +111,6 @@ const Command fill_command = {
     .options = fill_options,
     .option_count = sizeof fill_options / sizeof *fill_options,
     .settings_size = sizeof(FillSettings),
-    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH,
+    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH | COMMAND_SANITIZE,
     .run = fill_run,
 };

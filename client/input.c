@@ -102,7 +102,7 @@ static InputState input_give(Input *input, TextView text, TextView *out_text, Er
                   location, (uint64_t)TEXT_BYTES_MAX);
         return INPUT_FAILED;
     }
-    size_t invalid = input_find_invalid(text);
+    size_t invalid = input->source.malformed ? text.size : input_find_invalid(text);
     if (invalid < text.size) {
         error_set(out_error, STATUS_CORRUPT,
                   "%s is not UTF-8: byte %zu is 0x%02X; convert the text first, for example with iconv -t UTF-8",

@@ -12,6 +12,7 @@ typedef struct InputSource {
     size_t argument_count;
     const char *file;    /* NULL: the arguments, or standard input when there are none; "-": standard input */
     bool null_separated; /* NUL ends a text instead of a line feed */
+    bool malformed;      /* texts need not be UTF-8 */
 } InputSource;
 
 typedef enum InputState {
@@ -32,9 +33,9 @@ bool input_interactive(const Input *input);
 /* Whether the texts are the arguments. */
 bool input_from_arguments(const Input *input);
 
-/* The next text, valid UTF-8, without its separator (NUL; or LF, and CR before it); the view lives until the next
- * call. Every line is a text, also an empty one, so that results keep the lines' order and count. INPUT_FAILED:
- * out_error names the line: invalid UTF-8, more than TEXT_BYTES_MAX bytes, a failed read. */
+/* The next text, valid UTF-8 unless the source may be malformed, without its separator (NUL; or LF, and CR before it);
+ * the view lives until the next call. Every line is a text, also an empty one, so that results keep the lines' order
+ * and count. INPUT_FAILED: out_error names the line: invalid UTF-8, more than TEXT_BYTES_MAX bytes, a failed read. */
 InputState input_next(Input *input, TextView *out_text, Error *out_error);
 /* Waits up to `timeout_ms` until input_next has news; returns early when a signal came. */
 void input_wait(const Input *input, int timeout_ms);

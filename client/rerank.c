@@ -33,6 +33,7 @@ typedef struct RerankRow {
     bool cut; /* the score is that of the bytes [begin, end) */
     uint32_t begin;
     uint32_t end;
+    char *report; /* owned; its JSON; NULL: none */
 } RerankRow;
 
 /* Scores depend on a text and the query alone, so requests may hold any part of the texts: they are sorted here. */
@@ -86,6 +87,19 @@ static Status rerank_make_room(RerankRun *run, size_t count, Error *out_error)
     return STATUS_OK;
 }
 
+/* What the sanitizer found, as it will be printed; NULL: there is nothing to print, or no memory. */
+static char *rerank_report(const RerankRun *run, const Headlight__V1__SanitizeReport *report)
+{
+    if (!report || !results_json(&run->results)) return NULL;
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream) return NULL;
+    report_print_json(stream, report);
+    fclose(stream);
+    return text;
+}
+
 static Status rerank_answer(void *context, const ExchangeRequest *request, const ProtobufCMessage *message,
                             Error *out_error)
 {
@@ -104,15 +118,19 @@ static Status rerank_answer(void *context, const ExchangeRequest *request, const
             .text = malloc(text.size + 1),
             .size = text.size,
             .cut = rank->best_chunk != NULL,
+            .report = rerank_report(run, rank->sanitization),
         };
-        if (!row.text) return error_set(out_error, STATUS_NO_MEMORY, "out of memory");
+        if (!row.text || (!row.report && rank->sanitization && results_json(&run->results))) {
+            free(row.text);
+            return error_set(out_error, STATUS_NO_MEMORY, "out of memory");
+        }
         memcpy(row.text, text.bytes, text.size);
         if (row.cut) {
             row.begin = rank->best_chunk->byte_begin;
             row.end = rank->best_chunk->byte_end;
         }
         run->rows[run->count++] = row;
-        if (rank->usage && rank->usage->truncated) run->results.truncated_count++;
+        results_count(&run->results, rank->usage, rank->sanitization);
     }
     return status;
 }
@@ -143,6 +161,7 @@ static void rerank_print(const RerankRun *run, const RerankRow *row, size_t rank
     results_text("text", text);
     if (row->cut)
         printf(",\"best_chunk\":{\"byte_begin\":%" PRIu32 ",\"byte_end\":%" PRIu32 "}", row->begin, row->end);
+    if (row->report) fputs(row->report, stdout);
     fputs(document ? "}" : "}\n", stdout);
 }
 
@@ -160,7 +179,7 @@ static void rerank_finish(void *context)
     for (size_t rank = 0; rank < run->count && (top_n == 0 || rank < top_n); rank++)
         rerank_print(run, &run->rows[rank], rank);
     if (document) puts("]}");
-    results_note_truncated(&run->results);
+    results_note(&run->results);
 }
 
 static int rerank_run(const void *values, char *const *arguments, size_t argument_count)
@@ -182,7 +201,10 @@ static int rerank_run(const void *values, char *const *arguments, size_t argumen
         return output_fail(&error);
     }
     int code = texts_run(&task, &settings->texts, arguments, argument_count);
-    for (size_t index = 0; index < run.count; index++) free(run.rows[index].text);
+    for (size_t index = 0; index < run.count; index++) {
+        free(run.rows[index].text);
+        free(run.rows[index].report);
+    }
     free(run.rows);
     free(run.model);
     return code;
@@ -199,6 +221,6 @@ const Command rerank_command = {
     .options = rerank_options,
     .option_count = sizeof rerank_options / sizeof *rerank_options,
     .settings_size = sizeof(RerankSettings),
-    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH,
+    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH | COMMAND_SANITIZE,
     .run = rerank_run,
 };

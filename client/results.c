@@ -40,11 +40,19 @@ static void results_usage(const Headlight__V1__Usage *usage)
     putchar('}');
 }
 
-void results_end(Results *results, const Headlight__V1__Usage *usage)
+void results_count(Results *results, const Headlight__V1__Usage *usage,
+                   const Headlight__V1__SanitizeReport *report)
 {
     if (usage && usage->truncated) results->truncated_count++;
+    if (report) report_tally_add(&results->tally, report);
+}
+
+void results_end(Results *results, const Headlight__V1__Usage *usage, const Headlight__V1__SanitizeReport *report)
+{
+    results_count(results, usage, report);
     if (!results_json(results)) return;
     if (usage) results_usage(usage);
+    if (report) report_print_json(stdout, report);
     fputs(results->settings->format == OUTPUT_JSONL ? "}\n" : "}", stdout);
 }
 
@@ -54,14 +62,15 @@ void results_finish(Results *results, TextView model)
         if (results->count == 0) results_open_document(results, model);
         puts("]}");
     }
-    results_note_truncated(results);
+    results_note(results);
 }
 
-void results_note_truncated(const Results *results)
+void results_note(const Results *results)
 {
     if (results->truncated_count)
         output_note(results->settings->quiet, "texts that were too long and were cut: %" PRIu64,
                     results->truncated_count);
+    report_tally_note(&results->tally, results->settings->quiet);
 }
 
 void results_text(const char *name, TextView text)

@@ -3,6 +3,7 @@
 
 #include "codec.h"
 #include "command.h"
+#include "report.h"
 
 #include <headlight/v1/headlight.pb-c.h>
 
@@ -11,6 +12,7 @@ typedef struct Results {
     const char *list; /* the document's member that holds the results, such as "embeddings" */
     uint64_t count;   /* begun so far */
     uint64_t truncated_count;
+    ReportTally tally;
 } Results;
 
 /* Whether results are objects; otherwise the command prints text of its own. */
@@ -18,12 +20,15 @@ bool results_json(const Results *results);
 /* Begins a result, whose members the caller prints after it, each starting with a comma; as text, nothing is written.
  * `model`: the reply's; its bytes are NULL where it names none. */
 void results_begin(Results *results, TextView model);
-/* Ends it with its usage, if it has any. */
-void results_end(Results *results, const Headlight__V1__Usage *usage);
-/* Ends the document, and notes how many texts were cut. `model` is named when there was no result. */
+/* Ends it with its usage and what the sanitizer found, if it has any. */
+void results_end(Results *results, const Headlight__V1__Usage *usage, const Headlight__V1__SanitizeReport *report);
+/* Ends the document, and notes how many texts were cut and what was found in them. `model` is named when there
+ * was no result. */
 void results_finish(Results *results, TextView model);
-/* The note alone, for a command that prints no result a text. */
-void results_note_truncated(const Results *results);
+/* For a command that prints no result a text: counts one, and notes what was counted. */
+void results_count(Results *results, const Headlight__V1__Usage *usage,
+                   const Headlight__V1__SanitizeReport *report);
+void results_note(const Results *results);
 
 /* `,"name":"text"` and `,"name":0.5` */
 void results_text(const char *name, TextView text);

@@ -74,7 +74,7 @@ static void tag_print(Results *results, const ProtobufCMessage *message, size_t 
         tag_print_json(reply->taggings[index]);
     else
         tag_print_text(reply->taggings[index], results->count == 1);
-    results_end(results, reply->taggings[index]->usage);
+    results_end(results, reply->taggings[index]->usage, reply->taggings[index]->sanitization);
 }
 
 static int tag_run(const void *values, char *const *arguments, size_t argument_count)
@@ -104,6 +104,6 @@ const Command tag_command = {
     .options = tag_options,
     .option_count = sizeof tag_options / sizeof *tag_options,
     .settings_size = sizeof(TagSettings),
-    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH,
+    .shared = TEXTS_SHARED | COMMAND_LENGTH | COMMAND_CHUNKS | COMMAND_BATCH | COMMAND_SANITIZE,
     .run = tag_run,
 };

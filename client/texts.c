@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "output.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* While answers are due and the input is silent: how long one of them may have to wait for the other. */
@@ -11,13 +12,37 @@ enum { TEXTS_IDLE_MS = 200 };
 
 const char *const texts_truncate_names[] = {"no", "right", "left", NULL};
 const char *const texts_policy_names[] = {"auto", "refuse", "chunk", NULL};
+const char *const texts_sanitize_names[] = {"server", "off", "report", "clean", "reject", NULL};
+const char *const texts_level_names[] = {"server", "moderate", "high", "strict", NULL};
 
 typedef struct TextsRun {
     const TextsTask *task;
     const Input *input;
     Exchange *exchange;
     Results results;
+    Failure refusal; /* with findings, once there was one */
 } TextsRun;
+
+/* False when there are too many. */
+static bool texts_split_codes(const char *list, TextsCodes *out_codes)
+{
+    out_codes->count = 0;
+    for (const char *code = list ? list : ""; *code;) {
+        size_t size = strcspn(code, ", ");
+        if (size > 0 && out_codes->count == TEXTS_CODES_MAX) return false;
+        if (size > 0) out_codes->codes[out_codes->count++] = codec_text((TextView){code, size});
+        code += size + (code[size] != '\0');
+    }
+    return true;
+}
+
+TextsCodes texts_codes(const TextsSettings *settings)
+{
+    TextsCodes codes;
+    bool few = texts_split_codes(settings->sanitize_enable, &codes);
+    assert(few && "texts_run has looked");
+    return codes;
+}
 
 static Status texts_take(void *context, Batch *batch, Error *out_error)
 {
@@ -51,6 +76,16 @@ static Status texts_answer(void *context, const ExchangeRequest *request, const 
     return STATUS_OK;
 }
 
+/* `out_error` says already that the text was refused. */
+static Status texts_refused(void *context, const ExchangeRequest *request, const Failure *failure,
+                            Error *out_error)
+{
+    TextsRun *run = context;
+    if (run->task->refused) return run->task->refused(run->task->context, request, failure, out_error);
+    run->refusal = *failure;
+    return out_error->status;
+}
+
 static void texts_finish(TextsRun *run)
 {
     if (run->task->finish)
@@ -72,6 +107,7 @@ static Status texts_exchange(TextsRun *run, const TextsSettings *settings, Chann
         .window_count = task->window_count ? task->window_count : 1,
         .unary = input_from_arguments(input), /* few texts: no stream to open, and errors are precise at once */
         .answer = texts_answer,
+        .refused = texts_refused,
         .context = run,
     };
     Status status = batch_open(settings->batch, &batch, out_error);
@@ -92,10 +128,17 @@ int texts_run(const TextsTask *task, const TextsSettings *settings, char *const 
         fputs("headlight: a text is either cut off by --truncate or treated by --length-policy\n", stderr);
         return EXIT_USAGE;
     }
+    TextsCodes codes;
+    if (!texts_split_codes(settings->sanitize_enable, &codes)) {
+        fprintf(stderr, "headlight: more than %d codes to enable\n", TEXTS_CODES_MAX);
+        return EXIT_USAGE;
+    }
     Error error;
     Input *input = NULL;
     Channel *channel = NULL;
-    InputSource source = {arguments, argument_count, settings->file, settings->null_separated};
+    bool repaired = settings->sanitize == HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_CLEAN;
+    InputSource source = {arguments, argument_count, settings->file, settings->null_separated,
+                          task->malformed || repaired};
     Status status = input_open(&source, &input, &error);
     run.input = input;
     if (status == STATUS_OK && input_interactive(input)) {
@@ -106,7 +149,11 @@ int texts_run(const TextsTask *task, const TextsSettings *settings, char *const 
     if (status == STATUS_OK || output_broken(stdout)) status = output_flush(stdout, &error);
     channel_close(channel);
     input_close(input);
-    return status == STATUS_OK ? EXIT_DONE : output_fail(&error);
+    if (status == STATUS_OK) return EXIT_DONE;
+    int code = output_fail(&error);
+    if (!run.refusal.report_size) return code;
+    report_print_refusal(run.refusal.report, run.refusal.report_size);
+    return EXIT_REFUSED;
 }
 
 static Headlight__V1__LengthPolicy texts_policy(const TextsSettings *settings)
@@ -118,12 +165,23 @@ static Headlight__V1__LengthPolicy texts_policy(const TextsSettings *settings)
     return HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_AUTO;
 }
 
+static void texts_sanitize_options(const TextsSettings *settings, TextsOptions *options)
+{
+    options->enabled = texts_codes(settings);
+    options->options.sanitize = (Headlight__V1__SanitizePolicy)settings->sanitize;
+    options->options.sanitize_level = (Headlight__V1__SanitizeLevel)settings->sanitize_level;
+    options->options.sanitize_enable = options->enabled.codes;
+    options->options.n_sanitize_enable = options->enabled.count;
+    options->options.return_cleaned_text = settings->cleaned_text;
+}
+
 void texts_options(const TextsSettings *settings, TextsOptions *out_options)
 {
     Headlight__V1__Chunking *chunking = &out_options->chunking;
     headlight__v1__options__init(&out_options->options);
     headlight__v1__chunking__init(chunking);
     out_options->options.length_policy = texts_policy(settings);
+    texts_sanitize_options(settings, out_options);
     if (!settings->chunk_tokens && !settings->chunk_overlap && !settings->aggregate) return;
     out_options->options.chunking = chunking;
     chunking->token_count = (uint32_t)settings->chunk_tokens;

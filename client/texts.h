@@ -9,30 +9,49 @@ enum {
     TEXTS_SHARED = COMMAND_OUTPUT | COMMAND_SERVER | COMMAND_RETRIES | COMMAND_MODEL | COMMAND_TEXTS,
 };
 #define TEXTS_PAIRS_HELP "Each text is two, separated by a tab: what the model compares or joins."
+#define TEXTS_LEVEL_HELP \
+    "What reject refuses: moderate: what has no honest use. high: what honest text hardly has. strict: what it " \
+    "may have, too."
+#define TEXTS_ENABLE_HELP "Findings that are looked for only when they are asked for: codes, separated by commas."
 
 /* The first member of such a command's settings, which says so with COMMAND_TEXTS, and of which parts with
- * COMMAND_LENGTH and COMMAND_CHUNKS. */
+ * COMMAND_LENGTH, COMMAND_CHUNKS and COMMAND_SANITIZE. */
 typedef struct TextsSettings {
     Settings common;
     const char *file;
     bool null_separated;
-    uint64_t truncate;      /* TextsTruncate */
-    uint64_t length_policy; /* TextsPolicy */
-    uint64_t chunk_tokens;  /* 0: the model's limit */
-    uint64_t chunk_overlap; /* 0: the server's default; else one more */
-    uint64_t aggregate;     /* the API's ChunkAggregate; Embed */
-    uint64_t batch;         /* texts in one request */
+    uint64_t truncate;       /* TextsTruncate */
+    uint64_t length_policy;  /* TextsPolicy */
+    uint64_t chunk_tokens;   /* 0: the model's limit */
+    uint64_t chunk_overlap;  /* 0: the server's default; else one more */
+    uint64_t aggregate;      /* the API's ChunkAggregate; Embed */
+    uint64_t batch;          /* texts in one request */
+    uint64_t sanitize;       /* the API's SanitizePolicy */
+    uint64_t sanitize_level; /* the API's SanitizeLevel */
+    const char *sanitize_enable;
+    bool cleaned_text;
 } TextsSettings;
 
 typedef enum TextsTruncate { TEXTS_WHOLE, TEXTS_RIGHT, TEXTS_LEFT } TextsTruncate;
 extern const char *const texts_truncate_names[]; /* in the order of TextsTruncate, then NULL */
 typedef enum TextsPolicy { TEXTS_AUTO, TEXTS_REFUSE, TEXTS_CHUNK } TextsPolicy;
-extern const char *const texts_policy_names[]; /* likewise */
+extern const char *const texts_policy_names[];   /* likewise */
+extern const char *const texts_sanitize_names[]; /* in the order of the API's SanitizePolicy, then NULL */
+extern const char *const texts_level_names[];    /* in the order of the API's SanitizeLevel, then NULL */
+
+enum { TEXTS_CODES_MAX = 32 }; /* more than there are rules that can be asked for */
+
+/* Codes that were separated by commas. */
+typedef struct TextsCodes {
+    ProtobufCBinaryData codes[TEXTS_CODES_MAX]; /* borrowed */
+    size_t count;
+} TextsCodes;
 
 /* A request's options and what they point to. */
 typedef struct TextsOptions {
     Headlight__V1__Options options;
     Headlight__V1__Chunking chunking;
+    TextsCodes enabled;
 } TextsOptions;
 
 /* A command's own part of a run: `print` for one that prints a result a text, or `answer` and `finish`. */
@@ -48,6 +67,9 @@ typedef struct TextsTask {
     /* Takes the reply to `request`; the requests come in order. */
     Status (*answer)(void *context, const ExchangeRequest *request, const ProtobufCMessage *reply,
                      Error *out_error);
+    /* Takes a request that was refused for its texts' findings; OK: the run goes on. NULL: it ends. */
+    Status (*refused)(void *context, const ExchangeRequest *request, const Failure *failure, Error *out_error);
+    bool malformed; /* texts that are not UTF-8 are sent as they are */
     /* After the last answer. */
     void (*finish)(void *context);
     void *context;
@@ -56,6 +78,8 @@ typedef struct TextsTask {
 /* Sends the texts of the arguments, the file or standard input; returns the exit code, having said what failed. */
 int texts_run(const TextsTask *task, const TextsSettings *settings, char *const *arguments, size_t argument_count);
 
+/* The codes of --sanitize-enable or --enable; texts_run has refused too many. */
+TextsCodes texts_codes(const TextsSettings *settings);
 /* Fills a request's options from the settings; *out_options stays where it is while they are used. */
 void texts_options(const TextsSettings *settings, TextsOptions *out_options);
 /* The batch as a request's inputs. `pairs`: each text is two, separated by a tab; fails with CORRUPT, naming the text,

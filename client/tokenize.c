@@ -80,7 +80,7 @@ static void tokenize_print(Results *results, const ProtobufCMessage *message, si
         tokenize_print_json(reply->tokenizations[index]);
     else
         tokenize_print_text(reply->tokenizations[index], results->count == 1);
-    results_end(results, NULL);
+    results_end(results, NULL, NULL);
 }
 
 static Status tokenize_parse_ids(char *const *arguments, size_t count, uint32_t **out_ids, Error *out_error)

@@ -114,6 +114,26 @@ class Server:
         spans = [dict(text=request.question, score=1, byte_begin=begin, byte_end=begin + len(request.question))]
         return message("AnswerResponse", model="fake", answers=(spans if begin >= 0 else []) + [dict(score=0.25)])
 
+    def report(self, text, policy, level=0):
+        """The fields of the SanitizeReport of a sanitizer that knows U+200B only."""
+        data, unseen = text.encode(), "\u200b".encode()
+        places = [place.start() for place in re.finditer(unseen, data)]
+        report = dict(policy=policy, level=level or 2, findings=[
+            dict(code="INV_ZERO_WIDTH", severity=4, byte_begin=begin, byte_end=begin + len(unseen), count=1,
+                 action="dropped" if policy == 3 else "none", detail="U+200B") for begin in places[:32]])
+        if places:
+            report["totals"] = [dict(code="INV_ZERO_WIDTH", count=len(places))]
+        if policy == 3:
+            report |= dict(changed=bool(places), cleaned_text=data.replace(unseen, b"").decode())
+        return report
+
+    def sanitize(self, request, context):
+        reports = [self.report(text.text, request.policy or 2, request.sanitize_level) for text in request.inputs]
+        for index, report in enumerate(reports):
+            if request.policy == 4 and report["findings"]:
+                self.refuse_input(context, index, "it is hostile", message("SanitizeReport", **report))
+        return message("SanitizeResponse", reports=reports)
+
     def tokenize(self, request, context):
         reply = message("TokenizeResponse")
         for text in request.inputs:
@@ -159,10 +179,10 @@ class Server:
         info.retry_delay.nanos = int(seconds * 1e9)
         self.refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "the queue is full", info)
 
-    def refuse_input(self, context, index, text):
+    def refuse_input(self, context, index, text, *details):
         request = message("google.rpc.BadRequest")
         request.field_violations.add(field=f"inputs[{index}].text", description=text)
-        self.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, text, request)
+        self.refuse(context, grpc.StatusCode.INVALID_ARGUMENT, text, request, *details)
 
 
 def fake_server():

@@ -26,8 +26,8 @@ def fixture_server():
 
 def test_help_describes_every_command():
     commands = re.findall(r"^  (\w+) ", out(headlight("help")), re.M)
-    assert commands == ["embed", "classify", "rerank", "tag", "fill", "answer", "tokenize", "models", "health", "bench",
-                        "pull"]
+    assert commands == ["embed", "classify", "rerank", "tag", "fill", "answer", "sanitize", "tokenize", "models",
+                        "health", "bench", "pull"]
     for command in commands:
         text = out(headlight("help", command))
         assert f"usage: headlight {command}" in text and text == out(headlight(command, "--help"))
@@ -51,6 +51,8 @@ def test_help_describes_every_command():
     (("health", "extra"), "takes options only"),
     (("tokenize", "--decode", "1", "x"), "'x' is no token id"),
     (("tokenize", "--decode"), "needs token ids"),
+    (("sanitize", "--policy", "pray", "x"), "none of: server, off, report, clean, reject"),
+    (("embed", "--sanitize-enable", "A," * 33, "x"), "more than 32 codes"),
     (("pull",), "takes one repository"),
     (("pull", "../etc"), "takes one repository"),
     (("pull", "a/b/c"), "takes one repository"),

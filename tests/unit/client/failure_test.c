@@ -6,6 +6,7 @@
 
 #include <google/rpc/error_details.pb-c.h>
 #include <google/rpc/status.pb-c.h>
+#include <headlight/v1/headlight.pb-c.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -114,6 +115,23 @@ static void failure_names_the_input(void **state)
     assert_false(failure_blame(&failure, 100, 1, &first, &last));
 }
 
+/* What a text was refused for comes along whole, or not at all. */
+static void failure_carries_what_was_found(void **state)
+{
+    (void)state;
+    char type[] = "type.googleapis.com/headlight.v1.SanitizeReport";
+    static char text[FAILURE_REPORT_BYTES_MAX];
+    memset(text, 'x', sizeof text);
+    Headlight__V1__SanitizeReport report = HEADLIGHT__V1__SANITIZE_REPORT__INIT;
+    report.policy = HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_REJECT;
+    Failure failure = read_details(FAILURE_INVALID_ARGUMENT, type, &report.base);
+    assert_int_equal(failure.report_size, protobuf_c_message_get_packed_size(&report.base));
+    report.maybe_cleaned_text_case = HEADLIGHT__V1__SANITIZE_REPORT__MAYBE_CLEANED_TEXT_CLEANED_TEXT;
+    report.cleaned_text = codec_text((TextView){text, sizeof text});
+    failure = read_details(FAILURE_INVALID_ARGUMENT, type, &report.base);
+    assert_int_equal(failure.report_size, 0);
+}
+
 static void failure_survives_any_details(void **state)
 {
     (void)state;
@@ -177,6 +195,7 @@ int main(void)
         cmocka_unit_test(failure_is_retried_by_its_code),
         cmocka_unit_test(failure_backoff_doubles_up_to_a_limit),
         cmocka_unit_test(failure_names_the_input),
+        cmocka_unit_test(failure_carries_what_was_found),
         cmocka_unit_test(failure_survives_any_details),
         cmocka_unit_test(failure_text_says_what_to_do),
         cmocka_unit_test(codec_refuses_a_reply_that_amplifies),
