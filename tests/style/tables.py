@@ -17,7 +17,8 @@ from tree import Tree, rule
 
 PLACE = re.compile(r"(<!-- table of (\S+) \|(.*?)-->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 ARGUMENT = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|\([^()]*\)|[^,"\'()]')
-DOCUMENTED = {"server/options.def": "README.md", "server/metrics.def": "README.md"}
+DOCUMENTED = {"server/options.def": "README.md", "server/metrics.def": "README.md",
+              "server/sanitizer/rules.def": "server/sanitizer/GUIDE.md"}
 
 
 def arguments(text):
