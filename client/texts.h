@@ -10,8 +10,8 @@ enum {
 };
 #define TEXTS_PAIRS_HELP "Each text is two, separated by a tab: what the model compares or joins."
 #define TEXTS_LEVEL_HELP \
-    "What reject refuses: moderate: what has no honest use. high: what honest text hardly has. strict: what it " \
-    "may have, too."
+    "What reject refuses. moderate: what has no honest use. high: what honest text hardly has. strict: what it " \
+    "may have, too; clean then also repairs whole words in look-alikes and drops private characters."
 #define TEXTS_ENABLE_HELP "Findings that are looked for only when they are asked for: codes, separated by commas."
 
 /* The first member of such a command's settings, which says so with COMMAND_TEXTS, and of which parts with
