@@ -42,6 +42,11 @@ const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace
     return workspace->hidden;
 }
 
+const Tensor *encoder_word_embeddings(const Encoder *encoder)
+{
+    return &encoder->word_embeddings;
+}
+
 AttentionPattern encoder_attention(const Encoder *encoder)
 {
     return encoder->config.attention;

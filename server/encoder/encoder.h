@@ -18,6 +18,8 @@ void encoder_close(Encoder *encoder); /* NULL is a no-op */
  * see all. What it was trained on, the model then sees of short texts alone. Fails with INVALID_ARGUMENT (an odd
  * window), UNSUPPORTED (a model that is not dense, or whose positions are neither rotary nor ALiBi), by name. */
 CHECKED Status encoder_limit_window(Encoder *encoder, uint32_t window, Error *out_error);
+/* The table that ids are looked up in, [vocabulary][embedding], as the checkpoint stores it. */
+const Tensor *encoder_word_embeddings(const Encoder *encoder);
 /* What encoder_open allocated. */
 uint64_t encoder_bytes(const Encoder *encoder);
 

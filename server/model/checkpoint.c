@@ -246,15 +246,27 @@ static SafetensorsEntry *checkpoint_entry(const Checkpoint *checkpoint, const Te
     return NULL;
 }
 
+static void checkpoint_evict_entry(const Checkpoint *checkpoint, const SafetensorsEntry *entry,
+                                   const Tensor *tensor)
+{
+    const FileMapping *mapping = checkpoint_mapping(checkpoint, entry);
+    const unsigned char *data = tensor->data;
+    size_t size = (size_t)tensor->element_count * (tensor->type == TENSOR_F32 ? 4 : 2);
+    file_release(mapping, (size_t)(data - mapping->bytes), size);
+}
+
 void checkpoint_release(const Checkpoint *checkpoint, const Tensor *tensor)
 {
     SafetensorsEntry *entry = checkpoint_entry(checkpoint, tensor);
     if (!entry) return;
-    const FileMapping *mapping = checkpoint_mapping(checkpoint, entry);
-    const unsigned char *data = tensor->data;
-    size_t size = (size_t)tensor->element_count * (tensor->type == TENSOR_F32 ? 4 : 2);
     entry->kept = false;
-    file_release(mapping, (size_t)(data - mapping->bytes), size);
+    checkpoint_evict_entry(checkpoint, entry, tensor);
+}
+
+void checkpoint_evict(const Checkpoint *checkpoint, const Tensor *tensor)
+{
+    const SafetensorsEntry *entry = checkpoint_entry(checkpoint, tensor);
+    if (entry) checkpoint_evict_entry(checkpoint, entry, tensor);
 }
 
 uint64_t checkpoint_kept_bytes(const Checkpoint *checkpoint)

@@ -38,6 +38,10 @@ bool checkpoint_has_tensor(const Checkpoint *checkpoint, const char *name);
  */
 void checkpoint_release(const Checkpoint *checkpoint, const Tensor *tensor);
 
+/* Says that a tensor, or a part of one, will not be read again soon: its mapped pages leave the resident set, and come
+ * back as they are read. Before checkpoint_detach. */
+void checkpoint_evict(const Checkpoint *checkpoint, const Tensor *tensor);
+
 /* Bytes of the tensors that were found and not released. */
 uint64_t checkpoint_kept_bytes(const Checkpoint *checkpoint);
 /* Copies those tensors to where they are: the files may change from now on. What was released must not be read again

@@ -217,5 +217,9 @@ Status pipeline_answer(const Prepared *windows, const float *const *logits, uint
     qsort(answers.items, answers.count, sizeof *answers.items, answer_compare);
     *out_answers = answers.items;
     *out_count = answers.count < options->top_k ? answers.count : options->top_k;
+    for (uint32_t i = 0; i < *out_count; i++) {
+        ByteRange *range = &answers.items[i].range;
+        if (range->begin < range->end) *range = sanitizer_original_range(windows->pair_origin, *range);
+    }
     return STATUS_OK;
 }

@@ -83,8 +83,8 @@ static Status window_finish(const Pipeline *pipeline, const PrepareOptions *opti
 }
 
 Status pipeline_prepare_answer(const Pipeline *pipeline, TextView question, TextView context,
-                               const PrepareOptions *options, Arena *arena, Prepared **out_windows,
-                               uint32_t *out_count, Error *out_error)
+                               const PrepareOptions *options, Arena *arena, Prepared *out_whole,
+                               Prepared **out_windows, uint32_t *out_count, Error *out_error)
 {
     if (!pipeline->takes_pairs) {
         return error_set(out_error, STATUS_UNSUPPORTED, "the model takes one text, not question and context");
@@ -101,5 +101,6 @@ Status pipeline_prepare_answer(const Pipeline *pipeline, TextView question, Text
     if (!status) status = windows_build(&whole, run, room, overlap, arena, out_windows, out_count, out_error);
     for (uint32_t i = 0; !status && i < *out_count; i++)
         status = window_finish(pipeline, options, arena, &(*out_windows)[i], out_error);
+    if (!status) *out_whole = (Prepared){.encoding = whole};
     return status;
 }

@@ -145,7 +145,7 @@ Status chunks_plan(const Pipeline *pipeline, const PrepareOptions *options, cons
     bool may_cut = options->length_policy == LENGTH_AUTO || options->length_policy == LENGTH_CHUNK;
     is_cut = is_cut && may_cut;
     if (!is_cut && !options->late_chunks) return STATUS_OK;
-    ChunkPlan plan = {.late = !is_cut, .prompt_bytes = prompt_bytes};
+    ChunkPlan plan = {.late = !is_cut};
     plan.cut = cut_find(encoding, options->task, pair != NULL, prompt_bytes, &plan.of_pair);
     if (plan.cut.begin == plan.cut.end && !is_cut) return STATUS_OK; /* the template alone: no text to show */
     ChunkCutter cutter = {.encoding = encoding, .text = plan.of_pair ? *pair : text, .cut = plan.cut};
@@ -245,12 +245,12 @@ ByteRange pipeline_chunk_range(const Prepared *whole, uint32_t index)
 {
     const ChunkPlan *plan = &whole->chunks;
     TokenRange tokens = plan->items[index].tokens;
-    uint32_t skipped = plan->of_pair ? 0 : plan->prompt_bytes;
+    uint32_t skipped = plan->of_pair ? 0 : whole->prompt_bytes;
     ByteRange range = {whole->encoding.offsets[tokens.begin].begin, whole->encoding.offsets[tokens.end - 1].end};
     range.begin = range.begin > skipped ? range.begin - skipped : 0;
     range.end = range.end > skipped ? range.end - skipped : 0;
     if (range.end < range.begin) range.end = range.begin; /* a normalizer may swap characters */
-    return range;
+    return sanitizer_original_range(plan->of_pair ? whole->pair_origin : whole->origin, range);
 }
 
 ChunkPlace pipeline_chunk_place(const Prepared *whole, uint32_t token, uint32_t hint)

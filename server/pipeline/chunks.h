@@ -38,10 +38,9 @@ typedef struct Chunk {
 typedef struct ChunkPlan {
     Chunk *items; /* [count]; NULL: there are none. Of FILL, those that have a mask of their own */
     uint32_t count;
-    bool late;             /* the text goes through in one piece, and chunks are pooled of its rows */
-    bool of_pair;          /* the pair is cut, not the text */
-    TokenRange cut;        /* what the chunks cover */
-    uint32_t prompt_bytes; /* in front of the text, counted in the encoding's offsets */
+    bool late;      /* the text goes through in one piece, and chunks are pooled of its rows */
+    bool of_pair;   /* the pair is cut, not the text */
+    TokenRange cut; /* what the chunks cover */
 } ChunkPlan;
 
 /* Fails with INVALID_ARGUMENT when chunks are to be larger than the model's limit. */
@@ -57,7 +56,7 @@ uint64_t pipeline_chunk_bytes(const Prepared *whole);
 /* The chunk `index` of a text that was prepared for `options`, for a batch. Fails with RESOURCE_EXHAUSTED. */
 CHECKED Status pipeline_chunk(const Pipeline *pipeline, const PrepareOptions *options, const Prepared *whole,
                               uint32_t index, Arena *arena, Prepared *out_chunk, Error *out_error);
-/* Bytes of the text, or of its pair where that is cut; may begin or end within a character. */
+/* Bytes of the text as it was sent, or of its pair where that is cut; may begin or end within a character. */
 ByteRange pipeline_chunk_range(const Prepared *whole, uint32_t index);
 
 /* Where a token of a text is computed. */

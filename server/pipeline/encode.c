@@ -32,9 +32,11 @@ Status pipeline_encode(const Pipeline *pipeline, TextView text, const TextView *
                        Arena *arena, Encoding *out_encoding, Error *out_error)
 {
     bool lower_case = checkpoint_sentence_config(pipeline->checkpoint)->lower_case;
+    EncodeOptions barred = *options;
+    barred.bars_special_tokens = !options->parse_special_tokens;
     Status status =
-        lower_case ? encode_lowered(pipeline, text, pair, options, arena, out_encoding, out_error)
-                   : tokenizer_encode(pipeline->tokenizer, text, pair, options, arena, out_encoding, out_error);
+        lower_case ? encode_lowered(pipeline, text, pair, &barred, arena, out_encoding, out_error)
+                   : tokenizer_encode(pipeline->tokenizer, text, pair, &barred, arena, out_encoding, out_error);
     if (!status && !pipeline->uses_types && out_encoding->count)
         memset(out_encoding->type_ids, 0, out_encoding->count * sizeof *out_encoding->type_ids);
     return status;

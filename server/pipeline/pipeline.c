@@ -38,6 +38,10 @@ Status pipeline_open(const PipelineOptions *options, Pipeline **out_pipeline, Er
     if (status) goto fail;
     status = pipeline_prove_head(pipeline, out_error);
     if (status) goto fail;
+    status = glitch_find(pipeline, out_error);
+    if (status) goto fail;
+    status = fragments_calibrate(pipeline, &pipeline->fragments, out_error);
+    if (status) goto fail;
     *out_pipeline = pipeline;
     return STATUS_OK;
 fail:
@@ -51,6 +55,7 @@ void pipeline_close(Pipeline *pipeline)
     encoder_close(pipeline->encoder);
     tokenizer_close(pipeline->tokenizer);
     free(pipeline->prompt_token_counts);
+    free(pipeline->glitches);
     checkpoint_close(pipeline->checkpoint);
     free(pipeline);
 }
@@ -88,6 +93,11 @@ bool pipeline_is_sparse(const Pipeline *pipeline)
 uint32_t pipeline_row_size(const Pipeline *pipeline)
 {
     return checkpoint_config(pipeline->checkpoint)->hidden_size;
+}
+
+uint32_t pipeline_glitch_count(const Pipeline *pipeline)
+{
+    return pipeline->glitch_count;
 }
 
 /* sentence-transformers stops at max_seq_length, which may be below the model's positions: all-MiniLM-L6-v2 says

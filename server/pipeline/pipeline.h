@@ -6,6 +6,7 @@
 #include "encoder/encoder.h"
 #include "pipeline/chunks.h"
 #include "pipeline/task.h"
+#include "sanitizer/offset_map.h"
 #include "tokenizer/tokenizer.h"
 
 /* A Pipeline is immutable once open: any thread. */
@@ -32,6 +33,8 @@ uint32_t pipeline_vector_size(const Pipeline *pipeline);
 bool pipeline_is_sparse(const Pipeline *pipeline);
 /* Floats of one token's row, which the modules behind the encoder may make another vector size of. */
 uint32_t pipeline_row_size(const Pipeline *pipeline);
+/* Tokens of the vocabulary that the checkpoint's training never met, as far as its embeddings show it. */
+uint32_t pipeline_glitch_count(const Pipeline *pipeline);
 
 /* The tokens of a text alone: no prompt, no policy. As tokenizer_encode, and lower-cased where the checkpoint says
  * so. */
@@ -69,6 +72,9 @@ struct Prepared {
     ChunkPlan chunks;            /* pipeline_is_cut: it is not for a batch, but its chunks are */
     const uint32_t *global_positions; /* [global_count], within the encoding, ascending */
     uint32_t global_count;
+    uint32_t prompt_bytes;   /* in front of the text, counted in the encoding's offsets */
+    const OffsetMap *origin; /* from the text to what was sent, by pipeline_set_origin; NULL: the same */
+    const OffsetMap *pair_origin;
 };
 
 /* Fails with INVALID_ARGUMENT when global tokens are asked for and the model has none. */

@@ -1,6 +1,7 @@
 /* What an open pipeline holds; for the files of pipeline/ only. */
 #pragma once
 
+#include "pipeline/fragments.h"
 #include "pipeline/pipeline.h"
 
 struct Pipeline {
@@ -11,7 +12,15 @@ struct Pipeline {
     bool uses_types;               /* transformers gives the model the template's segment ids */
     bool takes_pairs;              /* the template's segment ids of a pair are within the model's type_count */
     uint32_t *prompt_token_counts; /* [prompt_count of the checkpoint]: leading tokens that pooling leaves out */
+    uint32_t *glitches;            /* [vocabulary / 32 + 1] bits; NULL: none are known */
+    uint32_t glitch_count;
+    FragmentRates fragments;
 };
+
+/* Looks for tokens that training never met. Reads all word embeddings, without keeping them resident. Fails with
+ * NO_MEMORY. */
+CHECKED Status glitch_find(Pipeline *pipeline, Error *out_error);
+bool glitch_has(const Pipeline *pipeline, uint32_t id);
 
 typedef struct LexiconRun LexiconRun; /* rows gathered for the vocabulary; one worker's */
 

@@ -24,6 +24,7 @@ static CHECKED Status prepare_encode(const Pipeline *pipeline, TextView text, co
     if (options->task == TASK_EMBED) status = prompt_find(pipeline, options->prompt_name, &prompt, out_error);
     if (status) return status;
     uint32_t prompt_bytes = prompt ? (uint32_t)prompt->text.size : 0;
+    prepared->prompt_bytes = prompt_bytes;
     if (prompt_bytes && !text_join(arena, prompt->text, text, &text)) {
         return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
                          "the request's memory does not hold text and prompt");

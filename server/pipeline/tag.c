@@ -16,6 +16,7 @@ typedef struct Tagger {
     const Pipeline *pipeline;
     const Encoding *encoding;
     TextView text;
+    const OffsetMap *origin;
     Aggregation aggregation;
     uint32_t label_count;
     bool marks_subwords; /* the vocabulary marks tokens that continue a word */
@@ -76,7 +77,8 @@ static TextView label_group(TextView label)
 static void tagger_put(Tagger *tagger, TextView label, float score, ByteRange range)
 {
     if (text_equal(label, text_view("O"))) return;
-    tagger->entities[tagger->entity_count++] = (Entity){.label = label, .score = score, .range = range};
+    tagger->entities[tagger->entity_count++] =
+        (Entity){.label = label, .score = score, .range = sanitizer_original_range(tagger->origin, range)};
 }
 
 static void tagger_finish_group(Tagger *tagger)
@@ -174,6 +176,7 @@ Status pipeline_tag(const Pipeline *pipeline, const Prepared *prepared, TextView
         .pipeline = pipeline,
         .encoding = &prepared->encoding,
         .text = text,
+        .origin = prepared->origin,
         .aggregation = aggregation,
         .label_count = pipeline_label_count(pipeline),
         .marks_subwords = tokenizer_marks_subwords(pipeline_tokenizer(pipeline)),

@@ -49,11 +49,11 @@ typedef enum Aggregation {
 typedef struct Entity {
     TextView label; /* the pipeline's: with B- and I- for NONE, else without */
     float score;
-    ByteRange range; /* of the text */
+    ByteRange range; /* of the text as it was sent */
 } Entity;
 
-/* TAG: the entities of a text in its order, in `arena`; logits[i] is the output of its chunk i, or of the whole where
- * it is not cut. Fails with RESOURCE_EXHAUSTED. */
+/* TAG: the entities of a text in its order, in `arena`; `text` is what was prepared, logits[i] the output of its chunk
+ * i, or of the whole where it is not cut. Fails with RESOURCE_EXHAUSTED. */
 CHECKED Status pipeline_tag(const Pipeline *pipeline, const Prepared *prepared, TextView text,
                             const float *const *logits, Aggregation aggregation, Arena *arena,
                             Entity **out_entities, uint32_t *out_count, Error *out_error);
@@ -65,10 +65,11 @@ typedef struct FillScore {
 } FillScore;
 
 /* ANSWER: question and context, of any length, as overlapping windows (of transformers' length and stride, unless
- * options->chunking says otherwise), in `arena`. Fails as pipeline_prepare. */
+ * options->chunking says otherwise), in `arena`; *out_whole is not for a batch, but has the tokens of both. Fails as
+ * pipeline_prepare. */
 CHECKED Status pipeline_prepare_answer(const Pipeline *pipeline, TextView question, TextView context,
-                                       const PrepareOptions *options, Arena *arena, Prepared **out_windows,
-                                       uint32_t *out_count, Error *out_error);
+                                       const PrepareOptions *options, Arena *arena, Prepared *out_whole,
+                                       Prepared **out_windows, uint32_t *out_count, Error *out_error);
 
 typedef struct AnswerOptions {
     uint32_t top_k;       /* at least 1 */
@@ -76,7 +77,7 @@ typedef struct AnswerOptions {
 } AnswerOptions;
 
 typedef struct AnswerScore {
-    ByteRange range; /* of the context; empty: there is no answer */
+    ByteRange range; /* of the context as it was sent; empty: there is no answer */
     float score;     /* probability of start times that of end */
 } AnswerScore;
 

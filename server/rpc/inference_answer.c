@@ -30,9 +30,10 @@ static Status answer_prepare(TaskCall *call, CodecFault *out_fault)
     base->arena->budget_bytes += ANSWER_WINDOWS_BYTES_MAX;
     call->texts = arena_allocate_zeroed(base->arena, 1, sizeof *call->texts);
     if (!call->texts) return inference_call_no_memory(out_fault);
+    Prepared whole;
     Status status =
         pipeline_prepare_answer(base->pipeline, inputs->texts[0].text, inputs->texts[0].pair, &inputs->prepare,
-                                base->arena, &call->prepared, &call->job_count, &out_fault->error);
+                                base->arena, &whole, &call->prepared, &call->job_count, &out_fault->error);
     if (status) return inference_input_fault(inputs, 0, out_fault);
     call->text_count = 1;
     call->texts[0] = (TaskText){.whole = call->prepared[0], .job_count = call->job_count};

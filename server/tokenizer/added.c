@@ -114,6 +114,21 @@ static const AddedToken *added_match_at(const AddedSet *set, TextView text, uint
     return longest;
 }
 
+bool added_find_special(const AddedSet *set, TextView text, uint32_t from, const AddedToken **out_token,
+                        ByteRange *out_range)
+{
+    for (uint32_t at = from; at < text.size; at++) {
+        unsigned byte = (unsigned char)text.bytes[at];
+        if (set->first[byte] == set->first[byte + 1]) continue;
+        const AddedToken *token = added_match_at(set, text, at);
+        if (!token || !token->special) continue;
+        *out_token = token;
+        *out_range = (ByteRange){at, at + (uint32_t)added_pattern(token).size};
+        return true;
+    }
+    return false;
+}
+
 static const AddedToken *added_search(const AddedScan *scan, uint32_t *out_at)
 {
     const uint32_t *first = scan->set->first;

@@ -64,6 +64,10 @@ typedef struct AddedPiece {
     ByteRange range;
 } AddedPiece;
 
+/* The first token flagged special that text[from, ...) has, whatever stands beside it. False: there is none. */
+bool added_find_special(const AddedSet *set, TextView text, uint32_t from, const AddedToken **out_token,
+                        ByteRange *out_range);
+
 AddedScan added_scan(const AddedSet *set, TextView text, AddedParse parse);
 /* The next piece, never empty; false at the end. A token that strips white space may overlap with the next one's
  * piece, as in the library. */

@@ -292,7 +292,7 @@ void bpe_split(const Bpe *bpe, const Normalized *normalized, uint32_t begin, uin
     TextView word = {normalized->bytes + begin, end - begin};
     if (word.size <= bpe->vocabulary->token_bytes_max) {
         uint32_t id = vocabulary_find(bpe->vocabulary, word);
-        if (id != VOCABULARY_NONE && bpe->whole[id / 32] >> id % 32 & 1) {
+        if (id != VOCABULARY_NONE && bpe->whole[id / 32] >> id % 32 & 1 && !collector_bars(collector, id)) {
             collector_push(collector, (CollectedToken){id, normalized_origin(normalized, begin, end)});
             return;
         }

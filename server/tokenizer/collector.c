@@ -40,7 +40,7 @@ void collector_begin_word(Collector *collector)
     collector->word++;
 }
 
-void collector_push(Collector *collector, CollectedToken token)
+static void collector_store(Collector *collector, CollectedToken token)
 {
     uint32_t index = collector->count++;
     if (collector->failed) return;
@@ -51,6 +51,12 @@ void collector_push(Collector *collector, CollectedToken token)
         return;
     }
     collector->tokens[index] = (StoredToken){token, collector->word};
+}
+
+void collector_push(Collector *collector, CollectedToken token)
+{
+    if (collector_bars(collector, token.id)) token.id = collector->unknown_id;
+    collector_store(collector, token);
 }
 
 StoredToken collector_token(const Collector *collector, uint32_t kept, uint32_t index)
@@ -97,7 +103,7 @@ void collector_push_text(Collector *collector, CollectedToken token, TextView te
         collector->edges_capacity = capacity;
     }
     if (kept) collector->edges[collector->edges_count++] = (CollectedEdges){index, collector_edges_of(text)};
-    collector_push(collector, token);
+    collector_store(collector, token);
 }
 
 TokenEdges collector_edges(const Collector *collector, uint32_t kept, uint32_t index, TextView text)

@@ -35,11 +35,18 @@ typedef struct Collector {
     uint32_t count; /* of all tokens */
     uint32_t word;  /* of the tokens to come */
     bool keeps_edges;
-    CollectedEdges *edges; /* [edges_capacity], by rising index; if keeps_edges */
+    const uint32_t *barred; /* bit id % 32 of [id / 32]: no piece of a text is this token; NULL: any may be */
+    uint32_t unknown_id;    /* what a barred one is instead, when the model has no other way to split it */
+    CollectedEdges *edges;  /* [edges_capacity], by rising index; if keeps_edges */
     uint32_t edges_count;
     uint32_t edges_capacity;
     bool failed; /* out of memory */
 } Collector;
+
+static inline bool collector_bars(const Collector *collector, uint32_t id)
+{
+    return collector->barred && (collector->barred[id / 32] >> id % 32 & 1);
+}
 
 Collector collector_start(uint32_t limit, TruncationSide side);
 void collector_close(Collector *collector);

@@ -222,6 +222,11 @@ Status tokenizer_encode(const Tokenizer *tokenizer, TextView text, const TextVie
     uint32_t limit = options->token_count_max ? options->token_count_max : UINT32_MAX;
     Collector first = collector_start(limit, options->side), second = first;
     first.keeps_edges = second.keeps_edges = tokenizer->trim.enabled;
+    if (options->bars_special_tokens && model_unknown_id(&tokenizer->model, &first.unknown_id)) {
+        first.barred = tokenizer->special;
+        second.barred = first.barred;
+        second.unknown_id = first.unknown_id;
+    }
     AddedParse parse = encode_parse(tokenizer, options);
     status = pretokenize_text(tokenizer, text, parse, &first, out_error);
     if (!status && pair) status = pretokenize_text(tokenizer, *pair, parse, &second, out_error);

@@ -8,6 +8,19 @@
 
 #include <stdlib.h>
 
+static Status tokenizer_mark_special(Tokenizer *tokenizer, Error *out_error)
+{
+    uint32_t unknown_id = VOCABULARY_NONE;
+    (void)model_unknown_id(&tokenizer->model, &unknown_id);
+    tokenizer->special = calloc(tokenizer->vocabulary_size / 32 + 1, sizeof *tokenizer->special);
+    if (!tokenizer->special) return error_set(out_error, STATUS_NO_MEMORY, "no memory for a tokenizer");
+    for (uint32_t i = 0; i < tokenizer->added.count; i++) {
+        const AddedToken *token = &tokenizer->added.tokens[i];
+        if (token->special && token->id != unknown_id) tokenizer->special[token->id / 32] |= 1u << token->id % 32;
+    }
+    return STATUS_OK;
+}
+
 Status tokenizer_open(const char *directory, Tokenizer **out_tokenizer, Error *out_error)
 {
     char path[PATH_BYTES_MAX];
@@ -18,6 +31,7 @@ Status tokenizer_open(const char *directory, Tokenizer **out_tokenizer, Error *o
     if (!tokenizer) return error_set(out_error, STATUS_NO_MEMORY, "no memory for a tokenizer");
     status = file_exists(path) ? read_tokenizer_json(tokenizer, directory, path, out_error)
                                : read_vocabulary_text(tokenizer, directory, out_error);
+    if (!status) status = tokenizer_mark_special(tokenizer, out_error);
     if (status) goto fail;
     *out_tokenizer = tokenizer;
     return STATUS_OK;
@@ -31,6 +45,7 @@ void tokenizer_close(Tokenizer *tokenizer)
     if (!tokenizer) return;
     vocabulary_close(&tokenizer->vocabulary);
     added_close(&tokenizer->added);
+    free(tokenizer->special);
     model_close(&tokenizer->model);
     normalizer_close(&tokenizer->normalizers);
     pre_tokenizer_close(&tokenizer->pre_tokenizers);
@@ -78,6 +93,36 @@ bool tokenizer_token_special(const Tokenizer *tokenizer, uint32_t id)
 {
     const AddedToken *added = added_find(&tokenizer->added, id);
     return added && added->special;
+}
+
+static bool set_find_special(const AddedSet *set, TextView text, uint32_t from, uint32_t unknown_id,
+                             uint32_t *out_id, ByteRange *out_range)
+{
+    const AddedToken *token;
+    ByteRange range = {from, from};
+    while (added_find_special(set, text, range.end, &token, &range)) {
+        if (token->id == unknown_id) continue;
+        *out_id = token->id;
+        *out_range = range;
+        return true;
+    }
+    return false;
+}
+
+bool tokenizer_find_special(const Tokenizer *tokenizer, TextView text, uint32_t from, uint32_t *out_id,
+                            ByteRange *out_range)
+{
+    uint32_t unknown_id = VOCABULARY_NONE, id;
+    ByteRange range;
+    (void)model_unknown_id(&tokenizer->model, &unknown_id);
+    bool found = set_find_special(&tokenizer->added.plain, text, from, unknown_id, out_id, out_range);
+    if (set_find_special(&tokenizer->added.normalized, text, from, unknown_id, &id, &range) &&
+        (!found || range.begin < out_range->begin)) {
+        *out_id = id;
+        *out_range = range;
+        found = true;
+    }
+    return found;
 }
 
 bool tokenizer_unknown_id(const Tokenizer *tokenizer, uint32_t *out_id)

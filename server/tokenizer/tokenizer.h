@@ -21,7 +21,10 @@ typedef struct EncodeOptions {
     bool return_words;           /* fill in Encoding.words */
     bool parse_special_tokens;   /* let "[SEP]" in the text become the control token; never for untrusted text */
     bool parse_mask;             /* let the mask token in the text become one, and no other control token */
-    uint32_t token_count_max;    /* 0: no truncation; counts what the template adds */
+    /* Let none become one by any other way either. The library does: special tokens are pieces of a Unigram model, and
+     * "</s>", or fullwidth letters that normalize to it, is one even where special tokens are not parsed. */
+    bool bars_special_tokens;
+    uint32_t token_count_max; /* 0: no truncation; counts what the template adds */
     TruncationSide side;
     TruncationStrategy strategy;
 } EncodeOptions;
@@ -83,9 +86,18 @@ typedef enum TokenizerTypes {
 TokenizerTypes tokenizer_types(const Tokenizer *tokenizer);
 /* Whether `id` is an added token flagged special. */
 bool tokenizer_token_special(const Tokenizer *tokenizer, uint32_t id);
+/* The first text of a special token at or after `from` in `text`: what a tokenizer that trusts the text reads as that
+ * token. The unknown token is none. False: there is no more. */
+bool tokenizer_find_special(const Tokenizer *tokenizer, TextView text, uint32_t from, uint32_t *out_id,
+                            ByteRange *out_range);
+/* Whether training cannot have met `id`: there is no such token, its name says that it is a spare one ("[unused7]"), or
+ * it is a byte that UTF-8 never has. */
+bool tokenizer_token_spare(const Tokenizer *tokenizer, uint32_t id);
 /* The model's token for what it does not know. False: it has none. */
 bool tokenizer_unknown_id(const Tokenizer *tokenizer, uint32_t *out_id);
 /* Whether the vocabulary marks tokens that continue a word ("##ing"). */
 bool tokenizer_marks_subwords(const Tokenizer *tokenizer);
+/* The token that is `word` alone, between blanks and as it is written (nothing is normalized), or TOKENIZER_NO_ID. */
+uint32_t tokenizer_find_word(const Tokenizer *tokenizer, TextView word);
 /* How many tokens the template adds to a single text, or to a pair. */
 uint32_t tokenizer_added_count(const Tokenizer *tokenizer, bool pair);

@@ -26,6 +26,8 @@ struct Tokenizer {
     Vocabulary vocabulary; /* of every kind of model: texts and ids */
     Model model;
     AddedTokens added;
+    uint32_t
+        *special; /* [vocabulary_size / 32 + 1] bits: an added token flagged special, but for the unknown one */
     Template single;
     Template pair;
     OffsetTrim trim;
@@ -34,3 +36,6 @@ struct Tokenizer {
     uint32_t special_ids[SPECIAL_COUNT]; /* VOCABULARY_NONE: there is none */
     TokenizerTypes types;
 };
+
+/* Whether texts reach the model in the byte alphabet. */
+bool tokenizer_maps_bytes(const Tokenizer *tokenizer);

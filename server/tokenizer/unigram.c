@@ -62,7 +62,7 @@ static inline void unigram_reach(UnigramPlace *place, uint32_t start, double sco
 }
 
 /* Fills places[0, word.size]: at each end of a character the best way to it. */
-static void unigram_search(const Unigram *unigram, TextView word, UnigramPlace *places)
+static void unigram_search(const Unigram *unigram, TextView word, const Collector *collector, UnigramPlace *places)
 {
     const Trie *trie = &unigram->trie;
     for (size_t i = 0; i <= word.size; i++) places[i].start = UNIGRAM_UNREACHED;
@@ -75,6 +75,7 @@ static void unigram_search(const Unigram *unigram, TextView word, UnigramPlace *
         TrieWalk walk = {0};
         size = (uint32_t)utf8_decode(rest.bytes, &code_point);
         while (trie_next(trie, rest, &walk)) {
+            if (collector_bars(collector, trie->ids[walk.unit])) continue;
             known |= walk.size == size;
             unigram_reach(&places[start + walk.size], start, trie->units[walk.unit].score + here);
         }
@@ -132,7 +133,7 @@ static void unigram_push_unknown(const Unigram *unigram, const UnigramOutput *ou
 static void unigram_encode(const Unigram *unigram, TextView word, UnigramPlace *places,
                            const UnigramOutput *output)
 {
-    unigram_search(unigram, word, places);
+    unigram_search(unigram, word, output->collector, places);
     uint32_t begin = 0, unknown = 0; /* word[unknown, begin) is not pushed yet */
     uint32_t end = unigram_reverse(places, (uint32_t)word.size);
     while (begin < word.size) {

@@ -61,11 +61,11 @@ static void questions_are_global_in_each_window(void **state)
     char context[4096] = "";
     for (int i = 0; i < 300; i++) strcat(context, "the cat ");
     PrepareOptions options = {.task = TASK_ANSWER};
-    Prepared *windows = NULL;
+    Prepared whole, *windows = NULL;
     uint32_t count = 0;
     Error error;
     Status status = pipeline_prepare_answer(pipeline, text_view("who sat"), text_view(context), &options, &arena,
-                                            &windows, &count, &error);
+                                            &whole, &windows, &count, &error);
     if (status) fail_msg("%s", error.message);
     assert_true(count > 1);
     for (uint32_t i = 0; i < count; i++) {
@@ -78,7 +78,7 @@ static void questions_are_global_in_each_window(void **state)
     assert_true(positions[1] < windows[0].encoding.count);
     options.global_positions = positions;
     options.global_count = 2;
-    status = pipeline_prepare_answer(pipeline, text_view("who sat"), text_view(context), &options, &arena,
+    status = pipeline_prepare_answer(pipeline, text_view("who sat"), text_view(context), &options, &arena, &whole,
                                      &windows, &count, &error);
     if (status) fail_msg("%s", error.message);
     assert_int_equal(windows[0].global_count, 2);
@@ -109,12 +109,12 @@ static void bigbirds_types_begin_behind_the_question(void **state)
     const ModelConfig *config = checkpoint_config(pipeline_checkpoint(pipeline));
     Arena arena;
     arena_init(&arena, MIB);
-    Prepared *windows = NULL;
+    Prepared whole, *windows = NULL;
     uint32_t count = 0;
     Error error;
     Status status =
         pipeline_prepare_answer(pipeline, text_view("who sat"), text_view("the cat sat"),
-                                &(PrepareOptions){.task = TASK_ANSWER}, &arena, &windows, &count, &error);
+                                &(PrepareOptions){.task = TASK_ANSWER}, &arena, &whole, &windows, &count, &error);
     if (status) fail_msg("%s", error.message);
     const Encoding *encoding = &windows[0].encoding;
     uint8_t type = 0;
