@@ -4,11 +4,14 @@
 #include "results.h"
 #include "texts.h"
 
+enum { CLASSIFY_VOTES_MAX = 16 }; /* the API's */
+
 typedef struct ClassifySettings {
     TextsSettings texts;
     bool pairs;
     bool raw_scores;
     uint64_t top_k; /* 0: all */
+    uint64_t vote_count;
     uint64_t window;
 } ClassifySettings;
 
@@ -17,6 +20,10 @@ static const Option classify_options[] = {
      "Only the COUNT best labels of a text; without it all of them."},
     {"raw-scores", NULL, NULL, OPTION_FLAG, offsetof(ClassifySettings, raw_scores), NULL, 0, 0, NULL,
      "The model's logits instead of probabilities."},
+    {"votes", "COUNT", NULL, OPTION_COUNT, offsetof(ClassifySettings, vote_count), "0", 0, CLASSIFY_VOTES_MAX,
+     NULL,
+     "Copies of each text with some words masked, which are classified too; VOTE_UNSTABLE is found where they "
+     "disagree."},
     {"pairs", NULL, NULL, OPTION_FLAG, offsetof(ClassifySettings, pairs), NULL, 0, 0, NULL, TEXTS_PAIRS_HELP},
     {"in-flight", "COUNT", NULL, OPTION_COUNT, offsetof(ClassifySettings, window), "8", 1, EXCHANGE_WINDOW_MAX,
      NULL, "Requests under way at once."},
@@ -34,6 +41,7 @@ static Status classify_pack(void *context, Batch *batch, const Input *input, uin
     TextsOptions options;
     Headlight__V1__ClassifyRequest message = HEADLIGHT__V1__CLASSIFY_REQUEST__INIT;
     texts_options(&settings->texts, &options);
+    options.options.vote_count = (uint32_t)settings->vote_count;
     message.options = &options.options;
     message.model = codec_text(text_view(settings->texts.common.model));
     message.raw_scores = settings->raw_scores;

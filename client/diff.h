@@ -17,4 +17,4 @@ typedef struct DiffPiece {
  * frees *out_pieces (free). Fails with NO_MEMORY. */
 CHECKED Status diff_texts(TextView before, TextView after, DiffPiece **out_pieces, size_t *out_count,
                           Error *out_error);
-enum { DIFF_EDITS_MAX = 256 };
+enum { DIFF_EDITS_MAX = 64 };

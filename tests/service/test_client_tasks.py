@@ -41,6 +41,16 @@ def test_pairs_are_two_texts_with_a_tab_between(server):
     assert (seen[0].inputs[0].text, seen[0].inputs[0].pair) == ("a", "b\tc")
 
 
+def test_classify_asks_for_votes(server):
+    seen = []
+    answer = server.classify
+    server.classify = lambda request, context: (seen.append(request.options.vote_count), answer(request, context))[1]
+    out(headlight("classify", "--votes", "5", "a", server=server))
+    out(headlight("classify", "a", server=server))
+    assert seen == [5, 0]
+    assert "outside 0 to 16" in failure(headlight("classify", "--votes", "17", "a", server=server), 2)
+
+
 def test_rerank_sorts_over_all_requests(server):
     texts = [f"egg {i}" if i % 3 else "boil an egg" for i in range(100)]
     arguments = ("rerank", "--query", "boil an egg", "--batch", "8")
