@@ -140,3 +140,70 @@ unsigned unicode_lowercase(uint32_t code_point, uint32_t out_code_points[UNICODE
     out_code_points[0] = (uint32_t)u_tolower((UChar32)code_point);
     return 1;
 }
+
+bool unicode_is_default_ignorable(uint32_t code_point)
+{
+    return u_hasBinaryProperty((UChar32)code_point, UCHAR_DEFAULT_IGNORABLE_CODE_POINT);
+}
+
+UnicodeJoining unicode_joining(uint32_t code_point)
+{
+    switch (u_getIntPropertyValue((UChar32)code_point, UCHAR_JOINING_TYPE)) {
+    case U_JT_DUAL_JOINING:
+    case U_JT_JOIN_CAUSING:
+        return UNICODE_JOINING_BOTH;
+    case U_JT_LEFT_JOINING:
+    case U_JT_RIGHT_JOINING:
+        return UNICODE_JOINING_ONE;
+    case U_JT_TRANSPARENT:
+        return UNICODE_JOINING_TRANSPARENT;
+    default:
+        return UNICODE_JOINING_NONE;
+    }
+}
+
+bool unicode_is_virama(uint32_t code_point)
+{
+    switch (u_getIntPropertyValue((UChar32)code_point, UCHAR_INDIC_SYLLABIC_CATEGORY)) {
+    case U_INSC_VIRAMA:
+    case U_INSC_PURE_KILLER:
+    case U_INSC_INVISIBLE_STACKER:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool unicode_is_indic(uint32_t code_point)
+{
+    const unsigned letters = UNICODE_LM | UNICODE_LO | UNICODE_M;
+    return u_getIntPropertyValue((UChar32)code_point, UCHAR_INDIC_SYLLABIC_CATEGORY) != U_INSC_OTHER &&
+           (unicode_category(code_point) & letters) != 0;
+}
+
+bool unicode_is_indic_vowel_letter(uint32_t code_point)
+{
+    return u_getIntPropertyValue((UChar32)code_point, UCHAR_INDIC_SYLLABIC_CATEGORY) == U_INSC_VOWEL_INDEPENDENT;
+}
+
+bool unicode_is_right_to_left(uint32_t code_point)
+{
+    switch (u_charDirection((UChar32)code_point)) {
+    case U_RIGHT_TO_LEFT:
+    case U_RIGHT_TO_LEFT_ARABIC:
+    case U_ARABIC_NUMBER:
+        return !unicode_is_default_ignorable(code_point);
+    default:
+        return false;
+    }
+}
+
+bool unicode_is_without_spaces(uint32_t code_point)
+{
+    return u_getIntPropertyValue((UChar32)code_point, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT;
+}
+
+bool unicode_is_vowel_before(uint32_t code_point)
+{
+    return u_hasBinaryProperty((UChar32)code_point, UCHAR_LOGICAL_ORDER_EXCEPTION);
+}
