@@ -1,7 +1,93 @@
 /* Stacked marks, and code points without a meaning. */
 #include "sanitizer/run.h"
+#include "unicode/emoji.h"
+#include "unicode/property.h"
+
+enum {
+    /* Marks that any letter may take, or of another script than the letter's: no orthography stacks more than three. */
+    MARKS_FOREIGN_MAX = 4,
+    /* Marks of the letter's own script: vowels, tones, stacked consonants of Tibetan, accents of Hebrew. */
+    MARKS_NATIVE_MAX = 10,
+    MARKS_NATIVE_KEPT = 4,
+};
+
+static bool is_foreign(uint32_t base, uint32_t mark)
+{
+    return unicode_script(base) != unicode_script(mark);
+}
+
+/* A base and its marks: items[begin, end). */
+typedef struct Cluster {
+    uint32_t begin;
+    uint32_t end;
+    uint32_t foreign;
+    uint32_t native;
+} Cluster;
+
+static Cluster read_cluster(const SanitizeRun *run, uint32_t begin)
+{
+    Cluster cluster = {.begin = begin, .end = begin + 1};
+    for (; cluster.end < run->count && run->items[cluster.end].classes & CLASS_MARK; cluster.end++) {
+        if (is_foreign(run->items[begin].code_point, run->items[cluster.end].code_point))
+            cluster.foreign++;
+        else
+            cluster.native++;
+    }
+    return cluster;
+}
+
+static bool is_flooded(const Cluster *cluster)
+{
+    return cluster->foreign > MARKS_FOREIGN_MAX || cluster->native > MARKS_NATIVE_MAX;
+}
+
+/* A reader sees through the marks of others to the letter, so all of them go; of too many of its own, some stay. */
+static void drop_marks(SanitizeRun *run, const Cluster *cluster)
+{
+    uint32_t native_max = cluster->native > MARKS_NATIVE_MAX ? MARKS_NATIVE_KEPT : MARKS_NATIVE_MAX;
+    uint32_t base = run->items[cluster->begin].code_point, native = 0;
+    uint32_t count = cluster->foreign + (cluster->native > native_max ? cluster->native - native_max : 0);
+    if (count > 0) run_find(run, RULE_MARK_FLOOD, cluster->begin, cluster->end, count);
+    for (uint32_t at = cluster->begin + 1; at < cluster->end; at++) {
+        if (is_foreign(base, run->items[at].code_point) || native++ >= native_max) rewrite_drop(run, at);
+    }
+}
+
+/* Words, and whatever else stands without white space; where one letter is flooded, the marks of all go. */
+static void find_floods(SanitizeRun *run, uint32_t begin, uint32_t end)
+{
+    bool flooded = false;
+    Cluster cluster;
+    for (uint32_t at = begin; at < end && !flooded; at = cluster.end) {
+        cluster = read_cluster(run, at);
+        flooded = is_flooded(&cluster);
+    }
+    for (uint32_t at = begin; at < end && flooded; at = cluster.end) {
+        cluster = read_cluster(run, at);
+        drop_marks(run, &cluster);
+    }
+}
+
+static void find_reserved(SanitizeRun *run, uint32_t at)
+{
+    /* An emoji of tomorrow is none of these. */
+    if (unicode_is_pictographic(run->items[at].code_point)) return;
+    run_find(run, RULE_PRIVATE_UNASSIGNED, at, at + 1, 1);
+    if (sanitizer_repairs(run->options, RULE_PRIVATE_UNASSIGNED)) rewrite_drop(run, at);
+}
 
 void marks_pass(SanitizeRun *run)
 {
-    (void)run;
+    uint32_t word = 0;
+    unsigned seen = 0;
+    for (uint32_t at = 0; at <= run->count; at++) {
+        unsigned classes = at < run->count ? run->items[at].classes : 0;
+        bool gap = at == run->count || unicode_is_white_space(run->items[at].code_point);
+        if (classes & CLASS_RESERVED) find_reserved(run, at);
+        seen |= classes;
+        if (!gap) continue;
+        if (seen & CLASS_MARK) find_floods(run, word, at);
+        word = at;
+        seen = 0;
+    }
 }

@@ -13,9 +13,10 @@
 #include <unicode/utf16.h>
 
 enum {
-    SEQUENCE_COUNT_MAX = 1024,  /* ICU 72 has 288 sequences without tones */
-    SEQUENCE_UNITS_MAX = 40,    /* UTF-16, tones and selectors included; the longest has 17 */
-    IDEOGRAPH_COUNT_MAX = 1024, /* 902, and no more will come: compatibility ideographs are closed but for a handful */
+    SEQUENCE_COUNT_MAX = 1024, /* ICU 72 has 288 sequences without tones */
+    SEQUENCE_UNITS_MAX = 40,   /* UTF-16, tones and selectors included; the longest has 17 */
+    IDEOGRAPH_COUNT_MAX =
+        1024, /* 902, and no more will come: compatibility ideographs are closed but for a handful */
     IDEOGRAPH_SELECTORS_MAX = 3,
     SELECTOR_FIRST = 0xFE00,
     SELECTOR_LAST = 0xFE0F,
@@ -48,26 +49,16 @@ static pthread_once_t ideographs_once = PTHREAD_ONCE_INIT;
 
 /* Emoji 15.1 and 17.0, and the cats that Windows draws. */
 static const EmojiSequence sequences_added[] = {
-    {{0x1F642, 0x2194}},
-    {{0x1F642, 0x2195}},
-    {{0x1F426, 0x1F525}},
-    {{0x1F34B, 0x1F7E9}},
-    {{0x1F344, 0x1F7EB}},
-    {{0x26D3, 0x1F4A5}},
-    {{0x1F9D1, 0x1F9D2}},
-    {{0x1F9D1, 0x1F9D1, 0x1F9D2}},
-    {{0x1F9D1, 0x1F9D2, 0x1F9D2}},
-    {{0x1F9D1, 0x1F9D1, 0x1F9D2, 0x1F9D2}},
-    {{0x1F9D1, 0x1FA70}},
-    {{0x1F9D1, 0x1F430, 0x1F9D1}},
-    {{0x1F468, 0x1F430, 0x1F468}},
-    {{0x1F469, 0x1F430, 0x1F469}},
-    {{0x1F431, 0x1F464}},
-    {{0x1F431, 0x1F409}},
-    {{0x1F431, 0x1F3CD}},
-    {{0x1F431, 0x1F4BB}},
-    {{0x1F431, 0x1F453}},
-    {{0x1F431, 0x1F680}},
+    {{0x1F642, 0x2194}},           {{0x1F642, 0x2195}},
+    {{0x1F426, 0x1F525}},          {{0x1F34B, 0x1F7E9}},
+    {{0x1F344, 0x1F7EB}},          {{0x26D3, 0x1F4A5}},
+    {{0x1F9D1, 0x1F9D2}},          {{0x1F9D1, 0x1F9D1, 0x1F9D2}},
+    {{0x1F9D1, 0x1F9D2, 0x1F9D2}}, {{0x1F9D1, 0x1F9D1, 0x1F9D2, 0x1F9D2}},
+    {{0x1F9D1, 0x1FA70}},          {{0x1F9D1, 0x1F430, 0x1F9D1}},
+    {{0x1F468, 0x1F430, 0x1F468}}, {{0x1F469, 0x1F430, 0x1F469}},
+    {{0x1F431, 0x1F464}},          {{0x1F431, 0x1F409}},
+    {{0x1F431, 0x1F3CD}},          {{0x1F431, 0x1F4BB}},
+    {{0x1F431, 0x1F453}},          {{0x1F431, 0x1F680}},
 };
 
 /* Who goes to the right since Emoji 15.1: {walking, running, kneeling} x {person, woman, man}, and three aids. */
@@ -85,17 +76,17 @@ static const struct {
     uint32_t last;
     uint32_t count;
 } selector_ranges[] = {
-    {0x1000, 0x1080, 1},   /* Myanmar: dotted letters of Khamti */
-    {0x2018, 0x201D, 2},   /* quotation marks, narrow and wide */
-    {0x2110, 0x2112, 2},   /* script letters, chancery and roundhand */
-    {0x211B, 0x211B, 2},   {0x212C, 0x212C, 2},   {0x2130, 0x2133, 2},   {0x210B, 0x210B, 2},
-    {0x2205, 0x2205, 1},   /* mathematics */
-    {0x2229, 0x229C, 1},   {0x22DA, 0x22DB, 1},   {0x2A3C, 0x2ACC, 1},
-    {0x3001, 0x3002, 2},   /* fullwidth punctuation, in a corner or centred */
-    {0xA856, 0xA868, 1},   /* Phags-pa */
-    {0xAA60, 0xAA7A, 1},   /* Myanmar extended */
-    {0xFF01, 0xFF01, 2},   {0xFF0C, 0xFF0C, 2},   {0xFF0E, 0xFF0E, 2},   {0xFF10, 0xFF10, 1},
-    {0xFF1A, 0xFF1B, 2},   {0xFF1F, 0xFF1F, 2},
+    {0x1000, 0x1080, 1}, /* Myanmar: dotted letters of Khamti */
+    {0x2018, 0x201D, 2}, /* quotation marks, narrow and wide */
+    {0x2110, 0x2112, 2}, /* script letters, chancery and roundhand */
+    {0x211B, 0x211B, 2},   {0x212C, 0x212C, 2}, {0x2130, 0x2133, 2},
+    {0x210B, 0x210B, 2},   {0x2205, 0x2205, 1}, /* mathematics */
+    {0x2229, 0x229C, 1},   {0x22DA, 0x22DB, 1}, {0x2A3C, 0x2ACC, 1},
+    {0x3001, 0x3002, 2}, /* fullwidth punctuation, in a corner or centred */
+    {0xA856, 0xA868, 1}, /* Phags-pa */
+    {0xAA60, 0xAA7A, 1}, /* Myanmar extended */
+    {0xFF01, 0xFF01, 2},   {0xFF0C, 0xFF0C, 2}, {0xFF0E, 0xFF0E, 2},
+    {0xFF10, 0xFF10, 1},   {0xFF1A, 0xFF1B, 2}, {0xFF1F, 0xFF1F, 2},
     {0x10AC5, 0x10AE1, 1}, /* Manichaean */
     {0x13000, 0x143FA, 7}, /* Egyptian: rotations */
     {0x1D49C, 0x1D4B5, 2},
@@ -138,7 +129,8 @@ static bool read_sequence(const UChar *units, int32_t size, EmojiSequence *out)
 
 static void make_sequences(void)
 {
-    for (size_t i = 0; i < sizeof(sequences_added) / sizeof(*sequences_added); i++) add_sequence(&sequences_added[i]);
+    for (size_t i = 0; i < sizeof(sequences_added) / sizeof(*sequences_added); i++)
+        add_sequence(&sequences_added[i]);
     for (size_t i = 0; i < sizeof(sequences_right) / sizeof(*sequences_right); i++) {
         EmojiSequence sequence = sequences_right[i];
         sequence.emoji[sequence.emoji[1] == 0 ? 1 : 2] = RIGHT_ARROW;
@@ -184,7 +176,8 @@ unsigned unicode_emoji_joined(const uint32_t *pictographs, unsigned count)
         if (unicode_category(pictographs[i]) == UNICODE_CN) return count;
     }
     for (; count > 1; count--) {
-        if (bsearch(&sequence, sequences, sequence_count, sizeof(*sequences), compare_sequences) != NULL) return count;
+        if (bsearch(&sequence, sequences, sequence_count, sizeof(*sequences), compare_sequences) != NULL)
+            return count;
         sequence.emoji[count - 1] = 0;
     }
     return 1;

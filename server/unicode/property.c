@@ -141,11 +141,6 @@ unsigned unicode_lowercase(uint32_t code_point, uint32_t out_code_points[UNICODE
     return 1;
 }
 
-bool unicode_is_default_ignorable(uint32_t code_point)
-{
-    return u_hasBinaryProperty((UChar32)code_point, UCHAR_DEFAULT_IGNORABLE_CODE_POINT);
-}
-
 UnicodeJoining unicode_joining(uint32_t code_point)
 {
     switch (u_getIntPropertyValue((UChar32)code_point, UCHAR_JOINING_TYPE)) {
@@ -192,15 +187,27 @@ bool unicode_is_right_to_left(uint32_t code_point)
     case U_RIGHT_TO_LEFT:
     case U_RIGHT_TO_LEFT_ARABIC:
     case U_ARABIC_NUMBER:
-        return !unicode_is_default_ignorable(code_point);
+        return !unicode_is_ignorable(code_point);
     default:
         return false;
     }
 }
 
+/* The scripts after Line_Break SA have classes of their own, or none, by the version of Unicode. */
 bool unicode_is_without_spaces(uint32_t code_point)
 {
-    return u_getIntPropertyValue((UChar32)code_point, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT;
+    if (u_getIntPropertyValue((UChar32)code_point, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT) return true;
+    switch (u_getIntPropertyValue((UChar32)code_point, UCHAR_SCRIPT)) {
+    case USCRIPT_TIBETAN:
+    case USCRIPT_JAVANESE:
+    case USCRIPT_BALINESE:
+    case USCRIPT_SUNDANESE:
+    case USCRIPT_BATAK:
+    case USCRIPT_BUGINESE:
+        return true;
+    default:
+        return false;
+    }
 }
 
 bool unicode_is_vowel_before(uint32_t code_point)

@@ -107,18 +107,15 @@ unsigned unicode_script(uint32_t code_point);
 UnicodeGrapheme unicode_grapheme(uint32_t code_point);
 /* The full lower-case mapping that depends on no context and no language. Returns the count, at least 1. */
 unsigned unicode_lowercase(uint32_t code_point, uint32_t out_code_points[UNICODE_LOWERCASE_MAX]);
-/* Default_Ignorable_Code_Point: what is not seen, unassigned ones included. */
-bool unicode_is_default_ignorable(uint32_t code_point);
 UnicodeJoining unicode_joining(uint32_t code_point);
-/* Marks that kill a vowel or stack a consonant in scripts of India and South-East Asia: virama, coeng and their like. */
+/* Marks that kill a vowel or stack a consonant in scripts of India and South-East Asia: virama, coeng and the like. */
 bool unicode_is_virama(uint32_t code_point);
 /* Letters and marks of those scripts, and the vowels among them that are letters. */
 bool unicode_is_indic(uint32_t code_point);
 bool unicode_is_indic_vowel_letter(uint32_t code_point);
 /* Letters of the directions R and AL, and Arabic digits: what makes a line right to left. */
 bool unicode_is_right_to_left(uint32_t code_point);
-/* Letters of scripts whose words stand without spaces and are found by a dictionary (Line_Break SA): Thai, Lao,
- * Khmer, Burmese, ... */
+/* Letters of scripts that write words without spaces: Thai, Lao, Khmer, Burmese, Tibetan, Javanese, ... */
 bool unicode_is_without_spaces(uint32_t code_point);
 /* Vowels that are written before the consonant they follow in speech (Thai, Lao, Tai Viet, New Tai Lue). */
 bool unicode_is_vowel_before(uint32_t code_point);

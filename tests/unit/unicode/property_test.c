@@ -66,6 +66,24 @@ static void lower_case_depends_on_no_context(void **state)
     assert_int_equal(lower[1], 0x307);
 }
 
+static void joining_and_syllables_of_stable_letters(void **state)
+{
+    (void)state;
+    assert_int_equal(unicode_joining(0x645), UNICODE_JOINING_BOTH); /* meem */
+    assert_int_equal(unicode_joining(0x631), UNICODE_JOINING_ONE);  /* reh */
+    assert_int_equal(unicode_joining(0x64E), UNICODE_JOINING_TRANSPARENT);
+    assert_int_equal(unicode_joining('a'), UNICODE_JOINING_NONE);
+    assert_true(unicode_is_virama(0x94D) && unicode_is_virama(0x17D2) && !unicode_is_virama(0x93E));
+    assert_true(unicode_is_indic(0x915) && unicode_is_indic(0x93E) && !unicode_is_indic('a'));
+    assert_false(unicode_is_indic(0xD7)); /* a multiplication sign may stand for a consonant */
+    assert_true(unicode_is_indic_vowel_letter(0x905) && !unicode_is_indic_vowel_letter(0x915));
+    assert_true(unicode_is_right_to_left(0x5D0) && unicode_is_right_to_left(0x645));
+    assert_false(unicode_is_right_to_left('a') || unicode_is_right_to_left(0x200F));
+    assert_true(unicode_is_without_spaces(0xE01) && unicode_is_without_spaces(0xF40));
+    assert_false(unicode_is_without_spaces('a') || unicode_is_without_spaces(0x4E00));
+    assert_true(unicode_is_vowel_before(0xE40) && !unicode_is_vowel_before(0xE30));
+}
+
 static void mappings_stay_within_their_bounds(void **state)
 {
     (void)state;
@@ -86,6 +104,7 @@ int main(void)
         cmocka_unit_test(compositions_are_canonical),
         cmocka_unit_test(scripts_and_graphemes_have_classes),
         cmocka_unit_test(lower_case_depends_on_no_context),
+        cmocka_unit_test(joining_and_syllables_of_stable_letters),
         cmocka_unit_test(mappings_stay_within_their_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,46 @@
+/* Where code points that do not show have a meaning, and where they only hide something.
+ *
+ * They stand in runs between two code points that show. A run is judged as a whole by its two neighbours, so that noise
+ * beside a joiner does not make the joiner look lost, and a second joiner does not hide behind the first. What is kept
+ * depends only on what is kept: a line without the rest is judged the same. A line takes time linear in its length. */
+#pragma once
+
+#include "sanitizer/run.h"
+
+#define INVISIBLE_KEPT RULE_COUNT
+
+/* A line, and its run of the moment. */
+typedef struct InvisibleJudge {
+    const Item *items;
+    uint32_t count;
+    /* The run: items[begin, end), what shows before and after it (0: the line ends), and what was kept of it. */
+    uint32_t begin;
+    uint32_t end;
+    uint32_t before;
+    uint32_t after;
+    uint32_t selector_count;
+    bool joins_emoji;
+    bool kept_any;
+    bool kept_joiner;     /* ZWJ */
+    bool kept_non_joiner; /* ZWNJ */
+    bool kept_space;
+    bool kept_other;
+    /* What is known of the line, so that nothing is looked at twice. */
+    uint32_t flag_end;       /* tags before it are a flag's */
+    uint32_t emoji_end;      /* joiners before it join an emoji */
+    uint32_t hyphenated_end; /* of the word that `hyphenated` is about */
+    bool hyphenated;
+    bool direction_known;
+    bool right_to_left; /* letters of the line */
+} InvisibleJudge;
+
+/* Does the item not show? Those that are gone do not. */
+static inline bool invisible_is_hidden(const Item *item)
+{
+    return (item->classes & (CLASS_INVISIBLE | CLASS_BIDI)) != 0 || item->code_point == REWRITE_GONE;
+}
+
+/* A zeroed judge with its items begins with the run that starts at `begin`; returns where the run ends. */
+uint32_t invisible_begin_run(InvisibleJudge *judge, uint32_t begin);
+/* The rule that item `at` of the run breaks, or INVISIBLE_KEPT. Asked of each item in order. */
+SanitizeRule invisible_judge(InvisibleJudge *judge, uint32_t at);

@@ -1,0 +1,195 @@
+/* What does not show: kept where scripts and emoji need it, dropped elsewhere. */
+#include "clean.h"
+
+static void zero_width_characters_leave_words(void **state)
+{
+    (void)state;
+    clean_repairs("ig\u200Bno\u200Cre a\u200Dll", "ignore all", RULE_INV_ZERO_WIDTH, 1);
+    assert_int_equal(clean_result.totals[RULE_INV_ZERO_WIDTH], 3);
+    clean_repairs("\u2060at\u2060 the\uFEFF end\u200B", "at the end", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("h\u200B\u200C\u200D\u200Bi", "hi", RULE_INV_ZERO_WIDTH, 4);
+    clean_repairs("h\u200Ei", "hi", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("h\u202A\u202Ci", "hi", RULE_INV_ZERO_WIDTH, 2);
+    clean_repairs("\u043F\u0440\u200B\u0438", "\u043F\u0440\u0438", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("\u4F60\u200B\u597D", "\u4F60\u597D", RULE_INV_ZERO_WIDTH, 1);
+}
+
+static void emoji_keep_their_joiners_and_selectors(void **state)
+{
+    (void)state;
+    clean_keeps("\U0001F469\u200D\U0001F680 \U0001F469\U0001F3FD\u200D\U0001F680");
+    clean_keeps("\u2764\uFE0F\u200D\U0001F525 \u2764\u200D\U0001F525 \u2764\uFE0E");
+    clean_keeps("\U0001F469\u200D\u2764\uFE0F\u200D\U0001F48B\u200D\U0001F468");
+    clean_keeps("\U0001F3F3\uFE0F\u200D\u26A7\uFE0F #\uFE0F\u20E3 1\uFE0F\u20E3 2\u20E3 \u00A9\uFE0F");
+    clean_keeps("\U0001F575\U0001F3FB\u200D\u2642\uFE0F\U0001F1E9\U0001F1EA");
+    clean_keeps("\U0001F34B\u200D\U0001F7E9"); /* of Unicode 15.1 */
+    clean_keeps("\U0001FAFF\u200D\U0001FAFE"); /* of tomorrow */
+}
+
+static void joiners_that_join_no_emoji_go(void **state)
+{
+    (void)state;
+    clean_repairs("\U0001F600\u200D\U0001F600", "\U0001F600\U0001F600", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("\U0001F469\u200D", "\U0001F469", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("\U0001F469\u200Da", "\U0001F469a", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("\U0001F469\u200B\u200D\u200D\U0001F680", "\U0001F469\u200D\U0001F680", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("\U0001F469\U0001F3FD\u200D\U0001F680\u200D\U0001F600",
+                  "\U0001F469\U0001F3FD\u200D\U0001F680\U0001F600", RULE_INV_ZERO_WIDTH, 1);
+}
+
+static void scripts_keep_their_joiners(void **state)
+{
+    (void)state;
+    clean_keeps("\u0645\u06CC\u200C\u062E\u0648\u0627\u0647\u0645"); /* Persian: mi-khaham */
+    clean_keeps("\u06A9\u0627\u0631\u200C\u0647\u0627 CD\u200C\u0647\u0627 \u06F3\u200C\u0628\u0639\u062F\u06CC");
+    clean_keeps("\u0633\u0648\u0621\u200C\u0627\u0633\u062A \u0647\u200D"); /* hamza; an abbreviation */
+    clean_keeps("\u0645\u0650\u200C\u0646");                                /* over a vowel */
+    clean_keeps("\u0915\u094D\u200D\u0937 \u0915\u094D\u200C\u0937");       /* Devanagari conjuncts */
+    clean_keeps("\u0905\u200D\u0945\u091F");                                /* Marathi */
+    clean_keeps("\u09B0\u200D\u09CD\u09AF");                                /* Bengali, before the virama */
+    clean_keeps("\u0D05\u0D32\u0D4D\u200D\u200C\u0D17\u0D4B");              /* Malayalam, both */
+    clean_keeps("\u0C95\u0CC1\u200C\u0C97\u0CB3\u0CC1");                    /* Kannada, before an ending */
+    clean_keeps("\u1820\u180E\u1820 \u1820\u180B");                         /* Mongolian */
+    clean_repairs("\u0915\u200D\u0937", "\u0915\u0937", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("\u0645\u06CC\u200C\u200C\u062E", "\u0645\u06CC\u200C\u062E", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("a\u0301\u200D\u0301\u200D", "a\u0301\u0301", RULE_INV_ZERO_WIDTH, 1);
+}
+
+static void words_without_spaces_keep_their_borders(void **state)
+{
+    (void)state;
+    clean_keeps("\u0E04\u0E33\u200B\u0E44\u0E17\u0E22");             /* Thai */
+    clean_keeps("\u1797\u17B6\u179F\u17B6\u200B\u1781\u17D2\u1798"); /* Khmer */
+    clean_keeps("\u0F56\u0F7C\u0F51\u200B\u0F66");                   /* Tibetan */
+    clean_repairs("\u0E19\u200B\u0E49\u0E33", "\u0E19\u0E49\u0E33", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("\u0E44\u200B\u0E17\u0E22", "\u0E44\u0E17\u0E22", RULE_INV_ZERO_WIDTH, 1);
+}
+
+static void marks_of_direction_stay_near_letters_from_the_right(void **state)
+{
+    (void)state;
+    clean_keeps("C++\u200E \u05E9\u05DC\u05D5\u05DD");
+    clean_keeps("\u0645\u0631\u062D\u0628\u0627 (12)\u200F.\n");
+    clean_repairs("plain \u200Etext", "plain text", RULE_INV_FILLER, 1);
+    clean_repairs("\u05E9\u200F\u05DC\u05D5\u05DD", "\u05E9\u05DC\u05D5\u05DD", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("one\u200F \n\u05E9\u05DC", "one \n\u05E9\u05DC", RULE_INV_FILLER, 1);
+}
+
+static void soft_hyphens_stay_between_syllables(void **state)
+{
+    (void)state;
+    clean_keeps("Do\u00ADnau\u00ADdampf\u00ADschiff, \u043F\u0435\u00ADре\u00ADнос");
+    clean_keeps("\u00FCber\u00ADall \u00E9v\u00E9\u00ADne\u00ADment");
+    clean_keeps("trans\u00AD\nlation");
+    clean_repairs("h\u00ADate", "hate", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("hate\u00ADs", "hates", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("ig\u00ADn\u00ADore", "ignore", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("hat\u00ADrd", "hatrd", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("word\u00AD next", "word next", RULE_INV_ZERO_WIDTH, 1);
+}
+
+static void a_byte_order_mark_and_bound_dashes_stay(void **state)
+{
+    (void)state;
+    clean_keeps("\uFEFFtext\nmore");
+    clean_repairs("text\n\uFEFFmore", "text\nmore", RULE_INV_ZERO_WIDTH, 1);
+    clean_keeps("this\u2060\u2014that -\u2060-option");
+    clean_repairs("well-\u2060known", "well-known", RULE_INV_ZERO_WIDTH, 1);
+}
+
+static void hidden_tags_are_told(void **state)
+{
+    (void)state;
+    clean_repairs("hi\U000E0068\U000E0065\U000E0079\U000E0020\U000E0021 you", "hi you", RULE_INV_TAG, 5);
+    clean_tells("hey !");
+    assert_int_equal(clean_result.findings[0].range.begin, 2);
+    assert_int_equal(clean_result.findings[0].range.end, 22);
+    assert_int_equal(clean_result.findings[0].action, ACTION_DROPPED);
+}
+
+static void flags_keep_their_tags(void **state)
+{
+    (void)state;
+#define ENGLAND "\U0001F3F4\U000E0067\U000E0062\U000E0065\U000E006E\U000E0067\U000E007F"
+    clean_keeps(ENGLAND " \U0001F3F4\U000E0075\U000E0073\U000E0074\U000E0078\U000E007F");
+    clean_repairs(ENGLAND "\U000E0067\U000E0062", ENGLAND, RULE_INV_TAG, 2);
+    clean_tells("gb");
+    /* no such region; no end */
+    clean_repairs("\U0001F3F4\U000E0078\U000E0078\U000E0065\U000E007F", "\U0001F3F4", RULE_INV_TAG, 4);
+    clean_repairs("\U0001F3F4\U000E0067\U000E0062\U000E0065", "\U0001F3F4", RULE_INV_TAG, 3);
+}
+
+static void hidden_bytes_are_told(void **state)
+{
+    (void)state;
+    clean_repairs("\U0001F60A\U000E0158\U000E0159", "\U0001F60A", RULE_INV_VARSEL, 2); /* 'h', 'i' */
+    clean_tells("hi");
+    clean_repairs("a\U000E0168\U000E0169", "a", RULE_INV_VARSEL,
+                  2); /* by the distance from the first of the 240 */
+    clean_tells("xy");
+    clean_repairs("x\uFE00\U000E01EF", "x", RULE_INV_VARSEL, 2);
+    clean_tells("00ff");
+    clean_repairs("\u2764\uFE0F\U000E0158\U000E0159", "\u2764\uFE0F", RULE_INV_VARSEL, 2);
+}
+
+static void selectors_out_of_place_go(void **state)
+{
+    (void)state;
+    clean_repairs("te\uFE0Fxt", "text", RULE_INV_VARSEL, 1);
+    clean_repairs("1\uFE0F2", "12", RULE_INV_VARSEL, 1);
+    clean_repairs("\u845B\U000E01EF", "\u845B", RULE_INV_VARSEL, 1);
+    clean_repairs("\uFE0Fx", "x", RULE_INV_VARSEL, 1);
+    clean_keeps("\u845B\U000E0100\u57CE \u2229\uFE00 \u4FAE\uFE00");
+}
+
+static void fillers_go(void **state)
+{
+    (void)state;
+    clean_repairs("h\u3164i\u034F t\u115F\uFFA0here\u180E", "hi there", RULE_INV_FILLER, 1);
+    clean_repairs("a\u2062b", "ab", RULE_INV_FILLER, 1);
+    clean_repairs("a\u206Ab\U000E0FFFc", "abc", RULE_INV_FILLER, 1);
+    clean_keeps("2\u2062x f\u2061(x)");
+    clean_keeps("\u115F\u1161 \u1100\u1160");
+    clean_keeps("\u05D0\u05B7\u034F\u05B4");
+}
+
+static void a_flood_takes_linear_time(void **state)
+{
+    (void)state;
+    enum { REPEATS = 20000 };
+    static char text[REPEATS * 8 + 1];
+    static const char *const parts[] = {"\u200D",  "\U0001F469\u200D", "\u00AD",
+                                        "a\u00AD", "\uFE0F",           "\u0301\u200D"};
+    for (size_t part = 0; part < sizeof parts / sizeof parts[0]; part++) {
+        Arena arena;
+        size_t size = strlen(parts[part]);
+        SanitizeOptions options = {SANITIZE_CLEAN, SANITIZE_HIGH, 0};
+        for (size_t i = 0; i < REPEATS; i++) memcpy(text + i * size, parts[part], size);
+        arena_init(&arena, 64 * MIB);
+        assert_int_equal(sanitizer_run((TextView){text, REPEATS * size}, &options, &arena, &clean_result, NULL),
+                         STATUS_OK);
+        assert_true(clean_result.changed);
+        arena_free(&arena);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(zero_width_characters_leave_words),
+        cmocka_unit_test(emoji_keep_their_joiners_and_selectors),
+        cmocka_unit_test(joiners_that_join_no_emoji_go),
+        cmocka_unit_test(scripts_keep_their_joiners),
+        cmocka_unit_test(words_without_spaces_keep_their_borders),
+        cmocka_unit_test(marks_of_direction_stay_near_letters_from_the_right),
+        cmocka_unit_test(soft_hyphens_stay_between_syllables),
+        cmocka_unit_test(a_byte_order_mark_and_bound_dashes_stay),
+        cmocka_unit_test(hidden_tags_are_told),
+        cmocka_unit_test(flags_keep_their_tags),
+        cmocka_unit_test(hidden_bytes_are_told),
+        cmocka_unit_test(selectors_out_of_place_go),
+        cmocka_unit_test(fillers_go),
+        cmocka_unit_test(a_flood_takes_linear_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,47 @@
+/* Stacked marks and code points without a meaning. */
+#include "clean.h"
+
+#define FLOOD "\u0300\u0316\u0301\u0317\u0302\u0318\u0303"
+
+static void marks_of_languages_stay(void **state)
+{
+    (void)state;
+    clean_keeps("e\u0302\u0301 \u1EC7 a\u0323\u0302\u0301\u0308"); /* Vietnamese, four at most */
+    clean_keeps("\u05E9\u05C1\u05BC\u05B8\u0596\u05BD");           /* Hebrew with its accents */
+    clean_keeps("\u0628\u0651\u064E\u0670 \u0E19\u0E35\u0E49");    /* Arabic, Thai */
+    clean_keeps(
+        "\u0F66\u0F90\u0FB1\u0FB2\u0FAD\u0F74\u0F7E \u1000\u103B\u103D\u103E\u102D\u102F\u1037"); /* stacks */
+    clean_keeps("s\u0336t\u0336r\u0336uck");
+}
+
+static void floods_go_from_the_whole_word(void **state)
+{
+    (void)state;
+    clean_repairs("z" FLOOD "a\u0327l" FLOOD "go", "zalgo", RULE_MARK_FLOOD, 15);
+    assert_int_equal(clean_result.totals[RULE_MARK_FLOOD], 1);
+    assert_int_equal(clean_result.findings[0].action, ACTION_TRUNCATED);
+    clean_repairs("re\u0301sume\u0301 z" FLOOD, "re\u0301sume\u0301 z", RULE_MARK_FLOOD, 7);
+    clean_repairs("\u0E01\u0E47\u0E47\u0E47\u0E47\u0E47\u0E47\u0E47\u0E47\u0E47\u0E47\u0E47",
+                  "\u0E01\u0E47\u0E47\u0E47\u0E47", RULE_MARK_FLOOD, 7);
+}
+
+static void private_code_points_go_at_the_strict_level_only(void **state)
+{
+    (void)state;
+    static const char text[] = "a\uE000b\u0378c \U0001FAFF";
+    clean_gives(text, text);
+    assert_int_equal(clean_result.totals[RULE_PRIVATE_UNASSIGNED], 2);
+    assert_int_equal(clean_result.findings[0].action, ACTION_NONE);
+    clean_gives_at(text, "abc \U0001FAFF", SANITIZE_STRICT);
+    assert_int_equal(clean_result.findings[0].action, ACTION_DROPPED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(marks_of_languages_stay),
+        cmocka_unit_test(floods_go_from_the_whole_word),
+        cmocka_unit_test(private_code_points_go_at_the_strict_level_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
