@@ -103,6 +103,9 @@
 #define ANSWER_TOP_K_DEFAULT 1
 #define ANSWER_TOP_K_MAX 1024
 
+/* Masked copies of a text that vote on its label; each costs as much as the text. */
+#define VOTE_COUNT_MAX 16
+
 #define MODEL_NAME_BYTES_MAX 256
 /* Models of one process: more would wait for each other on any machine's cores. */
 #define MODEL_COUNT_MAX 256

@@ -17,6 +17,6 @@ typedef struct TypoWord {
     uint32_t id;
 } TypoWord;
 
-/* The most frequent word of the vocabulary that is one edit from `word->word`: a letter that is missing, too many or
+/* The likeliest word of the vocabulary that is one edit from `word->word`: a letter that is missing, too many or
  * another, or two that are swapped. False: there is none. */
 bool typo_find(const Tokenizer *tokenizer, TypoWord *word);

@@ -208,10 +208,11 @@ static Status load_open(RegistryLoad *load, Error *out_error)
     if (status) return status;
     log_event(LOG_INFO, "model_loaded",
               "'%s' from %s: up to %u tokens, %" PRIu64 " MiB, %" PRIu64
-              " of it for %u workspaces; %s; in %.1f ms",
+              " of it for %u workspaces; %u under-trained tokens; %s; in %.1f ms",
               load->name, load->directory, pipeline_token_count_max(model_pipeline(load->model)), bytes / MIB,
               model_workspace_bytes(load->model) / MIB, model_workspace_count(load->model),
-              kernels_describe(options.kernels), (double)(opened_ns - started_ns) / NS_PER_MS);
+              pipeline_glitch_count(model_pipeline(load->model)), kernels_describe(options.kernels),
+              (double)(opened_ns - started_ns) / NS_PER_MS);
     return STATUS_OK;
 }
 
