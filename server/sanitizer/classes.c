@@ -1,5 +1,7 @@
 #include "sanitizer/classes.h"
 
+#include "sanitizer/confusables.h"
+#include "sanitizer/forms.h"
 #include "unicode/property.h"
 
 #include <assert.h>
@@ -26,19 +28,37 @@ static bool classes_is_bidi(uint32_t code_point)
     return (code_point >= 0x202A && code_point <= 0x202E) || (code_point >= 0x2066 && code_point <= 0x2069);
 }
 
-static unsigned classes_script(uint32_t code_point)
+/* Scripts whose letters stand right beside any others: Common, Inherited, and those of East Asia. */
+static bool classes_joins_any(unsigned script)
 {
+    static const uint16_t samples[] = {0x2BC, 0x300, 0x4E00, 0x3042, 0x30A2, 0x3105, 0xAC00, 0xA000};
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        if (script == unicode_script(samples[i])) return true;
+    }
+    return false;
+}
+
+/* The script of a letter, and of a digit or sign that looks like one; 0: of none that words are looked at for. */
+static unsigned classes_script(uint32_t code_point, unsigned category)
+{
+    const unsigned letters = UNICODE_LU | UNICODE_LL | UNICODE_LT | UNICODE_LM | UNICODE_LO;
     unsigned script = unicode_script(code_point);
-    if (script == unicode_script('a')) return CLASS_LATIN;
-    if (script == unicode_script(0x3B1)) return CLASS_GREEK;
-    if (script == unicode_script(0x430)) return CLASS_CYRILLIC;
-    return CLASS_OTHER_SCRIPT;
+    const Confusable *row = confusables_find(code_point);
+    if (!(category & letters)) return code_point > 0x7F && row ? CLASS_OTHER_SCRIPT | CLASS_CONFUSABLE : 0;
+    WordScript own = SCRIPT_NONE;
+    if (script == unicode_script('a')) own = SCRIPT_LATIN;
+    if (script == unicode_script(0x3B1)) own = SCRIPT_GREEK;
+    if (script == unicode_script(0x430)) own = SCRIPT_CYRILLIC;
+    if (own == SCRIPT_NONE && classes_joins_any(script)) return 0;
+    if (own == SCRIPT_NONE) return row ? CLASS_OTHER_SCRIPT | CLASS_CONFUSABLE : CLASS_OTHER_SCRIPT;
+    return CLASS_LATIN << own | (confusables_is_close(code_point, own) ? CLASS_CONFUSABLE : 0);
 }
 
 static unsigned classes_ask(uint32_t code_point)
 {
     unsigned category = unicode_category(code_point), classes = 0;
-    const unsigned letters = UNICODE_LU | UNICODE_LL | UNICODE_LT | UNICODE_LM | UNICODE_LO;
+    uint32_t form[FORM_LETTERS_MAX];
+    unsigned form_count;
     if (classes_is_control(code_point, category)) classes |= CLASS_CONTROL;
     if (classes_is_bidi(code_point))
         classes |= CLASS_BIDI;
@@ -46,8 +66,9 @@ static unsigned classes_ask(uint32_t code_point)
         classes |= CLASS_INVISIBLE;
     if (category & (UNICODE_CO | UNICODE_CN)) classes |= CLASS_RESERVED;
     if (category & (UNICODE_MN | UNICODE_ME)) classes |= CLASS_MARK;
-    if (category & letters) classes |= classes_script(code_point);
-    if (unicode_is_word(code_point)) classes |= CLASS_WORD;
+    if (!(category & (UNICODE_CN | UNICODE_CO))) classes |= classes_script(code_point, category);
+    if (code_point == CONFUSABLE_CLICK || forms_find(code_point, form, &form_count)) classes |= CLASS_COMPAT;
+    if (unicode_is_word(code_point) || classes & CLASSES_SCRIPTS) classes |= CLASS_WORD;
     return classes;
 }
 

@@ -17,7 +17,7 @@ typedef enum CharacterClass {
     CLASS_GREEK = 1 << 8,
     CLASS_CYRILLIC = 1 << 9,
     CLASS_OTHER_SCRIPT = 1 << 10, /* a letter of any other script that has letters like those of another one */
-    CLASS_CONFUSABLE = 1 << 11,   /* a letter that looks like one of another script */
+    CLASS_CONFUSABLE = 1 << 11,   /* a letter, digit or sign that looks like a letter of another script */
 } CharacterClass;
 
 #define CLASSES_SUSPECT (CLASS_CONTROL | CLASS_BIDI | CLASS_INVISIBLE | CLASS_COMPAT | CLASS_RESERVED)

@@ -1,7 +1,205 @@
-/* Compatible forms of letters: fullwidth, mathematical, enclosed. */
+/* Compatible forms of letters: fullwidth, mathematical, enclosed, small capitals. What makes a form hostile is that it
+ * spells words: alone it is a variable, a mark or a numeral, and honest. */
+#include "sanitizer/forms.h"
 #include "sanitizer/run.h"
+
+#include "unicode/property.h"
+#include "unicode/utf8.h"
+
+/* So many letters of one form in a row are a word. */
+enum { FORM_WORD_LETTERS = 3 };
+
+/* A run of items that are forms, or plain letters, marks and digits of Latin. */
+typedef struct FormRun {
+    uint32_t begin, end;
+    uint32_t plain;                    /* Latin letters in no form */
+    uint32_t strange;                  /* plain ones that only phonetics or other orthographies write */
+    uint32_t letters[FORM_KIND_COUNT]; /* letters, not digits */
+    uint32_t forms[FORM_KIND_COUNT];   /* letters and digits */
+} FormRun;
+
+static bool compat_is_plain(const Item *item)
+{
+    return (item->classes & (CLASS_LATIN | CLASS_MARK)) != 0 ||
+           (item->code_point >= '0' && item->code_point <= '9');
+}
+
+/* The form of an item; a letter that is shown as a picture is none. */
+static FormKind compat_kind(const SanitizeRun *run, uint32_t index, uint32_t letters[FORM_LETTERS_MAX],
+                            unsigned *count)
+{
+    if (!(run->items[index].classes & CLASS_COMPAT)) return FORM_NONE;
+    if (index + 1 < run->count && run->items[index + 1].code_point == 0xFE0F) return FORM_NONE;
+    return forms_find(run->items[index].code_point, letters, count);
+}
+
+/* Letters that words of every Latin orthography have: ASCII's, with marks or without. */
+static bool compat_is_usual(uint32_t code_point)
+{
+    uint32_t parts[UNICODE_DECOMPOSITION_MAX];
+    unicode_decompose(code_point, false, parts);
+    return parts[0] < 0x80;
+}
+
+static void compat_count(const SanitizeRun *run, FormRun *found, uint32_t index)
+{
+    uint32_t letters[FORM_LETTERS_MAX];
+    unsigned count;
+    FormKind kind = compat_kind(run, index, letters, &count);
+    const Item *item = &run->items[index];
+    if (kind) {
+        found->forms[kind]++;
+        found->letters[kind] += letters[0] >= 'A';
+    } else if (item->classes & CLASS_LATIN) {
+        found->plain++;
+        found->strange += !compat_is_usual(item->code_point);
+    }
+}
+
+/* The next run of items from `at` on that has a form. */
+static bool compat_next(const SanitizeRun *run, uint32_t at, FormRun *out)
+{
+    while (at < run->count) {
+        uint32_t letters[FORM_LETTERS_MAX];
+        unsigned count;
+        *out = (FormRun){.begin = at};
+        bool has_form = false;
+        for (; at < run->count; at++) {
+            bool is_form = compat_kind(run, at, letters, &count) != FORM_NONE;
+            if (!is_form && !compat_is_plain(&run->items[at])) break;
+            has_form |= is_form;
+            compat_count(run, out, at);
+        }
+        out->end = at++;
+        if (has_form) return true;
+    }
+    return false;
+}
+
+/* Whether signs of phonetics stand around the run: slashes, brackets, length and stress marks. */
+static bool compat_is_transcription(const SanitizeRun *run, const FormRun *found)
+{
+    const unsigned modifiers = UNICODE_LM | UNICODE_SK;
+    uint32_t before = found->begin ? run->items[found->begin - 1].code_point : ' ';
+    uint32_t after = found->end < run->count ? run->items[found->end].code_point : ' ';
+    return found->strange > 0 || before == '/' || before == '[' || after == '/' || after == ']' ||
+           (unicode_category(before) & modifiers) != 0 || (unicode_category(after) & modifiers) != 0;
+}
+
+/* Whether the forms of that kind in a run spell a word. */
+static bool compat_spells(const SanitizeRun *run, const FormRun *found, FormKind kind, bool ideographic)
+{
+    uint32_t letters = found->letters[kind], plain = found->plain;
+    if (!found->forms[kind]) return false;
+    switch (kind) {
+    case FORM_WIDE:
+        return (letters && plain) || (letters > 1 && !ideographic);
+    case FORM_MATH:
+        return letters + plain >= FORM_WORD_LETTERS;
+    case FORM_ENCLOSED:
+        return letters >= FORM_WORD_LETTERS || (letters && plain > 1);
+    case FORM_SMALL_CAP:
+    case FORM_PHONETIC:
+        return letters + plain > 1 && !compat_is_transcription(run, found);
+    case FORM_RAISED:
+        return letters >= FORM_WORD_LETTERS && letters == found->end - found->begin;
+    case FORM_ROMAN:
+        return plain && letters + plain >= FORM_WORD_LETTERS;
+    default:
+        return plain > 0;
+    }
+}
+
+/* The kinds of which the line has a whole word: there, single letters, digits and signs of the kind are no honest ones
+ * either. As bits. */
+static unsigned compat_styles(const SanitizeRun *run, bool ideographic)
+{
+    const unsigned alone = 1 << FORM_WIDE | 1 << FORM_MATH | 1 << FORM_SMALL_CAP | 1 << FORM_RAISED;
+    unsigned styles = 0;
+    FormRun found;
+    for (uint32_t at = 0; compat_next(run, at, &found); at = found.end) {
+        for (int kind = 1; kind < FORM_KIND_COUNT; kind++) {
+            bool is_word = found.letters[kind] >= FORM_WORD_LETTERS;
+            if (is_word && compat_spells(run, &found, (FormKind)kind, ideographic)) styles |= 1u << kind;
+        }
+    }
+    return ideographic ? styles & alone & ~(1u << FORM_WIDE) : styles & alone;
+}
+
+/* Whether a form that stands in `found` is folded. */
+static bool compat_folds(const SanitizeRun *run, const FormRun *found, FormKind kind, unsigned styles,
+                         bool ideographic)
+{
+    if (compat_spells(run, found, kind, ideographic)) return true;
+    if (!(styles >> kind & 1)) return false;
+    return kind != FORM_RAISED || found->forms[kind] == found->end - found->begin;
+}
+
+/* Writes a run, folded where it spells words, and says so. */
+static void compat_write(SanitizeRun *run, const FormRun *found, unsigned styles, bool ideographic)
+{
+    char detail[FINDING_DETAIL_BYTES_MAX + UTF8_BYTES_MAX];
+    uint32_t size = 0, folded = 0;
+    for (uint32_t i = found->begin; i < found->end; i++) {
+        uint32_t letters[FORM_LETTERS_MAX] = {run->items[i].code_point};
+        unsigned count = 1;
+        FormKind kind = compat_kind(run, i, letters, &count);
+        if (kind && compat_folds(run, found, kind, styles, ideographic)) {
+            folded++;
+            for (unsigned k = 0; k < count; k++) rewrite_put(run, letters[k], run->items[i].origin);
+        } else {
+            letters[0] = run->items[i].code_point;
+            count = 1;
+            rewrite_keep(run, i);
+        }
+        for (unsigned k = 0; k < count && size < FINDING_DETAIL_BYTES_MAX; k++) {
+            size += (uint32_t)utf8_write(letters[k], detail + size);
+        }
+    }
+    if (folded) {
+        run_find_detail(run, RULE_COMPAT_FORM, found->begin, found->end, folded, (TextView){detail, size});
+    }
+}
+
+/* Fullwidth signs and spaces among fullwidth words. */
+static void compat_keep(SanitizeRun *run, uint32_t index, unsigned styles)
+{
+    uint32_t code_point = run->items[index].code_point;
+    bool is_sign = (code_point >= 0xFF01 && code_point <= 0xFF5E) || code_point == 0x3000;
+    if (!is_sign || !(styles >> FORM_WIDE & 1)) {
+        rewrite_keep(run, index);
+        return;
+    }
+    run_find(run, RULE_COMPAT_FORM, index, index + 1, 1);
+    rewrite_put(run, code_point == 0x3000 ? ' ' : code_point - 0xFF01 + '!', run->items[index].origin);
+}
+
+static bool compat_is_ideographic(const SanitizeRun *run)
+{
+    for (uint32_t i = 0; i < run->count; i++) {
+        uint32_t code_point = run->items[i].code_point;
+        if (code_point >= 0x3041 && code_point <= 0x9FFF) return true;
+        if (code_point >= 0xAC00 && code_point <= 0xD7A3) return true;
+        if (code_point >= 0x20000 && code_point <= 0x3FFFF) return true;
+    }
+    return false;
+}
 
 void compat_pass(SanitizeRun *run)
 {
-    (void)run;
+    unsigned seen = 0;
+    for (uint32_t i = 0; i < run->count; i++) seen |= run->items[i].classes;
+    if (!(seen & CLASS_COMPAT)) return;
+    bool ideographic = compat_is_ideographic(run);
+    unsigned styles = compat_styles(run, ideographic);
+    FormRun found;
+    uint32_t at = 0;
+    rewrite_begin(run);
+    while (compat_next(run, at, &found)) {
+        for (; at < found.begin; at++) compat_keep(run, at, styles);
+        compat_write(run, &found, styles, ideographic);
+        at = found.end;
+    }
+    for (; at < run->count; at++) compat_keep(run, at, styles);
+    rewrite_end(run);
 }

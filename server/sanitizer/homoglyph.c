@@ -1,7 +1,142 @@
-/* Letters that look like those of another script. */
-#include "sanitizer/run.h"
+/* Letters that look like those of another script. A word that mixes scripts is repaired towards the one of its own
+ * scripts in which it can be written whole; where none can, the mixture is honest: T-shirt in Katakana, delta t. */
+#include "sanitizer/words.h"
+
+#include "unicode/property.h"
+#include "unicode/utf8.h"
+
+#include <string.h>
+
+enum { CONTEXT_ITEMS = 64 };
+
+/* A cased letter that something is drawn like. */
+static bool homoglyph_is_lower(uint32_t code_point)
+{
+    return unicode_category(code_point) == UNICODE_LL;
+}
+
+/* What a letter becomes in a word of `target`, behind `before`. */
+static uint32_t homoglyph_map(const SanitizeRun *run, const Word *word, uint32_t index, WordScript target,
+                              uint32_t before)
+{
+    uint32_t mapped = confusables_find(run->items[index].code_point)->targets[target];
+    if (mapped != 'I' && mapped != 0x406) return mapped;
+    bool lower_before = index > word->first && homoglyph_is_lower(before);
+    bool lower_after = index < word->last && homoglyph_is_lower(run->items[index + 1].code_point);
+    bool cased = (run->items[index].classes & (CLASS_GREEK | CLASS_CYRILLIC)) != 0;
+    /* A stroke inside of a lower-case word was an l, or the palochka of Caucasian languages. */
+    if (mapped == 'I') return lower_before || (!cased && lower_after) ? 'l' : 'I';
+    return lower_before && lower_after ? 0x4C0 : mapped;
+}
+
+/* Says that letters of a word become `target`'s, and makes them so if `rule` is repaired. */
+static void homoglyph_repair(SanitizeRun *run, const Word *word, WordScript target, SanitizeRule rule)
+{
+    char detail[FINDING_DETAIL_BYTES_MAX + UTF8_BYTES_MAX];
+    uint32_t size = 0, before = ' ';
+    for (uint32_t i = word->begin; i < word->end && size < FINDING_DETAIL_BYTES_MAX; i++) {
+        before = words_is_foreign(&run->items[i], target) ? homoglyph_map(run, word, i, target, before)
+                                                          : run->items[i].code_point;
+        size += (uint32_t)utf8_write(before, detail + size);
+    }
+    run_find_detail(run, rule, word->begin, word->end, word->count - word->letters[target],
+                    (TextView){detail, size});
+    if (!sanitizer_repairs(run->options, rule)) return;
+    for (uint32_t i = word->begin; i < word->end; i++) {
+        if (!words_is_foreign(&run->items[i], target)) continue;
+        before = i > word->begin ? run->items[i - 1].code_point : ' ';
+        rewrite_replace(run, i, homoglyph_map(run, word, i, target, before));
+    }
+}
+
+/* Letters around the word that only one script has. */
+static void homoglyph_count_context(const SanitizeRun *run, const Word *word, uint64_t out_letters[SCRIPT_COUNT])
+{
+    uint32_t begin = word->begin > CONTEXT_ITEMS ? word->begin - CONTEXT_ITEMS : 0;
+    uint32_t end = run->count - word->end > CONTEXT_ITEMS ? word->end + CONTEXT_ITEMS : run->count;
+    memset(out_letters, 0, SCRIPT_COUNT * sizeof out_letters[0]);
+    for (uint32_t i = begin; i < end; i++) {
+        if (i == word->begin) i = word->end;
+        if (i >= end) break;
+        const Item *item = &run->items[i];
+        WordScript script = words_is_evidence(item) ? words_script(item) : SCRIPT_NONE;
+        if (script != SCRIPT_NONE) out_letters[script]++;
+    }
+}
+
+/* The more likely one of two scripts in either of which a word can be written: its neighbours', then the text's, then
+ * what the letters say. */
+static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, WordScript a, WordScript b)
+{
+    uint64_t near[SCRIPT_COUNT];
+    homoglyph_count_context(run, word, near);
+    if (near[a] != near[b]) return near[a] > near[b] ? a : b;
+    if (a < SCRIPT_ARMENIAN && b < SCRIPT_ARMENIAN && run->letters[a] != run->letters[b]) {
+        return run->letters[a] > run->letters[b] ? a : b;
+    }
+    return words_guess(run, word, a, b);
+}
+
+static void homoglyph_look_at_mixed(SanitizeRun *run, const Word *word)
+{
+    WordScript target = SCRIPT_NONE;
+    uint64_t near[SCRIPT_COUNT];
+    homoglyph_count_context(run, word, near);
+    for (int script = 0; script < SCRIPT_COUNT; script++) {
+        if (!word->letters[script] || !words_can_be(run, word, (WordScript)script, near)) continue;
+        target =
+            target == SCRIPT_NONE ? (WordScript)script : homoglyph_choose(run, word, target, (WordScript)script);
+    }
+    if (target != SCRIPT_NONE) homoglyph_repair(run, word, target, RULE_HOMO_MIXED);
+}
+
+/* The script of most letters that only one script has. */
+static WordScript homoglyph_main_script(const uint64_t letters[SCRIPT_COUNT])
+{
+    WordScript most = SCRIPT_LATIN;
+    for (int script = SCRIPT_GREEK; script <= SCRIPT_CYRILLIC; script++) {
+        if (letters[script] > letters[most]) most = (WordScript)script;
+    }
+    return letters[most] ? most : SCRIPT_NONE;
+}
+
+/* A word of one script that reads as one of the text's main script. Short words do that by accident, so none counts
+ * that stands beside honest ones of its own. */
+static void homoglyph_look_at_whole(SanitizeRun *run, const Word *word, const uint64_t line[SCRIPT_COUNT + 1])
+{
+    WordScript own = words_script(&run->items[word->first]), text = homoglyph_main_script(run->letters);
+    bool rare = words_is_rare(run, word);
+    if (text == SCRIPT_NONE) text = rare ? SCRIPT_LATIN : own;
+    if (own == text || line[own] || !words_reads_as(run, word, text)) return;
+    bool alone = run->letters[own < SCRIPT_ARMENIAN ? own : SCRIPT_ARMENIAN] == 0;
+    if (word->count < 2 && (own != SCRIPT_CYRILLIC || !alone)) return;
+    if (!line[text] && !alone && !rare) return;
+    homoglyph_repair(run, word, text, RULE_HOMO_WHOLE);
+}
+
+/* A click of Khoisan languages never ends a word; it is an exclamation mark. */
+static void homoglyph_look_at_clicks(SanitizeRun *run, const Word *word)
+{
+    uint32_t begin = word->end;
+    while (begin > word->begin && run->items[begin - 1].code_point == CONFUSABLE_CLICK) begin--;
+    if (begin == word->end || begin == word->begin) return;
+    run_find_detail(run, RULE_HOMO_MIXED, begin, word->end, word->end - begin, text_view("!"));
+    for (uint32_t i = begin; i < word->end; i++) rewrite_replace(run, i, '!');
+}
 
 void homoglyph_pass(SanitizeRun *run)
 {
-    (void)run;
+    Word word;
+    uint64_t line[SCRIPT_COUNT + 1] = {0};
+    for (uint32_t i = 0; i < run->count; i++) {
+        if (words_is_evidence(&run->items[i])) line[words_script(&run->items[i])]++;
+    }
+    for (uint32_t at = 0; words_next(run, at, &word); at = word.end) {
+        homoglyph_look_at_clicks(run, &word);
+        if (!words_measure(run, &word)) continue;
+        if (word.script_count > 1)
+            homoglyph_look_at_mixed(run, &word);
+        else if (word.letters[word.script] != word.exclusive)
+            homoglyph_look_at_whole(run, &word, line);
+    }
 }

@@ -33,6 +33,8 @@ void run_find_detail(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32
 {
     assert(begin < end && end <= run->count && count > 0);
     if (!sanitizer_looks_for(run->options, rule)) return;
+    /* What is not repaired is found again in each round. */
+    if (run->round && !sanitizer_repairs(run->options, rule)) return;
     ByteRange range = run_origin(run, begin, end);
     Finding *pending = &run->pending[rule];
     if (pending->count && pending->range.end == range.begin && !pending->detail_size && !detail.size) {

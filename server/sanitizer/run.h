@@ -21,7 +21,9 @@ typedef struct SanitizeRun {
     TextView text; /* the original */
     const ClassTable *table;
     Sanitized *out;
-    uint64_t letters[4]; /* letters of the whole text: Latin, Greek, Cyrillic, of another script */
+    uint64_t
+        letters[4]; /* of the whole text, that only one script has: Latin, Greek, Cyrillic, another script's */
+    uint32_t round; /* of passes over the line */
     /* The working text, and where a pass writes it anew. malloc's, for one line after the other. */
     Item *items;
     uint32_t count;

@@ -17,7 +17,7 @@ static Pass *const PASSES[] = {deletions_pass, bidi_pass, invisible_pass, compat
 /* Works on the items until no family changes them. */
 static void sanitizer_clean_line(SanitizeRun *run)
 {
-    for (unsigned round = 0; round < ROUND_COUNT_MAX && !run->failed; round++) {
+    for (run->round = 0; run->round < ROUND_COUNT_MAX && !run->failed; run->round++) {
         run->changed = false;
         for (size_t i = 0; i < sizeof PASSES / sizeof PASSES[0] && !run->failed; i++) {
             PASSES[i](run);

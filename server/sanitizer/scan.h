@@ -5,7 +5,8 @@
 
 /* A line that is worked on, in a list. */
 typedef struct SuspectLine {
-    ByteRange range; /* its line feed included */
+    ByteRange range;  /* its line feed included */
+    unsigned scripts; /* all bits, or where nothing but whole words is suspect: theirs */
     struct SuspectLine *next;
 } SuspectLine;
 

@@ -1,0 +1,32 @@
+/* Letters that look like a letter of another script, by Unicode's data (confusables.def). Any thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Scripts whose words can be repaired; in the order of confusables.def, and of CLASS_LATIN and on. */
+typedef enum WordScript {
+    SCRIPT_LATIN,
+    SCRIPT_GREEK,
+    SCRIPT_CYRILLIC,
+    SCRIPT_ARMENIAN,
+    SCRIPT_COUNT,
+    SCRIPT_NONE = SCRIPT_COUNT, /* of any other script, or of none */
+} WordScript;
+
+typedef struct Confusable {
+    uint32_t source;
+    uint16_t targets[SCRIPT_COUNT]; /* the usual letter of that script that looks so; 0: none */
+    uint8_t loose;                  /* a bit each: alike in some fonts, or both stand in honest words */
+} Confusable;
+
+/* The click of Khoisan languages that looks like an exclamation mark. */
+enum { CONFUSABLE_CLICK = 0x1C3 };
+
+/* The row of `code_point`; NULL: it looks like nothing else. */
+const Confusable *confusables_find(uint32_t code_point);
+/* Whether it can be taken for a letter of another one of Latin, Greek and Cyrillic whatever the font. */
+bool confusables_is_close(uint32_t code_point, WordScript own);
+/* The number of rows, and each of them: for tests. */
+uint32_t confusables_count(void);
+const Confusable *confusables_row(uint32_t index);

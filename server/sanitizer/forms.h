@@ -1,0 +1,23 @@
+/* Compatible forms of letters and digits, by the habit that makes them. Any thread. */
+#pragma once
+
+#include <stdint.h>
+
+typedef enum FormKind {
+    FORM_NONE,
+    FORM_WIDE,      /* fullwidth: at home beside ideographs */
+    FORM_MATH,      /* bold, italic, script, double-struck, ...: at home alone, as a variable */
+    FORM_ENCLOSED,  /* circled, squared, in parentheses: at home alone, as a mark or a picture */
+    FORM_SMALL_CAP, /* and what phonetics writes alike */
+    FORM_PHONETIC,  /* any other letter of phonetics that looks like an ASCII one */
+    FORM_RAISED,    /* superscripts and subscripts: at home behind plain letters */
+    FORM_ROMAN,     /* numerals */
+    FORM_LIGATURE,  /* ff, fi, st, ... */
+    FORM_KIND_COUNT,
+} FormKind;
+
+enum { FORM_LETTERS_MAX = 4 };
+
+/* What kind of form `code_point` is; other than FORM_NONE: and the letters or digits that it stands for, of which there
+ * are *out_count. */
+FormKind forms_find(uint32_t code_point, uint32_t out_letters[FORM_LETTERS_MAX], unsigned *out_count);

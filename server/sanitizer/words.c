@@ -1,0 +1,208 @@
+#include "sanitizer/words.h"
+
+#include "unicode/property.h"
+
+#include <string.h>
+
+static bool words_is_apostrophe(uint32_t code_point)
+{
+    return code_point == '\'' || code_point == 0x2019 || code_point == 0x2BC;
+}
+
+static bool words_is_digit(uint32_t code_point)
+{
+    return code_point >= '0' && code_point <= '9';
+}
+
+/* Whether items[index] goes on with a word that has begun. */
+static bool words_goes_on(const SanitizeRun *run, uint32_t index)
+{
+    const Item *item = &run->items[index];
+    if (words_is_letter(item) || item->classes & CLASS_MARK || words_is_digit(item->code_point)) return true;
+    return words_is_apostrophe(item->code_point) && index + 1 < run->count &&
+           words_is_letter(&run->items[index + 1]);
+}
+
+bool words_next(const SanitizeRun *run, uint32_t at, Word *out)
+{
+    while (at < run->count && !words_is_letter(&run->items[at])) at++;
+    *out = (Word){.begin = at, .first = at, .last = at};
+    while (at < run->count && words_goes_on(run, at)) at++;
+    out->end = at;
+    return out->begin < out->end;
+}
+
+bool words_measure(const SanitizeRun *run, Word *word)
+{
+    for (uint32_t i = word->begin; i < word->end; i++) {
+        const Item *item = &run->items[i];
+        if (!words_is_letter(item)) continue;
+        if (word->count++ == 0) word->first = i;
+        word->last = i;
+        word->script = words_script(item);
+        word->script_count += word->letters[word->script]++ == 0;
+        word->exclusive += !(item->classes & CLASS_CONFUSABLE);
+    }
+    return word->count > 0;
+}
+
+static bool words_is_lower(const SanitizeRun *run, uint32_t index)
+{
+    return unicode_category(run->items[index].code_point) == UNICODE_LL;
+}
+
+static bool words_is_upper(const SanitizeRun *run, uint32_t index)
+{
+    return unicode_category(run->items[index].code_point) == UNICODE_LU;
+}
+
+/* Letters of Latin from the front on. */
+static uint32_t words_latin_prefix(const SanitizeRun *run, const Word *word)
+{
+    uint32_t i = word->first;
+    while (i <= word->last && run->items[i].classes & CLASS_LATIN) i++;
+    return i - word->first;
+}
+
+/* Whether nothing but a function's name stands before a Greek letter: sin alpha. */
+static bool words_is_formula(const SanitizeRun *run, const Word *word, uint32_t index)
+{
+    static const char *const names[] = {"sin", "cos", "tan", "tg",  "cot", "sec", "arg", "log", "ln",
+                                        "lg",  "exp", "lim", "max", "min", "sup", "inf", "det"};
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        uint32_t size = (uint32_t)strlen(names[n]), same = 0;
+        if (index - word->first != size) continue;
+        while (same < size && run->items[word->first + same].code_point == (unsigned char)names[n][same]) same++;
+        if (same == size) return true;
+    }
+    return false;
+}
+
+/* Whether a letter that only looks like Latin in some fonts, or is at home beside it, was put into a Latin word. */
+static bool words_is_disguised(const SanitizeRun *run, const Word *word, uint32_t index)
+{
+    const Item *item = &run->items[index];
+    bool inside = index > word->first && index < word->last;
+    if (item->classes & CLASS_CYRILLIC) return true;
+    if (item->classes & CLASS_GREEK) {
+        /* Berber languages write gamma for their own letter. */
+        return inside && word->letters[SCRIPT_LATIN] > 1 && word->count > 3 && item->code_point != 0x3B3 &&
+               !words_is_formula(run, word, index);
+    }
+    if (inside) return true;
+    uint32_t neighbour = index == word->first ? index + 1 : index - 1;
+    return run->letters[SCRIPT_ARMENIAN] == 0 && neighbour < word->end &&
+           words_is_evidence(&run->items[neighbour]);
+}
+
+static bool words_takes_loose(const SanitizeRun *run, const Word *word, uint32_t index, WordScript target)
+{
+    if (target == SCRIPT_LATIN) return words_is_disguised(run, word, index);
+    if (target == SCRIPT_GREEK) return true;
+    return word->letters[target] > 1 || (index > word->first && index < word->last);
+}
+
+/* A Latin name with an ending of the language around it. */
+static bool words_is_inflected(const SanitizeRun *run, const Word *word, const uint64_t near[SCRIPT_COUNT])
+{
+    WordScript ending = words_script(&run->items[word->last]);
+    return ending != SCRIPT_NONE && near[ending] > near[SCRIPT_LATIN] &&
+           word->letters[ending] + word->letters[SCRIPT_LATIN] == word->count &&
+           words_latin_prefix(run, word) >= 3 && words_latin_prefix(run, word) == word->letters[SCRIPT_LATIN];
+}
+
+/* A Latin acronym with a lower-case ending, or i and e before a name. */
+static bool words_is_compound(const SanitizeRun *run, const Word *word)
+{
+    uint32_t latin = words_latin_prefix(run, word);
+    if (latin == 0 || latin != word->letters[SCRIPT_LATIN]) return false;
+    uint32_t first = run->items[word->first].code_point, next = word->first + latin;
+    if (latin == 1) return (first == 'i' || first == 'e') && words_is_upper(run, next);
+    for (uint32_t i = word->first; i < next; i++) {
+        if (!words_is_upper(run, i)) return false;
+    }
+    return words_is_lower(run, next);
+}
+
+/* Single Greek letters beside Latin ones are honest in formulas and names: delta T, gamma delta T. */
+static bool words_is_greek(const SanitizeRun *run, const Word *word, const uint64_t near[SCRIPT_COUNT])
+{
+    uint32_t greek = word->letters[SCRIPT_GREEK];
+    for (uint32_t i = word->first + 1; i <= word->last; i++) {
+        bool steps = words_is_upper(run, i) && words_is_lower(run, i - 1);
+        if (steps && words_is_foreign(&run->items[i], SCRIPT_GREEK)) return false;
+    }
+    if (near[SCRIPT_GREEK] > near[SCRIPT_LATIN]) {
+        return word->count > 2 || (words_is_lower(run, word->first) && words_is_lower(run, word->last));
+    }
+    return greek > 2 || (greek == 2 && word->count > 3 && !near[SCRIPT_LATIN]);
+}
+
+bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, const uint64_t near[SCRIPT_COUNT])
+{
+    for (uint32_t i = word->first; i <= word->last; i++) {
+        if (!words_is_foreign(&run->items[i], target)) continue;
+        const Confusable *row = confusables_find(run->items[i].code_point);
+        if (!row || !row->targets[target]) return false;
+        if (row->loose >> target & 1 && !words_takes_loose(run, word, i, target)) return false;
+    }
+    if (target == SCRIPT_LATIN) return !words_is_inflected(run, word, near);
+    if (target == SCRIPT_GREEK) return words_is_greek(run, word, near);
+    if (target == SCRIPT_CYRILLIC) return !words_is_compound(run, word);
+    return word->letters[target] > 1;
+}
+
+bool words_reads_as(const SanitizeRun *run, const Word *word, WordScript target)
+{
+    /* Latin acronyms stand in all texts: PC, CEO. */
+    if (target == SCRIPT_GREEK || (target == SCRIPT_CYRILLIC && word->count < 4)) return false;
+    for (uint32_t i = word->first; i <= word->last; i++) {
+        if (!words_is_letter(&run->items[i])) continue;
+        const Confusable *row = confusables_find(run->items[i].code_point);
+        if (!row || !row->targets[target] || row->loose >> target & 1) return false;
+        if (target == SCRIPT_CYRILLIC && (!words_is_lower(run, i) || !strchr("aceopxy", (int)row->source)))
+            return false;
+    }
+    return true;
+}
+
+bool words_is_rare(const SanitizeRun *run, const Word *word)
+{
+    static const uint16_t rare[] = {0x405, 0x455, 0x474, 0x475, 0x4BA, 0x4BB, 0x4BC, 0x4BD,
+                                    0x4CF, 0x500, 0x501, 0x50C, 0x51A, 0x51B, 0x51C, 0x51D};
+    for (uint32_t i = word->first; i <= word->last; i++) {
+        for (size_t r = 0; r < sizeof rare / sizeof rare[0]; r++) {
+            if (run->items[i].code_point == rare[r]) return true;
+        }
+    }
+    return false;
+}
+
+/* How much more often Latin has a letter than Cyrillic has the one that looks so, as 4 times the binary logarithm:
+ * English against Russian, and for i, j, s, h Ukrainian, Serbian, Macedonian and Kazakh. */
+static int words_latin_weight(uint32_t latin)
+{
+    static const struct {
+        char letter;
+        signed char weight;
+    } weights[] = {{'a', 0},  {'c', -4}, {'e', 2},  {'o', -2}, {'p', -5}, {'x', -11},
+                   {'y', -1}, {'i', 13}, {'j', -4}, {'s', 44}, {'h', 37}, {'k', -8}};
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++) {
+        if ((uint32_t)weights[i].letter == (latin | 0x20)) return weights[i].weight;
+    }
+    return 0;
+}
+
+WordScript words_guess(const SanitizeRun *run, const Word *word, WordScript a, WordScript b)
+{
+    bool latin = a == SCRIPT_LATIN || b == SCRIPT_LATIN, cyrillic = a == SCRIPT_CYRILLIC || b == SCRIPT_CYRILLIC;
+    if (!latin || !cyrillic) return word->letters[b] > word->letters[a] ? b : a;
+    int weight = 3 * ((int)word->letters[SCRIPT_LATIN] - (int)word->letters[SCRIPT_CYRILLIC]);
+    for (uint32_t i = word->first; i <= word->last; i++) {
+        if (!words_is_letter(&run->items[i])) continue;
+        const Confusable *row = confusables_find(run->items[i].code_point);
+        bool maps = words_script(&run->items[i]) != SCRIPT_LATIN && row;
+        weight += words_latin_weight(maps ? row->targets[SCRIPT_LATIN] : run->items[i].code_point);
+    }
+    return weight >= 0 ? SCRIPT_LATIN : SCRIPT_CYRILLIC;
+}

@@ -1,0 +1,55 @@
+/* Words of a line and the scripts of their letters: which script a word that mixes them can be written in. Pure. */
+#pragma once
+
+#include "sanitizer/confusables.h"
+#include "sanitizer/run.h"
+
+/* Letters with the marks, digits and apostrophes between them: items[begin, end). */
+typedef struct Word {
+    uint32_t begin, end;
+    uint32_t first, last; /* letters */
+    uint32_t count;       /* of letters */
+    uint32_t letters[SCRIPT_COUNT + 1];
+    uint32_t script_count;
+    WordScript script;  /* of the last letter */
+    uint32_t exclusive; /* letters that only one script has */
+} Word;
+
+/* A letter, or a digit or sign that may stand for one. */
+static inline bool words_is_letter(const Item *item)
+{
+    return (item->classes & CLASSES_SCRIPTS) != 0;
+}
+
+static inline WordScript words_script(const Item *item)
+{
+    if (item->classes & CLASS_LATIN) return SCRIPT_LATIN;
+    if (item->classes & CLASS_GREEK) return SCRIPT_GREEK;
+    if (item->classes & CLASS_CYRILLIC) return SCRIPT_CYRILLIC;
+    return item->code_point >= 0x531 && item->code_point <= 0x588 ? SCRIPT_ARMENIAN : SCRIPT_NONE;
+}
+
+static inline bool words_is_foreign(const Item *item, WordScript own)
+{
+    return words_is_letter(item) && words_script(item) != own;
+}
+
+/* A letter that tells which script is meant: no other one has its like. */
+static inline bool words_is_evidence(const Item *item)
+{
+    return words_is_letter(item) && !(item->classes & CLASS_CONFUSABLE);
+}
+
+/* Finds begin and end of the next word from `at` on; false: there is none. */
+bool words_next(const SanitizeRun *run, uint32_t at, Word *out);
+/* Fills in the rest; false: no letters. */
+bool words_measure(const SanitizeRun *run, Word *word);
+/* Whether all letters of a word that mixes scripts can be `target`'s, one of them, and it is not honestly mixed. `near`
+ * counts letters around the word that only one script has. */
+bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, const uint64_t near[SCRIPT_COUNT]);
+/* Whether a word of one script reads as one of `target`. */
+bool words_reads_as(const SanitizeRun *run, const Word *word, WordScript target);
+/* Whether a Cyrillic word has a letter that next to no language writes. */
+bool words_is_rare(const SanitizeRun *run, const Word *word);
+/* The more likely one of two scripts by the letters alone. */
+WordScript words_guess(const SanitizeRun *run, const Word *word, WordScript a, WordScript b);

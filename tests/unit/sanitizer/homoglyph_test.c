@@ -1,0 +1,104 @@
+/* Words that mix scripts, and words that read as another script's. */
+#include "cleaning.h"
+
+static void a_letter_of_another_script_becomes_the_words_own(void **state)
+{
+    (void)state;
+    static const CleaningCase cases[] = {
+        {"h\u0435llo w\u043Erld", "hello world"},
+        {"\u03BF\u03C1en \u0391ll", "open All"},
+        {"\u0570ello \u0578ice", "hello nice"},
+        {"\u13A1ead \uA4EEpple", "Read Apple"},
+        {"E\u0432\u0440o\u043Fa", "\u0415\u0432\u0440\u043E\u043F\u0430"},
+        {"c\u0438\u043D\u0438\u0439", "\u0441\u0438\u043D\u0438\u0439"},
+        {"\u0435\u0449\u00EB", "\u0435\u0449\u0451"},
+        {"\u03BA\u03B1\u03BB\u03B7\u03BC\u03AD\u03C1a", "\u03BA\u03B1\u03BB\u03B7\u03BC\u03AD\u03C1\u03B1"},
+        {"\u0437\u0430\u029C\u044F\u0442\u0438\u0435", "\u0437\u0430\u043D\u044F\u0442\u0438\u0435"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cleaning_expect(cases[i].text, cases[i].cleaned);
+        assert_true(cleaning_result.totals[RULE_HOMO_MIXED] > 0);
+    }
+}
+
+static void one_letter_left_is_enough(void **state)
+{
+    (void)state;
+    /* r and l have no like among the letters put in. */
+    cleaning_expect("\u0440\u0430\u0440\u0435r", "paper");
+    cleaning_expect("\u0455\u04BB\u0435ll", "shell");
+}
+
+static void a_word_of_letters_that_all_scripts_have_goes_by_its_neighbours(void **state)
+{
+    (void)state;
+    cleaning_expect("the \u0441\u043Ep\u0443 of it", "the copy of it");
+    cleaning_expect("\u0431\u043E\u043B\u044C\u0448\u043E\u0439 \u0445\u043Ep \u0438\u0434\u0451\u0442",
+                    "\u0431\u043E\u043B\u044C\u0448\u043E\u0439 \u0445\u043E\u0440 \u0438\u0434\u0451\u0442");
+}
+
+static void strokes_take_the_case_of_their_word(void **state)
+{
+    (void)state;
+    cleaning_expect("he\u0406\u0406o \u0406nternet A\u0406", "hello Internet AI");
+}
+
+static void an_exclamation_mark_is_no_click(void **state)
+{
+    (void)state;
+    cleaning_expect("hello\u01C3\u01C3", "hello!!");
+    cleaning_expect_nothing("\u01C3Kung and \u01C3X\u00F3\u00F5");
+}
+
+static void honest_mixtures_are_left_alone(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "I love \u041C\u043E\u0441\u043A\u0432\u0430",
+        "\u03B1-helix, 5\u03A9, 10k\u03A9, \u03BCm, \u0394T, \u0394E, \u0394\u0394G, 2\u03C0r\u00B2",
+        "sin\u03B1cos\u03B2 + cos\u03B1sin\u03B2, \u03B3\u03B4T and \u03B1\u03B2T cells, H\u03B1, Ly\u03B1",
+        "C++ \u65E5\u672C, T\u30B7\u30E3\u30C4, \u5361\u62C9OK",
+        "camelCase, https://example.com/path?q=1, foo_bar, DAN metode",
+        "\u041D\u043E\u0432\u044B\u0439 Windows\u0430, SMS\u043A\u0430, e\u0411\u0430\u043D\u043A, "
+        "T-\u043A\u043B\u0435\u0442\u043A\u0438",
+        "a\u03B3ec", /* Berber, with gamma for its own letter */
+        "\u05D5Google, Windows\u0578\u0582\u0574",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) cleaning_expect_nothing(texts[i]);
+}
+
+static void a_whole_word_is_reported_and_at_the_strict_level_repaired(void **state)
+{
+    (void)state;
+    static const char text[] = "the company \u0430\u0440\u0440\u04CF\u0435 sells";
+    cleaning_expect(text, text);
+    assert_int_equal(cleaning_result.totals[RULE_HOMO_WHOLE], 1);
+    assert_int_equal(cleaning_result.findings[0].range.begin, 12);
+    assert_int_equal(cleaning_result.findings[0].range.end, 22);
+    assert_memory_equal(cleaning_result.findings[0].detail, "apple", 5);
+    cleaning_expect_at(text, "the company apple sells", SANITIZE_STRICT, 0);
+}
+
+static void whole_words_among_their_own_are_honest(void **state)
+{
+    (void)state;
+    cleaning_expect_nothing(
+        "\u0421\u043E\u0440\u043E\u043A \u043E\u0441\u0430 \u0441\u0443\u0445\u043E \u0445\u043E\u0440");
+    cleaning_expect_nothing("PC, CEO, HP, IP: \u0432 \u0442\u0435\u043A\u0441\u0442\u0435");
+    cleaning_expect_nothing("he said \u043E\u043D \u0430 \u044F and left");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_letter_of_another_script_becomes_the_words_own),
+        cmocka_unit_test(one_letter_left_is_enough),
+        cmocka_unit_test(a_word_of_letters_that_all_scripts_have_goes_by_its_neighbours),
+        cmocka_unit_test(strokes_take_the_case_of_their_word),
+        cmocka_unit_test(an_exclamation_mark_is_no_click),
+        cmocka_unit_test(honest_mixtures_are_left_alone),
+        cmocka_unit_test(a_whole_word_is_reported_and_at_the_strict_level_repaired),
+        cmocka_unit_test(whole_words_among_their_own_are_honest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
