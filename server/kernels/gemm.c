@@ -49,6 +49,13 @@ GemmWeights gemm_weights_read(const Kernels *kernels, uint32_t columns, uint32_t
     return (GemmWeights){.storage = storage, .columns = columns, .depth = depth};
 }
 
+/* The rows from `begin` on of the panel of columns that starts with `first`. */
+static const float *gemm_panel(const Kernels *kernels, const GemmWeights *weights, uint32_t first, uint32_t begin)
+{
+    uint32_t columns = gemm_panel_width(kernels, weights->columns, first);
+    return weights->storage + (size_t)first * weights->depth + begin * gemm_round_up(columns, kernels->lanes);
+}
+
 /* The part [begin, end) of the depth, on rows of `a` that stay in the cache. */
 static void gemm_multiply_part(const Kernels *kernels, const GemmWeights *weights, const float *a, size_t a_stride,
                                uint32_t rows, float *c, size_t c_stride, const GemmEpilogue *epilogue,
@@ -56,11 +63,12 @@ static void gemm_multiply_part(const Kernels *kernels, const GemmWeights *weight
 {
     for (uint32_t first = 0; first < weights->columns; first += kernels->panel_columns) {
         uint32_t columns = gemm_panel_width(kernels, weights->columns, first);
+        bool last = first + columns == weights->columns;
         kernels->gemm_tile(&(GemmTile){
             .a = a + begin,
             .a_stride = a_stride,
-            .panel =
-                weights->storage + (size_t)first * weights->depth + begin * gemm_round_up(columns, kernels->lanes),
+            .panel = gemm_panel(kernels, weights, first, begin),
+            .next = last ? NULL : gemm_panel(kernels, weights, first + columns, begin),
             .c = c + first,
             .c_stride = c_stride,
             .rows = rows,

@@ -34,6 +34,7 @@ typedef struct GemmTile {
     const float *a; /* [rows][depth] */
     size_t a_stride;
     const float *panel; /* [depth][columns rounded up to whole vectors] */
+    const float *next;  /* a panel of this shape that will be read next, asked for meanwhile; NULL: none */
     float *c;           /* [rows][columns] */
     size_t c_stride;
     uint32_t rows;

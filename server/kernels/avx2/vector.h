@@ -11,7 +11,6 @@ enum {
     VECTOR_LANES = 8,
     GEMM_ROWS = 6, /* 12 accumulators, 2 vectors of the panel and one broadcast: 15 of 16 registers */
     GEMM_VECTORS = 2,
-    GEMM_DEPTH = 400, /* 16 columns of it stay in the first-level cache */
 };
 
 typedef __m256 Vector;

@@ -10,7 +10,6 @@ enum {
     VECTOR_LANES = 16,
     GEMM_ROWS = 9, /* 27 accumulators, 3 vectors of the panel and one broadcast: 31 of 32 registers */
     GEMM_VECTORS = 3,
-    GEMM_DEPTH = 1024, /* 48 columns of it and their rows stay in the second-level cache */
 };
 
 typedef __m512 Vector;
