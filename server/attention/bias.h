@@ -5,8 +5,9 @@
 #include "attention/attention.h"
 
 enum {
-    TILE_QUERIES = 36, /* with TILE_KEYS: scores that stay in the first-level cache */
-    TILE_KEYS = 144,   /* whole panels of every variant; the default model's usual texts fit one tile */
+    /* Scores that stay close, in tiles so large that their edges cost little. */
+    TILE_QUERIES = 36,
+    TILE_KEYS = 288, /* whole panels of every variant; the default model's usual texts fit one tile */
     TILE_DISTANCES = TILE_QUERIES + TILE_KEYS - 1,
     BLOCK_DISTANCES = ATTENTION_QUERY_BLOCK + TILE_KEYS - 1,
 };

@@ -42,6 +42,12 @@ static inline Vector vector_load_masked(const float *from, VectorMask mask)
     return _mm512_maskz_loadu_ps(mask, from);
 }
 
+/* The first `count` lanes; the others are 0 and not touched. */
+static inline Vector vector_load_first(const float *from, size_t count)
+{
+    return count >= VECTOR_LANES ? _mm512_loadu_ps(from) : vector_load_masked(from, vector_mask(count));
+}
+
 /* The first `count` lanes of x; all of them when count >= VECTOR_LANES. */
 static inline void vector_store_first(float *to, size_t count, Vector x)
 {
