@@ -183,10 +183,50 @@ static Status service_open_loop(Service *service, Error *out_error)
     return STATUS_OK;
 }
 
+static Status service_set_policies(SanitizePolicies *policies, SanitizeSetting setting, const char *flag,
+                                   const OptionList *values, Error *out_error)
+{
+    for (size_t i = 0; i < values->count; i++) {
+        if (sanitize_policies_set(policies, setting, values->items[i], out_error))
+            return error_prefix(out_error, "--%s %s", flag, values->items[i]);
+    }
+    return STATUS_OK;
+}
+
+/* A policy for a model that will never be there was meant for another one. */
+static Status service_read_policies(const Service *service, SanitizePolicies *out_policies, Error *out_error)
+{
+    const Options *options = service->options;
+    *out_policies = sanitize_policies_default();
+    Status status =
+        service_set_policies(out_policies, SANITIZE_SET_POLICY, "sanitize", &options->sanitize, out_error);
+    if (!status)
+        status = service_set_policies(out_policies, SANITIZE_SET_LEVEL, "sanitize-level", &options->sanitize_level,
+                                      out_error);
+    if (!status)
+        status = service_set_policies(out_policies, SANITIZE_ENABLE, "sanitize-enable", &options->sanitize_enable,
+                                      out_error);
+    if (status || options->models_directory[0] || strcmp(options->admin, "on") == 0) return status;
+    for (size_t i = 0; i < out_policies->model_count; i++) {
+        const char *name = out_policies->models[i].model;
+        bool known = false;
+        for (size_t j = 0; j < registry_count(service->registry); j++)
+            known |= strcmp(registry_view(service->registry, j).name, name) == 0;
+        if (!known)
+            return error_set(out_error, STATUS_INVALID_ARGUMENT, "--sanitize names '%s': there is no such model",
+                             name);
+    }
+    return STATUS_OK;
+}
+
 static Status service_open_server(Service *service, Error *out_error)
 {
     const Options *options = service->options;
+    SanitizePolicies sanitize;
+    Status status = service_read_policies(service, &sanitize, out_error);
+    if (status) return status;
     const InferenceOptions inference_options = {
+        .sanitize = sanitize,
         .registry = service->registry,
         .input_count_max = (uint32_t)options->max_client_batch_size,
         .reply_bytes_max = options->reply_limit,
@@ -194,7 +234,7 @@ static Status service_open_server(Service *service, Error *out_error)
         .worker_count = service->worker_count,
         .batch_items = (uint32_t)options->max_batch_requests,
     };
-    Status status = inference_open(&inference_options, &service->inference, out_error);
+    status = inference_open(&inference_options, &service->inference, out_error);
     if (status) return status;
     RpcMethod methods[INFERENCE_METHOD_COUNT + MODELS_METHOD_COUNT];
     bool admin = strcmp(options->admin, "on") == 0;

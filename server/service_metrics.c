@@ -80,6 +80,25 @@ static void write_calls(MetricsPage *page, RpcServer *server)
     write_one(page, METRIC_held_bytes, gauge.held_bytes);
 }
 
+static void write_sanitizer(MetricsPage *page, const Inference *inference)
+{
+    static const char *const policies[] = {
+        [SANITIZE_REPORT] = "report", [SANITIZE_CLEAN] = "clean", [SANITIZE_REJECT] = "reject"};
+    const InferenceSanitized sanitized = inference_sanitized(inference);
+    begin(page, METRIC_sanitized_texts_total);
+    for (int policy = SANITIZE_REPORT; policy <= SANITIZE_REJECT; policy++) {
+        const MetricsLabel label = {"policy", policies[policy]};
+        add(page, METRIC_sanitized_texts_total, &label, sanitized.texts[policy]);
+    }
+    write_one(page, METRIC_sanitized_texts_changed_total, sanitized.texts_changed);
+    write_one(page, METRIC_sanitized_requests_refused_total, sanitized.requests_refused);
+    begin(page, METRIC_sanitizer_findings_total);
+    for (int rule = 0; rule < RULE_COUNT; rule++) {
+        const MetricsLabel label = {"code", rules_info((SanitizeRule)rule)->code};
+        add(page, METRIC_sanitizer_findings_total, &label, sanitized.findings[rule]);
+    }
+}
+
 static void write_scheduler(MetricsPage *page, Scheduler *scheduler)
 {
     const SchedulerGauge gauge = scheduler_gauge(scheduler);
@@ -124,6 +143,7 @@ static void service_write_metrics(void *context, MetricsPage *page)
     write_requests(page, service->server);
     write_calls(page, service->server);
     write_one(page, METRIC_request_memory_bytes, inference_memory_bytes(service->inference));
+    write_sanitizer(page, service->inference);
     write_one(page, METRIC_workers, service->worker_count);
     write_scheduler(page, service->scheduler);
     write_models(page, service->registry);

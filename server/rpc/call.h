@@ -58,8 +58,19 @@ void rpc_message_reply(RpcMessage *message, size_t size, void (*pack)(void *cont
 void rpc_message_push(RpcMessage *message, size_t size, void (*pack)(void *context, uint8_t *buffer),
                       void *context);
 
+/* Something beside the error that a client can act on by program: bytes of a message by its type's URL. */
+typedef struct RpcDetail {
+    const char *type_url;
+    const uint8_t *bytes; /* [size], at most RPC_DETAIL_BYTES_MAX */
+    size_t size;
+} RpcDetail;
+
+enum { RPC_DETAIL_BYTES_MAX = 2560 };
+
 /* Ends the call with `error` as its status: code, message, RetryInfo when retry_after_ns, BadRequest when `field`
  * (NULL: none) names what is wrong ("inputs[3].text"). STATUS_OK ends a server stream well. A stream ends too,
  * after the replies of earlier messages; those of later ones are dropped. The message is gone afterwards. Any
  * thread. */
 void rpc_message_fail(RpcMessage *message, const Error *error, const char *field);
+/* The same with one more detail, which is read before this returns. */
+void rpc_message_refuse(RpcMessage *message, const Error *error, const char *field, const RpcDetail *detail);

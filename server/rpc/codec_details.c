@@ -49,10 +49,11 @@ static Google__Protobuf__Any codec_details_field(const char *field, const char *
     return codec_details_any("type.googleapis.com/google.rpc.BadRequest", &bad.base, bytes);
 }
 
-size_t codec_details_pack(const Error *error, const char *field, uint8_t buffer[CODEC_DETAILS_BYTES_MAX])
+size_t codec_details_pack(const Error *error, const char *field, const RpcDetail *detail,
+                          uint8_t buffer[CODEC_DETAILS_BYTES_MAX])
 {
-    Google__Protobuf__Any any[2];
-    Google__Protobuf__Any *details[] = {&any[0], &any[1]};
+    Google__Protobuf__Any any[3];
+    Google__Protobuf__Any *details[] = {&any[0], &any[1], &any[2]};
     uint8_t bytes[2][CODEC_DETAIL_BYTES_MAX];
     size_t count = 0;
     if (error->retry_after_ns) {
@@ -61,6 +62,13 @@ size_t codec_details_pack(const Error *error, const char *field, uint8_t buffer[
     }
     if (field && *field) {
         any[count] = codec_details_field(field, error->message, bytes[count]);
+        count++;
+    }
+    if (detail) {
+        assert(detail->size <= RPC_DETAIL_BYTES_MAX);
+        any[count] = (Google__Protobuf__Any)GOOGLE__PROTOBUF__ANY__INIT;
+        any[count].type_url = (char *)detail->type_url;
+        any[count].value = (ProtobufCBinaryData){.len = detail->size, .data = (uint8_t *)detail->bytes};
         count++;
     }
     if (count == 0) return 0;

@@ -98,7 +98,8 @@ static bool embedding_build(Arena *arena, const CodecHead *head, const CodecVect
 {
     headlight__v1__embedding__init(out_embedding);
     out_embedding->usage = codec_usage_build(arena, &from->usage, head->attention);
-    if (!out_embedding->usage) return false;
+    out_embedding->sanitization = codec_report_build(arena, &from->report);
+    if (!out_embedding->usage || !out_embedding->sanitization) return false;
     if (vectors->sparse) {
         if (!sparse_build(arena, from->values, vectors->size, out_embedding)) return false;
     } else {

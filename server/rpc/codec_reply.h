@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/task.h"
+#include "rpc/codec_report.h"
 
 /* A reply built in an arena, ready to be packed; a value, valid as long as what it was built from. */
 typedef struct CodecReply {
@@ -19,6 +20,7 @@ void codec_reply_pack(void *message, uint8_t *buffer);
 
 typedef struct CodecTiming {
     uint64_t queue_ns;
+    uint64_t sanitize_ns;
     uint64_t tokenize_ns;
     uint64_t compute_ns;
     uint64_t total_ns;
@@ -58,6 +60,7 @@ typedef struct CodecChunk {
 
 typedef struct CodecEmbedding {
     CodecUsage usage;
+    CodecReport report;
     float *values;
     float *const *rows; /* [row_count] of tokens, if they are asked for */
     uint32_t row_count;
@@ -76,6 +79,7 @@ CHECKED bool codec_reply_embed(Arena *arena, const CodecHead *head, const CodecV
 
 typedef struct CodecClassification {
     CodecUsage usage;
+    CodecReport report;
     const LabelScore *scores; /* [score_count] in the order of the answer */
     uint32_t score_count;
 } CodecClassification;
@@ -89,6 +93,7 @@ CHECKED bool codec_reply_classify(Arena *arena, const CodecHead *head, const Pip
 
 typedef struct CodecRank {
     CodecUsage usage;
+    CodecReport report;
     const CodecChunk *best; /* NULL: the text was not cut */
     TextView text;
     uint32_t index;
@@ -102,6 +107,7 @@ CHECKED bool codec_reply_rerank(Arena *arena, const CodecHead *head, const Codec
 
 typedef struct CodecTagging {
     CodecUsage usage;
+    CodecReport report;
     TextView text;
     const Entity *entities; /* [entity_count] */
     uint32_t entity_count;
@@ -114,6 +120,7 @@ CHECKED bool codec_reply_tag(Arena *arena, const CodecHead *head, const CodecTag
 
 typedef struct CodecFill {
     CodecUsage usage;
+    CodecReport report;
     const FillScore *const *masks; /* [mask_count][fill_count] */
     uint32_t mask_count;
     uint32_t fill_count;
@@ -129,6 +136,7 @@ CHECKED bool codec_reply_fill(Arena *arena, const CodecHead *head, const Tokeniz
 
 typedef struct CodecAnswers {
     CodecUsage usage;
+    CodecReport report;
     const AnswerScore *answers; /* [answer_count] */
     uint32_t answer_count;
     TextView context;
@@ -137,6 +145,10 @@ typedef struct CodecAnswers {
 uint64_t codec_reply_answer_bytes(uint32_t answer_count);
 CHECKED bool codec_reply_answer(Arena *arena, const CodecHead *head, const CodecAnswers *answers,
                                 CodecReply *out_reply);
+
+/* What codec_reply_sanitize takes from the arena, at most, for reports of `part_count` findings and totals together. */
+uint64_t codec_reply_sanitize_bytes(uint32_t count, uint64_t part_count);
+CHECKED bool codec_reply_sanitize(Arena *arena, const CodecReport *reports, uint32_t count, CodecReply *out_reply);
 
 /* What codec_reply_tokenize takes from the arena, at most. */
 uint64_t codec_reply_tokenize_bytes(uint32_t count, uint64_t token_count);

@@ -62,6 +62,7 @@ Headlight__V1__Timing *codec_timing_build(Arena *arena, const CodecTiming *timin
     if (!message) return NULL;
     headlight__v1__timing__init(message);
     message->queue_ns = timing->queue_ns;
+    message->sanitize_ns = timing->sanitize_ns;
     message->tokenize_ns = timing->tokenize_ns;
     message->compute_ns = timing->compute_ns;
     message->total_ns = timing->total_ns;

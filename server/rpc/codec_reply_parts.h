@@ -34,3 +34,4 @@ uint64_t codec_parts_bytes(uint64_t count, size_t result_bytes, uint64_t part_co
 void codec_span_init(const CodecChunk *chunk, TextView text, Headlight__V1__ChunkSpan *out_span);
 Headlight__V1__Usage *codec_usage_build(Arena *arena, const CodecUsage *from, TextView attention);
 Headlight__V1__Timing *codec_timing_build(Arena *arena, const CodecTiming *timing);
+Headlight__V1__SanitizeReport *codec_report_build(Arena *arena, const CodecReport *report);

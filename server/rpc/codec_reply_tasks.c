@@ -15,9 +15,10 @@ static bool classification_build(Arena *arena, const CodecHead *head, const Pipe
 {
     headlight__v1__classification__init(out);
     out->usage = codec_usage_build(arena, &from->usage, head->attention);
+    out->sanitization = codec_report_build(arena, &from->report);
     char *storage = NULL;
     void **list = codec_list_allocate(arena, from->score_count, sizeof(Headlight__V1__Label), &storage);
-    if (!out->usage || !list) return false;
+    if (!out->usage || !out->sanitization || !list) return false;
     out->n_labels = from->score_count;
     out->labels = (Headlight__V1__Label **)list;
     for (uint32_t i = 0; i < from->score_count; i++) {
@@ -62,7 +63,8 @@ static bool rank_build(Arena *arena, const CodecHead *head, const CodecRank *fro
     out->index = from->index;
     out->score = from->score;
     out->usage = codec_usage_build(arena, &from->usage, head->attention);
-    if (!out->usage) return false;
+    out->sanitization = codec_report_build(arena, &from->report);
+    if (!out->usage || !out->sanitization) return false;
     if (from->best) {
         out->best_chunk = arena_allocate(arena, sizeof *out->best_chunk);
         if (!out->best_chunk) return false;
@@ -105,9 +107,10 @@ static bool tagging_build(Arena *arena, const CodecHead *head, const CodecTaggin
 {
     headlight__v1__tagging__init(out);
     out->usage = codec_usage_build(arena, &from->usage, head->attention);
+    out->sanitization = codec_report_build(arena, &from->report);
     char *storage = NULL;
     void **list = codec_list_allocate(arena, from->entity_count, sizeof(Headlight__V1__Entity), &storage);
-    if (!out->usage || !list) return false;
+    if (!out->usage || !out->sanitization || !list) return false;
     out->n_entities = from->entity_count;
     out->entities = (Headlight__V1__Entity **)list;
     for (uint32_t i = 0; i < from->entity_count; i++) {
@@ -189,9 +192,10 @@ static bool fill_result_build(Arena *arena, const CodecHead *head, const Tokeniz
 {
     headlight__v1__fill_result__init(out);
     out->usage = codec_usage_build(arena, &from->usage, head->attention);
+    out->sanitization = codec_report_build(arena, &from->report);
     char *storage = NULL;
     void **list = codec_list_allocate(arena, from->mask_count, sizeof(Headlight__V1__FilledMask), &storage);
-    if (!out->usage || !list) return false;
+    if (!out->usage || !out->sanitization || !list) return false;
     out->n_masks = from->mask_count;
     out->masks = (Headlight__V1__FilledMask **)list;
     for (uint32_t i = 0; i < from->mask_count; i++) {
@@ -236,7 +240,8 @@ bool codec_reply_answer(Arena *arena, const CodecHead *head, const CodecAnswers 
     response->model = codec_data_of(head->model);
     response->timing = codec_timing_build(arena, &head->timing);
     response->usage = codec_usage_build(arena, &answers->usage, head->attention);
-    if (!response->timing || !response->usage) return false;
+    response->sanitization = codec_report_build(arena, &answers->report);
+    if (!response->timing || !response->usage || !response->sanitization) return false;
     response->n_answers = answers->answer_count;
     response->answers = (Headlight__V1__AnswerSpan **)list;
     for (uint32_t i = 0; i < answers->answer_count; i++) {

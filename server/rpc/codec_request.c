@@ -128,6 +128,27 @@ Status codec_request_tokenize(Arena *arena, const uint8_t *wire, size_t size, ui
     return codec_field_inputs(arena, message->inputs, message->n_inputs, input_count_max, inputs, out_fault);
 }
 
+Status codec_request_sanitize(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,
+                              CodecSanitizeRequest *out_request, CodecFault *out_fault)
+{
+    const Headlight__V1__SanitizeRequest *message =
+        codec_field_message(&headlight__v1__sanitize_request__descriptor, arena, wire, size, out_fault);
+    if (!message) return out_fault->error.status;
+    *out_request = (CodecSanitizeRequest){.inputs.sanitize.return_cleaned = true};
+    CodecInputs *inputs = &out_request->inputs;
+    const CodecSanitizeFields fields = {
+        .policy = {message->policy, "policy"},
+        .level = {message->sanitize_level, "sanitize_level"},
+        .enable_count = message->n_sanitize_enable,
+        .enable = message->sanitize_enable,
+        .enable_field = "sanitize_enable",
+    };
+    Status status = codec_field_name(message->model, "model", &inputs->model, out_fault);
+    if (!status) status = codec_field_sanitize(&fields, &inputs->sanitize, out_fault);
+    if (status) return status;
+    return codec_field_inputs(arena, message->inputs, message->n_inputs, input_count_max, inputs, out_fault);
+}
+
 Status codec_request_detokenize(Arena *arena, const uint8_t *wire, size_t size,
                                 CodecDetokenizeRequest *out_request, CodecFault *out_fault)
 {

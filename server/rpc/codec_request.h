@@ -5,13 +5,16 @@
 #include "base/arena.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/task.h"
+#include "rpc/codec_report.h"
 
 enum { CODEC_FIELD_BYTES = 64 };
 
-/* Why a request was refused: the error, and the field it is about ("inputs[3].text"; empty: none). */
+/* Why a request was refused: the error, the field it is about ("inputs[3].text"; empty: none), and what was found in
+ * that (NULL: nothing). */
 typedef struct CodecFault {
     Error error;
     char field[CODEC_FIELD_BYTES];
+    const CodecReport *report;
 } CodecFault;
 
 typedef struct CodecText {
@@ -27,6 +30,14 @@ typedef enum CodecShape {
     CODEC_SHAPE_QUESTION, /* question, context */
 } CodecShape;
 
+/* What a request asks the sanitizer for. */
+typedef struct CodecSanitize {
+    SanitizeOptions options; /* the loosest where nothing is given */
+    bool policy_given;
+    bool level_given;
+    bool return_cleaned;
+} CodecSanitize;
+
 /* What every request for the encoder carries; first member of each. */
 typedef struct CodecInputs {
     TextView model; /* valid UTF-8, as are all names here; empty: the default */
@@ -34,6 +45,7 @@ typedef struct CodecInputs {
     CodecText *texts; /* [count] */
     CodecShape shape;
     PrepareOptions prepare; /* all but the task */
+    CodecSanitize sanitize;
 } CodecInputs;
 
 typedef struct CodecEmbedRequest {
@@ -74,6 +86,10 @@ typedef struct CodecTokenizeRequest {
     bool without_special_tokens;
 } CodecTokenizeRequest;
 
+typedef struct CodecSanitizeRequest {
+    CodecInputs inputs; /* without options but `sanitize`; an empty model: none */
+} CodecSanitizeRequest;
+
 typedef struct CodecDetokenizeRequest {
     TextView model;
     uint32_t id_count;
@@ -99,6 +115,8 @@ CHECKED Status codec_request_answer(Arena *arena, const uint8_t *wire, size_t si
                                     CodecAnswerRequest *out_request, CodecFault *out_fault);
 CHECKED Status codec_request_tokenize(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,
                                       CodecTokenizeRequest *out_request, CodecFault *out_fault);
+CHECKED Status codec_request_sanitize(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,
+                                      CodecSanitizeRequest *out_request, CodecFault *out_fault);
 CHECKED Status codec_request_detokenize(Arena *arena, const uint8_t *wire, size_t size,
                                         CodecDetokenizeRequest *out_request, CodecFault *out_fault);
 

@@ -4,6 +4,7 @@
 #include "rpc/codec_unpack.h"
 #include "unicode/utf8.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ const void *codec_field_message(const ProtobufCMessageDescriptor *descriptor, Ar
 {
     ProtobufCMessage *message = NULL;
     out_fault->field[0] = '\0';
+    out_fault->report = NULL;
     Status status = codec_unpack(descriptor, wire, size, arena, &message, &out_fault->error);
     return status ? NULL : message;
 }
@@ -92,24 +94,37 @@ static Status chunking_read(const Headlight__V1__Chunking *chunking, PrepareOpti
                            "an overlap of %u tokens takes whole chunks of %u", options->overlap, size);
 }
 
-static Status sanitize_policy_check(Headlight__V1__SanitizePolicy policy, CodecFault *out_fault)
+/* In the order of both enums: SERVER_DEFAULT is first, and the sanitizer has none. */
+Status codec_field_sanitize(const CodecSanitizeFields *fields, CodecSanitize *out_sanitize, CodecFault *out_fault)
 {
-    switch ((int)policy) {
-    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_SERVER_DEFAULT:
-    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_OFF:
-        return STATUS_OK;
-    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_REPORT:
-    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_CLEAN:
-    case HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_REJECT:
-        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.sanitize",
-                               "this version does not sanitize: use SERVER_DEFAULT or OFF");
-    default:
-        return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "options.sanitize",
-                               "unknown sanitize policy %d", (int)policy);
+    static_assert(HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_REJECT == SANITIZE_REJECT + 1, "the same order");
+    static_assert(HEADLIGHT__V1__SANITIZE_LEVEL__SANITIZE_LEVEL_STRICT == SANITIZE_STRICT + 1, "the same order");
+    if (fields->policy.value < 0 || fields->policy.value > SANITIZE_REJECT + 1) {
+        return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, fields->policy.field,
+                               "unknown sanitize policy %d", fields->policy.value);
     }
+    if (fields->level.value < 0 || fields->level.value > SANITIZE_STRICT + 1) {
+        return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, fields->level.field,
+                               "unknown sanitize level %d", fields->level.value);
+    }
+    out_sanitize->policy_given = fields->policy.value > 0;
+    out_sanitize->level_given = fields->level.value > 0;
+    if (out_sanitize->policy_given) out_sanitize->options.policy = (SanitizePolicy)(fields->policy.value - 1);
+    if (out_sanitize->level_given) out_sanitize->options.level = (SanitizeLevel)(fields->level.value - 1);
+    for (size_t i = 0; i < fields->enable_count; i++) {
+        TextView code;
+        SanitizeRule rule;
+        Status status = codec_field_name(fields->enable[i], fields->enable_field, &code, out_fault);
+        if (status) return status;
+        if (!rules_find(code, &rule)) {
+            return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, fields->enable_field,
+                                   "no finding has the code '%.*s'", (int)code.size, code.bytes);
+        }
+        out_sanitize->options.enabled |= (uint64_t)1 << rule;
+    }
+    return STATUS_OK;
 }
 
-/* What this version cannot do is refused, never ignored: who asked for it would take its absence for an answer. */
 static int position_compare(const void *a, const void *b)
 {
     uint32_t left = *(const uint32_t *)a;
@@ -148,15 +163,24 @@ Status codec_field_options(const Headlight__V1__Options *options, CodecInputs *o
     Status status = length_policy_read(options->length_policy, prepare, out_fault);
     if (!status && options->chunking) status = chunking_read(options->chunking, prepare, out_fault);
     if (status) return status;
-    status = sanitize_policy_check(options->sanitize, out_fault);
+    const CodecSanitizeFields fields = {
+        .policy = {(int)options->sanitize, "options.sanitize"},
+        .level = {(int)options->sanitize_level, "options.sanitize_level"},
+        .enable_count = options->n_sanitize_enable,
+        .enable = options->sanitize_enable,
+        .enable_field = "options.sanitize_enable",
+    };
+    out_inputs->sanitize.return_cleaned = options->return_cleaned_text;
+    status = codec_field_sanitize(&fields, &out_inputs->sanitize, out_fault);
     if (status) return status;
+    /* What this version cannot do is refused, never ignored: who asked for it would take its absence for an answer. */
     if (options->explanation) {
         return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.explanation",
                                "this version does not explain: leave options.explanation out");
     }
-    if (options->return_cleaned_text) {
-        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.return_cleaned_text",
-                               "this version does not sanitize: leave options.return_cleaned_text out");
+    if (options->vote_count) {
+        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.vote_count",
+                               "this version takes no votes: leave options.vote_count out");
     }
     return global_tokens_read(options, &out_inputs->prepare, out_fault);
 }

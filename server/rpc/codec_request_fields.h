@@ -22,6 +22,21 @@ CHECKED Status codec_field_name(ProtobufCBinaryData data, const char *field, Tex
 CHECKED Status codec_field_options(const Headlight__V1__Options *options, CodecInputs *out_inputs,
                                    CodecFault *out_fault);
 
+/* The sanitizer's fields, which Options and SanitizeRequest both have. */
+typedef struct CodecSanitizeFields {
+    struct {
+        int value;
+        const char *field;
+    } policy, level;
+    size_t enable_count;
+    const ProtobufCBinaryData *enable;
+    const char *enable_field;
+} CodecSanitizeFields;
+
+/* Leaves return_cleaned alone. Fails with INVALID_ARGUMENT (an unknown value, a code that no finding has). */
+CHECKED Status codec_field_sanitize(const CodecSanitizeFields *fields, CodecSanitize *out_sanitize,
+                                    CodecFault *out_fault);
+
 /* `texts` become out_inputs->texts. Fails with INVALID_ARGUMENT (none, more than `count_max`, one beyond
  * TEXT_BYTES_MAX), RESOURCE_EXHAUSTED (the arena). */
 CHECKED Status codec_field_inputs(Arena *arena, Headlight__V1__Text *const *texts, size_t count,

@@ -37,7 +37,6 @@ void inference_close(Inference *inference)
 
 /* Methods of the service that come with later versions. */
 static const char *const missing_paths[] = {
-    "/headlight.v1.Inference/Sanitize",
     "/headlight.v1.Inference/Explain",
 };
 
@@ -52,6 +51,7 @@ void inference_methods(Inference *inference, RpcMethod out_methods[INFERENCE_MET
         {.path = "/headlight.v1.Inference/TagTokens", .handle = inference_tag_handle},
         {.path = "/headlight.v1.Inference/FillMask", .handle = inference_fill_handle},
         {.path = "/headlight.v1.Inference/Answer", .handle = inference_answer_handle},
+        {.path = "/headlight.v1.Inference/Sanitize", .handle = inference_sanitize_handle},
         {.path = "/headlight.v1.Inference/Tokenize", .handle = inference_tokens_tokenize},
         {.path = "/headlight.v1.Inference/Detokenize", .handle = inference_tokens_detokenize},
         {.path = "/headlight.v1.Inference/ListModels", .handle = inference_list_models},
@@ -90,6 +90,25 @@ uint64_t inference_memory_bytes(const Inference *inference)
     return atomic_load_explicit(&inference->admission.bytes, memory_order_relaxed);
 }
 
+InferenceSanitized inference_sanitized(const Inference *inference)
+{
+    const InferenceCounters *counters = &inference->counters;
+    InferenceSanitized sanitized = {
+        .texts_changed = atomic_load_explicit(&counters->texts_changed, memory_order_relaxed),
+        .requests_refused = atomic_load_explicit(&counters->requests_refused, memory_order_relaxed),
+    };
+    for (int policy = 0; policy <= SANITIZE_REJECT; policy++)
+        sanitized.texts[policy] = atomic_load_explicit(&counters->texts[policy], memory_order_relaxed);
+    for (int rule = 0; rule < RULE_COUNT; rule++)
+        sanitized.findings[rule] = atomic_load_explicit(&counters->findings[rule], memory_order_relaxed);
+    return sanitized;
+}
+
+SanitizeOptions inference_sanitize_options(const Inference *inference, TextView model, const CodecSanitize *asked)
+{
+    return sanitize_policies_tighten(sanitize_policies_of(&inference->options.sanitize, model), asked->options);
+}
+
 TextView inference_attention(const Pipeline *pipeline)
 {
     static const char *const names[] = {
@@ -103,7 +122,15 @@ TextView inference_attention(const Pipeline *pipeline)
 
 void inference_refuse(RpcMessage *message, const CodecFault *fault)
 {
-    rpc_message_fail(message, &fault->error, fault->field[0] ? fault->field : NULL);
+    const char *field = fault->field[0] ? fault->field : NULL;
+    uint8_t bytes[CODEC_REFUSAL_BYTES_MAX];
+    size_t size = fault->report ? codec_refusal_pack(rpc_message_arena(message), fault->report, bytes) : 0;
+    if (size == 0) {
+        rpc_message_fail(message, &fault->error, field);
+        return;
+    }
+    const RpcDetail detail = {codec_refusal_type, bytes, size};
+    rpc_message_refuse(message, &fault->error, field, &detail);
 }
 
 static Status models_answer(const Inference *inference, Arena *arena, CodecReply *out_reply, Error *out_error)

@@ -4,6 +4,7 @@
 
 #include "registry/registry.h"
 #include "rpc/call.h"
+#include "rpc/sanitize_policies.h"
 #include "scheduler/scheduler.h"
 
 typedef struct Inference Inference;
@@ -13,6 +14,7 @@ typedef struct InferenceOptions {
     uint32_t input_count_max;      /* texts of one request */
     uint64_t reply_bytes_max;      /* a request whose reply would be larger is refused before it is computed */
     uint64_t request_memory_bytes; /* of all requests together: see admission.h */
+    SanitizePolicies sanitize;
     uint32_t worker_count;
     uint32_t batch_items; /* the most of one batch */
 } InferenceOptions;
@@ -28,6 +30,16 @@ void inference_methods(Inference *inference, RpcMethod out_methods[INFERENCE_MET
 
 /* What the requests take right now, of request_memory_bytes. Any thread. */
 uint64_t inference_memory_bytes(const Inference *inference);
+
+/* What was sanitized since the start. */
+typedef struct InferenceSanitized {
+    uint64_t texts[SANITIZE_REJECT + 1]; /* by policy; OFF: 0 */
+    uint64_t texts_changed;
+    uint64_t requests_refused;
+    uint64_t findings[RULE_COUNT];
+} InferenceSanitized;
+
+InferenceSanitized inference_sanitized(const Inference *inference); /* any thread */
 
 /* What the scheduler is to call. */
 SchedulerCallbacks inference_callbacks(Inference *inference);

@@ -21,6 +21,29 @@ static Status answer_read(TaskCall *call, const uint8_t *wire, size_t size, Code
     return codec_request_answer(call->base.arena, wire, size, &call->request.answer, out_fault);
 }
 
+static Status windows_prepare(TaskCall *call, CodecFault *out_fault)
+{
+    SourcesDraft draft = {0};
+    InferenceCall *base = &call->base;
+    TaskText *text = &call->texts[0];
+    const CodecInputs *inputs = &call->request.inputs;
+    Status status = inference_sources_read(base, base->pipeline, TASK_ANSWER, &call->sanitize, inputs, 0, NULL,
+                                           &draft, &text->sources, out_fault);
+    if (status) return status;
+    const CodecText read = {text->sources.text.text, text->sources.pair.text, true};
+    status = pipeline_prepare_answer(base->pipeline, read.text, read.pair, &inputs->prepare, base->arena,
+                                     &text->whole, &call->prepared, &call->job_count, &out_fault->error);
+    if (status) return inference_input_fault(inputs, 0, &read, out_fault);
+    text->job_count = call->job_count;
+    if (call->sanitize.policy != SANITIZE_OFF) {
+        for (uint32_t i = 0; i < call->job_count; i++)
+            pipeline_set_origin(&call->prepared[i], &draft.text, &draft.pair);
+    }
+    status = inference_texts_finish(call, 0, &draft, out_fault);
+    call->sanitize_ns = draft.spent_ns;
+    return status;
+}
+
 /* A long context is read whole, in windows, as transformers does, unless the client wants it refused. Windows may be
  * shorter than what the model takes: their count does not tell. */
 static Status answer_prepare(TaskCall *call, CodecFault *out_fault)
@@ -30,14 +53,10 @@ static Status answer_prepare(TaskCall *call, CodecFault *out_fault)
     base->arena->budget_bytes += ANSWER_WINDOWS_BYTES_MAX;
     call->texts = arena_allocate_zeroed(base->arena, 1, sizeof *call->texts);
     if (!call->texts) return inference_call_no_memory(out_fault);
-    Prepared whole;
-    Status status =
-        pipeline_prepare_answer(base->pipeline, inputs->texts[0].text, inputs->texts[0].pair, &inputs->prepare,
-                                base->arena, &whole, &call->prepared, &call->job_count, &out_fault->error);
-    if (status) return inference_input_fault(inputs, 0, out_fault);
     call->text_count = 1;
-    call->texts[0] = (TaskText){.whole = call->prepared[0], .job_count = call->job_count};
-    uint32_t token_count = call->prepared[0].encoding.text_token_count;
+    Status status = windows_prepare(call, out_fault);
+    if (status) return status;
+    uint32_t token_count = call->texts[0].whole.encoding.text_token_count;
     uint32_t limit = pipeline_token_count_max(base->pipeline);
     if (token_count <= limit || inputs->prepare.length_policy != LENGTH_REFUSE) return STATUS_OK;
     snprintf(out_fault->field, sizeof out_fault->field, "context");
@@ -55,7 +74,7 @@ static TaskSize answer_size(const TaskCall *call)
     uint64_t token_count = pipeline_token_count_max(call->base.pipeline);
     return (TaskSize){
         .memory_bytes = codec_reply_answer_bytes(top_k) +
-                        call->request.inputs.texts[0].pair.size * ANSWER_CONTEXT_BYTES_MAX +
+                        call->texts[0].sources.pair.text.size * ANSWER_CONTEXT_BYTES_MAX +
                         token_count * ANSWER_TOKEN_BYTES_MAX + candidate_count * ANSWER_CANDIDATE_BYTES_MAX,
     };
 }
@@ -63,11 +82,16 @@ static TaskSize answer_size(const TaskCall *call)
 static Status answer_answer(TaskCall *call, const CodecHead *head, CodecReply *out_reply, CodecFault *out_fault)
 {
     InferenceCall *base = &call->base;
-    TextView context = call->request.inputs.texts[0].pair;
-    CodecAnswers answers = {.usage = inference_texts_usage(call, &call->texts[0]), .context = context};
+    const TaskText *text = &call->texts[0];
+    CodecAnswers answers = {
+        .usage = inference_texts_usage(call, text),
+        .report = inference_texts_report(call, text),
+        .context = text->sources.pair.sent,
+    };
     AnswerScore *scores = NULL;
-    if (pipeline_answer(call->prepared, call->outputs, call->job_count, context, &call->request.answer.options,
-                        base->arena, &scores, &answers.answer_count, &out_fault->error)) {
+    if (pipeline_answer(call->prepared, call->outputs, call->job_count, text->sources.pair.text,
+                        &call->request.answer.options, base->arena, &scores, &answers.answer_count,
+                        &out_fault->error)) {
         return out_fault->error.status;
     }
     answers.answers = scores;

@@ -43,7 +43,12 @@ static Status classify_answer(TaskCall *call, const CodecHead *head, CodecReply 
         const TaskText *text = &call->texts[i];
         pipeline_merge_logits(pipeline, &text->whole, inference_texts_outputs(call, text), logits);
         pipeline_classify(pipeline, logits, call->request.classify.raw_scores, scores);
-        results[i] = (CodecClassification){inference_texts_usage(call, text), scores, classify_count(call)};
+        results[i] = (CodecClassification){
+            .usage = inference_texts_usage(call, text),
+            .report = inference_texts_report(call, text),
+            .scores = scores,
+            .score_count = classify_count(call),
+        };
     }
     if (codec_reply_classify(arena, head, pipeline, results, call->text_count, out_reply)) return STATUS_OK;
     return inference_call_no_memory(out_fault);

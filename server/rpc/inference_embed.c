@@ -117,13 +117,13 @@ static bool chunks_collect(const TaskCall *call, const TaskText *text, uint32_t 
 static Status embed_answer(TaskCall *call, const CodecHead *head, CodecReply *out_reply, CodecFault *out_fault)
 {
     const CodecVectors vectors = embed_vectors(call);
-    const CodecInputs *inputs = &call->request.inputs;
     CodecEmbedding *embeddings = arena_allocate_zeroed(call->base.arena, call->text_count, sizeof *embeddings);
     if (!embeddings) return inference_call_no_memory(out_fault);
     for (uint32_t i = 0; i < call->text_count; i++) {
         const TaskText *text = &call->texts[i];
         embeddings[i].usage = inference_texts_usage(call, text);
-        embeddings[i].text = text->whole.chunks.of_pair ? inputs->texts[i].pair : inputs->texts[i].text;
+        embeddings[i].report = inference_texts_report(call, text);
+        embeddings[i].text = text->whole.chunks.of_pair ? text->sources.pair.sent : text->sources.text.sent;
         embeddings[i].values = call->jobs[text->first_job].item.output;
         if (row_count(call, text) && !rows_collect(call, text, vectors.row_size, &embeddings[i]))
             return inference_call_no_memory(out_fault);

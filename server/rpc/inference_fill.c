@@ -81,8 +81,13 @@ static Status fill_answer(TaskCall *call, const CodecHead *head, CodecReply *out
     for (uint32_t i = 0; i < call->text_count; i++) {
         const TaskText *text = &call->texts[i];
         masks_collect(call, text, masks);
-        results[i] =
-            (CodecFill){inference_texts_usage(call, text), masks, text->whole.mask_count, call->fill_count};
+        results[i] = (CodecFill){
+            .usage = inference_texts_usage(call, text),
+            .report = inference_texts_report(call, text),
+            .masks = masks,
+            .mask_count = text->whole.mask_count,
+            .fill_count = call->fill_count,
+        };
         masks += text->whole.mask_count;
     }
     if (texts_admit(call, results, &out_fault->error)) return out_fault->error.status;

@@ -50,7 +50,8 @@ static CodecRank rank_make(const TaskCall *call, uint32_t index, CodecChunk *chu
     const float *logit = inference_texts_outputs(call, text)[best];
     CodecRank rank = {
         .usage = inference_texts_usage(call, text),
-        .text = request->inputs.texts[index].pair,
+        .report = inference_texts_report(call, text),
+        .text = text->sources.pair.sent,
         .index = index,
         .score = pipeline_rank(call->base.pipeline, logit, request->raw_scores),
     };

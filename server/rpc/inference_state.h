@@ -13,8 +13,17 @@ enum {
     INFERENCE_LOOP_ID_COUNT_MAX = 8 * 1024, /* of Detokenize, likewise */
 };
 
+/* Since the start. Any thread. */
+typedef struct InferenceCounters {
+    atomic_uint_fast64_t texts[SANITIZE_REJECT + 1]; /* sanitized, by policy */
+    atomic_uint_fast64_t texts_changed;
+    atomic_uint_fast64_t requests_refused;
+    atomic_uint_fast64_t findings[RULE_COUNT];
+} InferenceCounters;
+
 struct Inference {
     InferenceOptions options;
+    InferenceCounters counters;
     Admission admission;
     Registry *registry;
     PipelineItem **items; /* [worker_count][batch_items_max]; each row its worker's, but for long jobs */
@@ -51,8 +60,12 @@ void inference_call_drop(InferenceCall *call, Status reason); /* its job was dro
 
 /* What the usage of an input and ListModels call the model's attention. */
 TextView inference_attention(const Pipeline *pipeline);
-/* Says in `fault` that it is of the text at `index` or of its pair, whichever is to blame; returns its status. */
-CHECKED Status inference_input_fault(const CodecInputs *inputs, uint32_t index, CodecFault *fault);
+/* What holds for a request for `model`. */
+SanitizeOptions inference_sanitize_options(const Inference *inference, TextView model, const CodecSanitize *asked);
+/* Says in `fault` that it is of the text at `index` or of its pair, whichever is to blame; `read` is what was read of
+ * them. Returns its status. */
+CHECKED Status inference_input_fault(const CodecInputs *inputs, uint32_t index, const CodecText *read,
+                                     CodecFault *fault);
 /* Ends `message`, which is no call's, with `fault`. Any thread. */
 void inference_refuse(RpcMessage *message, const CodecFault *fault);
 
@@ -62,6 +75,7 @@ void inference_rerank_handle(void *context, RpcMessage *message, const uint8_t *
 void inference_tag_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 void inference_fill_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 void inference_answer_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
+void inference_sanitize_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 void inference_tokens_tokenize(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 void inference_tokens_detokenize(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 

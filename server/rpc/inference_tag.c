@@ -37,11 +37,17 @@ static Status tag_answer(TaskCall *call, const CodecHead *head, CodecReply *out_
         const TaskText *text = &call->texts[i];
         Entity *entities = NULL;
         uint32_t count = 0;
-        Status status = pipeline_tag(call->base.pipeline, &text->whole, inputs->texts[i].text,
+        Status status = pipeline_tag(call->base.pipeline, &text->whole, text->sources.text.text,
                                      inference_texts_outputs(call, text), call->request.tag.aggregation, arena,
                                      &entities, &count, &out_fault->error);
         if (status) return codec_request_fault(inputs, i, false, out_fault);
-        results[i] = (CodecTagging){inference_texts_usage(call, text), inputs->texts[i].text, entities, count};
+        results[i] = (CodecTagging){
+            .usage = inference_texts_usage(call, text),
+            .report = inference_texts_report(call, text),
+            .text = text->sources.text.sent,
+            .entities = entities,
+            .entity_count = count,
+        };
     }
     if (codec_reply_tag(arena, head, results, call->text_count, out_reply)) return STATUS_OK;
     return inference_call_no_memory(out_fault);

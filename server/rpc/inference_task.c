@@ -54,7 +54,10 @@ static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecF
     call->request.inputs.prepare.task = method->task;
     status = inference_call_find_model(base, call->request.inputs.model, out_fault);
     if (!status) status = pipeline_check_task(base->pipeline, method->task, &out_fault->error);
-    if (!status) status = chunking_check(call, out_fault);
+    if (status) return status;
+    call->sanitize = inference_sanitize_options(base->inference, text_view(model_name(base->model)),
+                                                &call->request.inputs.sanitize);
+    status = chunking_check(call, out_fault);
     if (!status && method->check) status = method->check(call, out_fault);
     if (!status) status = call_check_globals(call, out_fault);
     if (status) return status;
@@ -86,13 +89,12 @@ static bool text_is_well_formed(TextView text)
 }
 
 /* What concerns both, such as their length in tokens, is said of the text, or of what differs between pairs. */
-Status inference_input_fault(const CodecInputs *inputs, uint32_t index, CodecFault *fault)
+Status inference_input_fault(const CodecInputs *inputs, uint32_t index, const CodecText *read, CodecFault *fault)
 {
-    const CodecText *input = &inputs->texts[index];
-    bool of_pair = input->has_pair;
+    bool of_pair = read->has_pair;
     if (of_pair && fault->error.status != STATUS_UNSUPPORTED) { /* that is: the model takes no pairs */
-        bool text_well = text_is_well_formed(input->text);
-        bool pair_well = text_is_well_formed(input->pair);
+        bool text_well = text_is_well_formed(read->text);
+        bool pair_well = text_is_well_formed(read->pair);
         of_pair = text_well && (!pair_well || inputs->shape == CODEC_SHAPE_PAIRS);
     }
     return codec_request_fault(inputs, index, of_pair, fault);
@@ -132,6 +134,18 @@ static uint64_t results_bytes(const TaskCall *call)
     return bytes;
 }
 
+/* What the reports add to the answer. */
+static void size_add_reports(const TaskCall *call, TaskSize *size)
+{
+    uint64_t part_count = 0;
+    for (uint32_t i = 0; i < call->text_count; i++) {
+        const CodecReport report = inference_texts_report(call, &call->texts[i]);
+        part_count += report.text.count + report.text.total_count + report.pair.count + report.pair.total_count;
+        if (report.has_cleaned) size->reply_bytes += report.cleaned_text.size + report.cleaned_pair.size;
+    }
+    size->memory_bytes += codec_report_bytes(call->text_count, part_count);
+}
+
 static Status reply_check(const TaskCall *call, const TaskSize *size, Error *out_error)
 {
     uint64_t limit = call->base.inference->options.reply_bytes_max;
@@ -168,7 +182,8 @@ static void items_init(TaskCall *call, float *values, FillScore *fills)
 
 static Status call_results_allocate(TaskCall *call, CodecFault *out_fault)
 {
-    const TaskSize size = call->method->size(call);
+    TaskSize size = call->method->size(call);
+    size_add_reports(call, &size);
     Status status = reply_check(call, &size, &out_fault->error);
     if (status) return status;
     uint64_t bytes = results_bytes(call);
@@ -215,7 +230,7 @@ static void call_prepare_and_submit(InferenceCall *base)
     uint64_t started_ns = clock_now_ns(&clock_monotonic);
     Status status =
         call->method->prepare ? call->method->prepare(call, &fault) : inference_texts_prepare(call, &fault);
-    call->tokenize_ns = clock_now_ns(&clock_monotonic) - started_ns;
+    call->tokenize_ns = clock_now_ns(&clock_monotonic) - started_ns - call->sanitize_ns;
     if (!status) status = call_results_allocate(call, &fault);
     if (!status) status = call_submit(call, &fault);
     if (status) inference_call_fail(base, &fault);
@@ -234,7 +249,7 @@ static bool call_failed(TaskCall *call)
             inference_call_drop(&call->base, status);
             return true;
         }
-        CodecFault fault;
+        CodecFault fault = {.field = ""};
         error_set(&fault.error, status, "the model's answer is not finite; no result is returned for it");
         codec_request_fault(inputs, text, inputs->shape != CODEC_SHAPE_INPUTS, &fault);
         inference_call_fail(&call->base, &fault);
@@ -249,7 +264,7 @@ static CodecTiming call_timing(const TaskCall *call)
 {
     uint64_t started_ns = UINT64_MAX;
     uint64_t finished_ns = 0;
-    CodecTiming timing = {.tokenize_ns = call->tokenize_ns};
+    CodecTiming timing = {.sanitize_ns = call->sanitize_ns, .tokenize_ns = call->tokenize_ns};
     for (uint32_t i = 0; i < call->job_count; i++) {
         const TaskJob *job = &call->jobs[i];
         if (job->started_ns < started_ns) started_ns = job->started_ns;
@@ -259,7 +274,7 @@ static CodecTiming call_timing(const TaskCall *call)
     }
     timing.compute_ns = finished_ns - started_ns;
     timing.total_ns = finished_ns - rpc_message_arrived_ns(call->base.message);
-    uint64_t known_ns = timing.compute_ns + timing.tokenize_ns;
+    uint64_t known_ns = timing.compute_ns + timing.sanitize_ns + timing.tokenize_ns;
     timing.queue_ns = timing.total_ns > known_ns ? timing.total_ns - known_ns : 0;
     return timing;
 }

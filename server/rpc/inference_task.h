@@ -3,7 +3,7 @@
  * it. For rpc/inference*.c only. */
 #pragma once
 
-#include "rpc/inference_state.h"
+#include "rpc/inference_sources.h"
 
 typedef struct TaskCall TaskCall;
 
@@ -43,6 +43,7 @@ typedef struct TaskMethod {
 
 /* A text, or a pair, and the sequences that it became. */
 typedef struct TaskText {
+    Sources sources;
     Prepared whole;     /* which of them, by whole.chunks; of Answer, its first window */
     uint32_t first_job; /* of the call's */
     uint32_t job_count; /* 1, or its chunks, or windows */
@@ -68,13 +69,19 @@ struct TaskCall {
     Prepared *prepared; /* [job_count] */
     TaskJob *jobs;      /* [job_count] */
     uint32_t job_count;
-    const float **outputs; /* [job_count]: of each job's item */
+    const float **outputs;    /* [job_count]: of each job's item */
+    SanitizeOptions sanitize; /* the tightest of what the server, the model and the request say */
+    uint64_t sanitize_ns;
     uint64_t tokenize_ns;
     atomic_uint_fast32_t pending; /* jobs that are not done */
 };
 
 /* Each text, or pair, becomes one sequence, or a sequence for each of its chunks. Loop or worker. */
 CHECKED Status inference_texts_prepare(TaskCall *call, CodecFault *out_fault);
+/* What is left to find once a text is prepared: what its tokens show, and whether it is cut; its ranges are those of
+ * what was sent from here on. Fails as inference_sources_finish. */
+CHECKED Status inference_texts_finish(TaskCall *call, uint32_t index, SourcesDraft *draft, CodecFault *out_fault);
+CodecReport inference_texts_report(const TaskCall *call, const TaskText *text);
 CodecUsage inference_texts_usage(const TaskCall *call, const TaskText *text);
 /* Outputs of a text's jobs, one after the other. */
 static inline const float *const *inference_texts_outputs(const TaskCall *call, const TaskText *text)

@@ -88,7 +88,7 @@ static Status tokenize_answer(TokensCall *call, CodecReply *out_reply, CodecFaul
         const CodecText *input = &request->inputs.texts[i];
         Status status = pipeline_encode(call->base.pipeline, input->text, input->has_pair ? &input->pair : NULL,
                                         &options, call->base.arena, &encodings[i], &out_fault->error);
-        if (status) return inference_input_fault(&request->inputs, i, out_fault);
+        if (status) return inference_input_fault(&request->inputs, i, input, out_fault);
         token_count += encodings[i].count;
     }
     /* The tokens of the reply are structs, several times their size on the wire. */

@@ -263,8 +263,13 @@ void rpc_message_push(RpcMessage *message, size_t size, void (*pack)(void *conte
 
 void rpc_message_fail(RpcMessage *message, const Error *error, const char *field)
 {
+    rpc_message_refuse(message, error, field, NULL);
+}
+
+void rpc_message_refuse(RpcMessage *message, const Error *error, const char *field, const RpcDetail *detail)
+{
     RpcCall *call = message->call;
     if (call->slot->row->shape == RPC_SERVER_STREAM) call->pushing = NULL;
-    message->verdict = rpc_verdict_of(error, field);
+    message->verdict = rpc_verdict_detailed(error, field, detail);
     message_settle(message, RPC_FAILED);
 }

@@ -19,6 +19,11 @@ static void rpc_verdict_clean(char *text)
 
 RpcVerdict rpc_verdict_of(const Error *error, const char *field)
 {
+    return rpc_verdict_detailed(error, field, NULL);
+}
+
+RpcVerdict rpc_verdict_detailed(const Error *error, const char *field, const RpcDetail *detail)
+{
     RpcVerdict verdict = {.code = GRPC_STATUS_OK, .text = grpc_empty_slice(), .details = grpc_empty_slice()};
     if (!error || error->status == STATUS_OK) return verdict;
     Error clean = *error;
@@ -29,7 +34,7 @@ RpcVerdict rpc_verdict_of(const Error *error, const char *field)
     verdict.code = (grpc_status_code)status_grpc_code(clean.status);
     verdict.text = grpc_slice_from_copied_string(clean.message);
     uint8_t details[CODEC_DETAILS_BYTES_MAX];
-    size_t size = codec_details_pack(&clean, clean_field, details);
+    size_t size = codec_details_pack(&clean, clean_field, detail, details);
     if (size) verdict.details = grpc_slice_from_copied_buffer((const char *)details, size);
     return verdict;
 }

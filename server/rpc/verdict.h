@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/status.h"
+#include "rpc/call.h"
 
 #include <grpc/grpc.h>
 
@@ -15,4 +16,6 @@ typedef struct RpcVerdict {
 /* Of `error` (NULL or STATUS_OK: ends well) and the request's `field` it is about (NULL: none). What is not UTF-8
  * is sent as '?'. Any thread. The caller owns it (rpc_verdict_release). */
 RpcVerdict rpc_verdict_of(const Error *error, const char *field);
+/* The same with one more detail; NULL: none. */
+RpcVerdict rpc_verdict_detailed(const Error *error, const char *field, const RpcDetail *detail);
 void rpc_verdict_release(RpcVerdict *verdict);

@@ -11,7 +11,10 @@ static void fill_reply(const CodecFillRequest *request, const Prepared *prepared
     for (uint32_t i = 0; i < request->top_k; i++) fills[i] = (FillScore){i * 2654435761U >> (i % 32), 0.5F};
     uint64_t bytes = codec_reply_fill_bytes(request->inputs.count, request->inputs.count, request->top_k);
     for (uint32_t i = 0; i < request->inputs.count; i++) {
-        results[i] = (CodecFill){{.token_count = prepared[i].encoding.count}, &mask, 1, request->top_k};
+        results[i] = (CodecFill){.usage = {.token_count = prepared[i].encoding.count},
+                                 .masks = &mask,
+                                 .mask_count = 1,
+                                 .fill_count = request->top_k};
         for (uint32_t fill = 0; fill < request->top_k; fill++)
             bytes += codec_reply_fill_text_bytes(tokenizer, fills[fill].token_id);
     }

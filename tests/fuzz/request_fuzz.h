@@ -31,7 +31,8 @@ static inline const Pipeline *request_pipeline(void)
 
 static inline void request_arena(Arena *arena, size_t wire_size)
 {
-    arena_init(arena, REQUEST_ARENA_BASE_BYTES + REQUEST_ARENA_FACTOR * wire_size);
+    arena_init(arena, REQUEST_ARENA_BASE_BYTES + REQUEST_ARENA_FACTOR * wire_size +
+                          codec_report_bytes(REQUEST_INPUT_COUNT_MAX, 0));
 }
 
 /* A refusal has a status that a client may get, and says why. */

@@ -7,7 +7,10 @@ static void rerank_reply(const CodecRerankRequest *request, const Prepared *prep
     CodecRank ranks[REQUEST_INPUT_COUNT_MAX];
     for (uint32_t i = 0; i < inputs->count; i++) {
         assert(inputs->texts[i].has_pair && text_equal(inputs->texts[i].text, inputs->texts[0].text));
-        ranks[i] = (CodecRank){{.token_count = prepared[i].encoding.count}, NULL, inputs->texts[i].pair, i, 1};
+        ranks[i] = (CodecRank){.usage = {.token_count = prepared[i].encoding.count},
+                               .text = inputs->texts[i].pair,
+                               .index = i,
+                               .score = 1};
     }
     uint32_t count = request->top_n < inputs->count ? request->top_n : inputs->count;
     assert(count >= 1);

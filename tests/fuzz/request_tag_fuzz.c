@@ -16,7 +16,10 @@ static void tag_reply(const CodecTagRequest *request, const Prepared *prepared, 
             uint32_t end = text.size ? begin + (uint32_t)(text.size - begin) / (token + 1) : 0;
             entities[token] = (Entity){.label = text_view("X"), .range = {begin, end}};
         }
-        taggings[i] = (CodecTagging){{.token_count = encoding->count}, text, entities, encoding->count};
+        taggings[i] = (CodecTagging){.usage = {.token_count = encoding->count},
+                                     .text = text,
+                                     .entities = entities,
+                                     .entity_count = encoding->count};
         entity_count += encoding->count;
     }
     arena->budget_bytes += codec_reply_tag_bytes(request->inputs.count, entity_count) + 64 * KIB;

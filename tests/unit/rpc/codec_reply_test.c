@@ -20,7 +20,15 @@ static const CodecHead HEAD = {
 };
 static const CodecUsage USAGE = {.token_count = 4, .text_token_count = 9, .chunk_count = 1, .truncated = true};
 
+#define NO_REPORT ((CodecReport){.policy = SANITIZE_OFF})
+
 static Tokenizer *tokenizer;
+
+/* Room for a reply of `bytes` with `count` reports that are empty. */
+static void reply_arena(Arena *arena, uint64_t bytes, uint32_t count)
+{
+    arena_init(arena, bytes + codec_report_bytes(count, 0) + SLACK_BYTES);
+}
 
 static int tokenizer_setup(void **state)
 {
@@ -82,7 +90,7 @@ static void codec_reply_embed_gives_what_is_not_zero_of_a_sparse_vector(void **s
     float values[6] = {0, 0.5F, -0.0F, 0, 2, 0};
     const CodecVectors vectors = {.size = 6, .row_size = 4, .sparse = true};
     const CodecEmbedding one = {.usage = USAGE, .values = values};
-    arena_init(&arena, codec_reply_embed_bytes(&vectors, 1, 0, 0) + SLACK_BYTES);
+    reply_arena(&arena, codec_reply_embed_bytes(&vectors, 1, 0, 0), 1);
     assert_true(codec_reply_embed(&arena, &HEAD, &vectors, &one, 1, &reply));
     Headlight__V1__EmbedResponse *response = sent(reply, &headlight__v1__embed_response__descriptor, &arena);
     const Headlight__V1__Embedding *embedding = response->embeddings[0];
@@ -116,7 +124,7 @@ static void codec_reply_embed_gives_chunks_with_spans_of_whole_characters(void *
                           "b"),
     };
     const CodecVectors vectors = {.size = 2, .row_size = 2};
-    arena_init(&arena, codec_reply_embed_bytes(&vectors, 1, 3, 2) + SLACK_BYTES);
+    reply_arena(&arena, codec_reply_embed_bytes(&vectors, 1, 3, 2), 1);
     assert_true(codec_reply_embed(&arena, &HEAD, &vectors, &one, 1, &reply));
     Headlight__V1__EmbedResponse *response = sent(reply, &headlight__v1__embed_response__descriptor, &arena);
     const Headlight__V1__Embedding *embedding = response->embeddings[0];
@@ -134,11 +142,12 @@ static void codec_reply_embed_gives_chunks_with_spans_of_whole_characters(void *
 static void codec_reply_rerank_gives_texts_only_when_asked(void **state)
 {
     (void)state;
-    const CodecRank ranks[] = {{USAGE, NULL, text_view("b"), 1, 0.75F}, {USAGE, NULL, text_view(""), 0, 0.25F}};
+    const CodecRank ranks[] = {{USAGE, NO_REPORT, NULL, text_view("b"), 1, 0.75F},
+                               {USAGE, NO_REPORT, NULL, text_view(""), 0, 0.25F}};
     for (int return_text = 0; return_text < 2; return_text++) {
         Arena arena;
         CodecReply reply;
-        arena_init(&arena, codec_reply_rerank_bytes(2) + SLACK_BYTES);
+        reply_arena(&arena, codec_reply_rerank_bytes(2), 2);
         assert_true(codec_reply_rerank(&arena, &HEAD, ranks, 2, return_text, &reply));
         Headlight__V1__RerankResponse *response = sent(reply, &headlight__v1__rerank_response__descriptor, &arena);
         assert_data(response->model, "model");
@@ -166,7 +175,7 @@ static void codec_reply_tag_widens_ranges_to_characters(void **state)
         {text_view("ORG"), 1, {2, 2}},
         {text_view("ALL"), 1, {0, 5}},
     };
-    const CodecTagging tagging = {USAGE, text, entities, 4};
+    const CodecTagging tagging = {USAGE, NO_REPORT, text, entities, 4};
     const struct {
         uint32_t begin;
         uint32_t end;
@@ -179,7 +188,7 @@ static void codec_reply_tag_widens_ranges_to_characters(void **state)
                     {0, 5, text.bytes}};
     Arena arena;
     CodecReply reply;
-    arena_init(&arena, codec_reply_tag_bytes(1, 4) + SLACK_BYTES);
+    reply_arena(&arena, codec_reply_tag_bytes(1, 4), 1);
     assert_true(codec_reply_tag(&arena, &HEAD, &tagging, 1, &reply));
     Headlight__V1__TagTokensResponse *response =
         sent(reply, &headlight__v1__tag_tokens_response__descriptor, &arena);
@@ -201,12 +210,12 @@ static void codec_reply_fill_decodes_tokens_and_leaves_ids_of_the_model_alone_em
     uint32_t beyond = tokenizer_vocabulary_size(tokenizer);
     const FillScore fills[] = {{beyond - 1, 0.5F}, {beyond, 0.25F}, {UINT32_MAX, 0.125F}, {0, 0}};
     const FillScore *const each[] = {fills, fills + 2};
-    const CodecFill result = {USAGE, each, 2, 2};
+    const CodecFill result = {USAGE, NO_REPORT, each, 2, 2};
     Arena arena;
     CodecReply reply;
     uint64_t bytes = codec_reply_fill_bytes(1, 2, 2);
     for (size_t i = 0; i < 4; i++) bytes += codec_reply_fill_text_bytes(tokenizer, fills[i].token_id);
-    arena_init(&arena, bytes + SLACK_BYTES);
+    reply_arena(&arena, bytes, 1);
     assert_true(codec_reply_fill(&arena, &HEAD, tokenizer, &result, 1, &reply));
     Headlight__V1__FillMaskResponse *response =
         sent(reply, &headlight__v1__fill_mask_response__descriptor, &arena);
@@ -234,7 +243,7 @@ static void codec_reply_answer_counts_windows_and_slices_the_context(void **stat
     };
     Arena arena;
     CodecReply reply;
-    arena_init(&arena, codec_reply_answer_bytes(2) + SLACK_BYTES);
+    reply_arena(&arena, codec_reply_answer_bytes(2), 1);
     assert_true(codec_reply_answer(&arena, &HEAD, &answers, &reply));
     Headlight__V1__AnswerResponse *response = sent(reply, &headlight__v1__answer_response__descriptor, &arena);
     assert_int_equal(response->n_answers, 2);
@@ -266,28 +275,28 @@ static bool build(int which, Arena *arena, uint32_t count, CodecReply *out_reply
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
         ranks[i] = (CodecRank){.usage = USAGE, .best = &chunks[0], .text = text_view("text")};
-        taggings[i] = (CodecTagging){USAGE, text_view("text"), entities, i % 4};
-        fills[i] = (CodecFill){USAGE, masks, 2, 3};
-        embeddings[i] = (CodecEmbedding){USAGE, values, rows, i % 4, chunks, i % 4, text_view("text")};
+        taggings[i] = (CodecTagging){USAGE, NO_REPORT, text_view("text"), entities, i % 4};
+        fills[i] = (CodecFill){USAGE, NO_REPORT, masks, 2, 3};
+        embeddings[i] = (CodecEmbedding){USAGE, NO_REPORT, values, rows, i % 4, chunks, i % 4, text_view("text")};
     }
     switch (which) {
     case 0:
-        arena_init(arena, codec_reply_rerank_bytes(count) + SLACK_BYTES);
+        reply_arena(arena, codec_reply_rerank_bytes(count), count);
         return codec_reply_rerank(arena, &HEAD, ranks, count, true, out_reply);
     case 1:
-        arena_init(arena, codec_reply_tag_bytes(count, 3 * count) + SLACK_BYTES);
+        reply_arena(arena, codec_reply_tag_bytes(count, 3 * count), count);
         return codec_reply_tag(arena, &HEAD, taggings, count, out_reply);
     case 2:
         bytes = codec_reply_fill_bytes(count, 2 * count, 3);
         bytes += 6 * count * codec_reply_fill_text_bytes(tokenizer, 0);
-        arena_init(arena, bytes + SLACK_BYTES);
+        reply_arena(arena, bytes, count);
         return codec_reply_fill(arena, &HEAD, tokenizer, fills, count, out_reply);
     case 3:
-        arena_init(arena, codec_reply_embed_bytes(&vectors, count, 3 * count, 3 * count) + SLACK_BYTES);
+        reply_arena(arena, codec_reply_embed_bytes(&vectors, count, 3 * count, 3 * count), count);
         return codec_reply_embed(arena, &HEAD, &vectors, embeddings, count, out_reply);
     default: {
         const CodecAnswers all = {.answers = answers, .answer_count = count};
-        arena_init(arena, codec_reply_answer_bytes(count) + SLACK_BYTES);
+        reply_arena(arena, codec_reply_answer_bytes(count), 1);
         return codec_reply_answer(arena, &HEAD, &all, out_reply);
     }
     }

@@ -280,15 +280,15 @@ static void codec_request_refuses_options_of_later_versions_for_every_method(voi
         wire.options.explanation = &wire.explanation;
         assert_refused(messages[i], STATUS_UNIMPLEMENTED, "options.explanation", "explain");
         wire.options.explanation = NULL;
+        wire.options.sanitize = (Headlight__V1__SanitizePolicy)77;
+        assert_refused(messages[i], STATUS_INVALID_ARGUMENT, "options.sanitize", "77");
         wire.options.sanitize = HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_CLEAN;
-        assert_refused(messages[i], STATUS_UNIMPLEMENTED, "options.sanitize", "sanitize");
-        wire.options.sanitize = HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_OFF;
         wire.options.length_policy = (Headlight__V1__LengthPolicy)77;
         assert_refused(messages[i], STATUS_INVALID_ARGUMENT, "options.length_policy", "77");
         wire.options.length_policy = HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_AUTO;
-        wire.options.return_cleaned_text = true;
-        assert_refused(messages[i], STATUS_UNIMPLEMENTED, "options.return_cleaned_text", "sanitize");
-        wire.options.return_cleaned_text = false;
+        wire.options.vote_count = 1;
+        assert_refused(messages[i], STATUS_UNIMPLEMENTED, "options.vote_count", "votes");
+        wire.options.vote_count = 0;
     }
 }
 

@@ -120,9 +120,40 @@ static void codec_request_embed_refuses_by_field(void **state)
     wire_init(&wire, 1);
     wire.options.explanation = &wire.explanation;
     assert_refused(&wire, STATUS_UNIMPLEMENTED, "options.explanation");
+    ProtobufCBinaryData codes[] = {{4, (uint8_t *)"LEET"}, {4, (uint8_t *)"leet"}};
     wire_init(&wire, 1);
+    wire.options.sanitize_enable = codes;
+    wire.options.n_sanitize_enable = 2;
+    assert_refused(&wire, STATUS_INVALID_ARGUMENT, "options.sanitize_enable");
+}
+
+static void codec_request_embed_reads_what_is_asked_of_the_sanitizer(void **state)
+{
+    (void)state;
+    Wire wire;
+    Arena arena;
+    CodecEmbedRequest request;
+    CodecFault fault;
+    ProtobufCBinaryData codes[] = {{4, (uint8_t *)"LEET"}, {9, (uint8_t *)"TYPO_WORD"}, {4, (uint8_t *)"LEET"}};
+    wire_init(&wire, 1);
+    assert_int_equal(wire_read(&wire, &arena, &request, &fault), STATUS_OK);
+    const CodecSanitize *read = &request.inputs.sanitize;
+    assert_false(read->policy_given || read->level_given || read->return_cleaned);
+    assert_int_equal(read->options.policy, SANITIZE_OFF);
+    assert_int_equal(read->options.level, SANITIZE_MODERATE);
+    assert_int_equal(read->options.enabled, 0);
+    arena_free(&arena);
+    wire.options.sanitize = HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_CLEAN;
+    wire.options.sanitize_level = HEADLIGHT__V1__SANITIZE_LEVEL__SANITIZE_LEVEL_STRICT;
     wire.options.return_cleaned_text = true;
-    assert_refused(&wire, STATUS_UNIMPLEMENTED, "options.return_cleaned_text");
+    wire.options.sanitize_enable = codes;
+    wire.options.n_sanitize_enable = 3;
+    assert_int_equal(wire_read(&wire, &arena, &request, &fault), STATUS_OK);
+    assert_true(read->policy_given && read->level_given && read->return_cleaned);
+    assert_int_equal(read->options.policy, SANITIZE_CLEAN);
+    assert_int_equal(read->options.level, SANITIZE_STRICT);
+    assert_int_equal(read->options.enabled, (uint64_t)1 << RULE_LEET | (uint64_t)1 << RULE_TYPO_WORD);
+    arena_free(&arena);
 }
 
 static void codec_request_embed_reads_how_to_cut(void **state)
@@ -193,7 +224,12 @@ static void codec_request_embed_knows_each_enum_value(void **state)
         wire.options.sanitize = (Headlight__V1__SanitizePolicy)value;
         status = wire_read(&wire, &arena, &request, &fault);
         arena_free(&arena);
-        assert_int_equal(status, !known ? STATUS_INVALID_ARGUMENT : value >= 2 ? STATUS_UNIMPLEMENTED : STATUS_OK);
+        assert_int_equal(status, known ? STATUS_OK : STATUS_INVALID_ARGUMENT);
+        wire_init(&wire, 1);
+        wire.options.sanitize_level = (Headlight__V1__SanitizeLevel)value;
+        status = wire_read(&wire, &arena, &request, &fault);
+        arena_free(&arena);
+        assert_int_equal(status, value >= 0 && value <= 3 ? STATUS_OK : STATUS_INVALID_ARGUMENT);
     }
 }
 
@@ -226,6 +262,7 @@ int main(void)
         cmocka_unit_test(codec_request_embed_reads_every_field),
         cmocka_unit_test(codec_request_embed_defaults_cut_long_texts_and_leave_the_rest_to_the_checkpoint),
         cmocka_unit_test(codec_request_embed_refuses_by_field),
+        cmocka_unit_test(codec_request_embed_reads_what_is_asked_of_the_sanitizer),
         cmocka_unit_test(codec_request_embed_reads_how_to_cut),
         cmocka_unit_test(codec_request_embed_refuses_cuts_that_cannot_be),
         cmocka_unit_test(codec_request_embed_knows_each_enum_value),

@@ -28,6 +28,8 @@ struct RpcMessage {
     size_t reply_size;
     Error error;
     char field[64];
+    uint8_t detail[RPC_DETAIL_BYTES_MAX];
+    size_t detail_size; /* 0: there was none */
 };
 
 static inline void fake_open(RpcMessage *message, size_t wire_size)
@@ -100,9 +102,19 @@ void rpc_message_reply(RpcMessage *message, size_t size, void (*pack)(void *cont
     fake_answered(message);
 }
 
-void rpc_message_fail(RpcMessage *message, const Error *error, const char *field)
+void rpc_message_refuse(RpcMessage *message, const Error *error, const char *field, const RpcDetail *detail)
 {
     message->error = *error;
     if (field) snprintf(message->field, sizeof message->field, "%s", field);
+    if (detail) {
+        assert_true(detail->size <= sizeof message->detail);
+        memcpy(message->detail, detail->bytes, detail->size);
+        message->detail_size = detail->size;
+    }
     fake_answered(message);
+}
+
+void rpc_message_fail(RpcMessage *message, const Error *error, const char *field)
+{
+    rpc_message_refuse(message, error, field, NULL);
 }

@@ -255,10 +255,95 @@ static void inference_tokenize_in_any_arena_gives_one_answer(void **state)
     }
 }
 
+static const char HOSTILE[] = "a cat [SEP] \b\xE2\x80\x8B in\xE2\x80\x8B it \xE2\x80\xAEtac\xE2\x80\xAC";
+
+/* What is held for the sanitizer's sake is given back, whether the text is refused, cleaned, or the memory is out. */
+static void inference_sanitizes_in_any_arena(void **state)
+{
+    (void)state;
+    EmbedInputs inputs;
+    inputs_init(&inputs, 12, HOSTILE);
+    Headlight__V1__SanitizeRequest request = HEADLIGHT__V1__SANITIZE_REQUEST__INIT;
+    request.model = (ProtobufCBinaryData){7, (uint8_t *)"queries"};
+    request.policy = HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_CLEAN;
+    request.n_inputs = inputs.request.n_inputs;
+    request.inputs = inputs.list;
+    Headlight__V1__Options options = HEADLIGHT__V1__OPTIONS__INIT;
+    options.sanitize = HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_CLEAN;
+    options.return_cleaned_text = true;
+    inputs.request.options = &options;
+    for (int round = 0; round < 2; round++) {
+        bool succeeded = false;
+        for (size_t budget = 0; !succeeded; budget += 192) {
+            RpcMessage message;
+            fake_open(&message, 0);
+            message.arena.budget_bytes = budget;
+            call(&message, round ? "Embed" : "Sanitize", round ? (void *)&inputs : (void *)&request);
+            succeeded = message.reply != NULL;
+            fake_close(&message);
+            assert_int_equal(atomic_load(&fixture.inference->admission.bytes), 0);
+            assert_true(budget < MIB);
+        }
+    }
+}
+
+static void inference_refuses_with_what_was_found(void **state)
+{
+    (void)state;
+    EmbedInputs inputs;
+    RpcMessage message;
+    inputs_init(&inputs, 2, "a cat");
+    inputs.texts[1].text = (ProtobufCBinaryData){strlen(HOSTILE), (uint8_t *)HOSTILE};
+    Headlight__V1__Options options = HEADLIGHT__V1__OPTIONS__INIT;
+    options.sanitize = HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_REJECT;
+    options.sanitize_level = HEADLIGHT__V1__SANITIZE_LEVEL__SANITIZE_LEVEL_HIGH;
+    inputs.request.options = &options;
+    uint64_t refused_before = inference_sanitized(fixture.inference).requests_refused;
+    embed(&message, &inputs);
+    assert_int_equal(message.error.status, STATUS_INVALID_ARGUMENT);
+    assert_string_equal(message.field, "inputs[1].text");
+    assert_non_null(strstr(message.error.message, "refused at the level high"));
+    Headlight__V1__SanitizeReport *report =
+        headlight__v1__sanitize_report__unpack(NULL, message.detail_size, message.detail);
+    assert_non_null(report);
+    assert_in_range(report->n_findings, 1, SANITIZE_FINDINGS_MAX);
+    headlight__v1__sanitize_report__free_unpacked(report, NULL);
+    fake_close(&message);
+    assert_int_equal(inference_sanitized(fixture.inference).requests_refused, refused_before + 1);
+    assert_int_equal(atomic_load(&fixture.inference->admission.bytes), 0);
+}
+
+/* A text that is many times as large as what a thread has for it by itself: asked for, and given back. */
+static void inference_sanitizes_a_large_text_within_the_request_memory(void **state)
+{
+    (void)state;
+    enum { LARGE_BYTES = 512 * 1024 };
+    EmbedInputs inputs;
+    RpcMessage message;
+    char *large = malloc(LARGE_BYTES + 1);
+    for (size_t i = 0; i < LARGE_BYTES; i += 4)
+        memcpy(large + i,
+               "\xE2\x80\x8B"
+               "a",
+               4);
+    large[LARGE_BYTES] = '\0';
+    inputs_init(&inputs, 1, large);
+    Headlight__V1__SanitizeRequest request = HEADLIGHT__V1__SANITIZE_REQUEST__INIT;
+    request.policy = HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_CLEAN;
+    request.n_inputs = 1;
+    request.inputs = inputs.list;
+    fake_open(&message, LARGE_BYTES);
+    call(&message, "Sanitize", &request);
+    if (!message.reply) assert_int_equal(message.error.status, STATUS_RESOURCE_EXHAUSTED);
+    fake_close(&message);
+    assert_int_equal(atomic_load(&fixture.inference->admission.bytes), 0);
+    free(large);
+}
+
 static void inference_missing_methods_are_unimplemented(void **state)
 {
     (void)state;
-    const char *const names[] = {"Sanitize", "Explain"};
+    const char *const names[] = {"Explain"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         RpcMessage message;
         Headlight__V1__ListModelsRequest request = HEADLIGHT__V1__LIST_MODELS_REQUEST__INIT;
@@ -325,6 +410,9 @@ int main(void)
         cmocka_unit_test(inference_reply_limit_is_checked_before_computing),
         cmocka_unit_test(inference_any_arena_gives_one_answer),
         cmocka_unit_test(inference_tokenize_in_any_arena_gives_one_answer),
+        cmocka_unit_test(inference_sanitizes_in_any_arena),
+        cmocka_unit_test(inference_refuses_with_what_was_found),
+        cmocka_unit_test(inference_sanitizes_a_large_text_within_the_request_memory),
         cmocka_unit_test(inference_missing_methods_are_unimplemented),
         cmocka_unit_test(inference_task_that_the_model_lacks_is_refused_with_those_it_has),
         cmocka_unit_test(inference_shutdown_fails_what_still_waits),

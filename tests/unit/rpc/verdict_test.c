@@ -99,8 +99,10 @@ static void verdict_of_the_longest_error_fits_a_client(void **state)
     char field[2000];
     memset(field, 'f', sizeof field);
     field[sizeof field - 1] = '\0';
-    RpcVerdict verdict = rpc_verdict_of(&error, field);
-    assert_in_range(GRPC_SLICE_LENGTH(verdict.details), 1000, CODEC_DETAILS_BYTES_MAX);
+    static const uint8_t bytes[RPC_DETAIL_BYTES_MAX];
+    const RpcDetail detail = {"type.googleapis.com/headlight.v1.SanitizeReport", bytes, sizeof bytes};
+    RpcVerdict verdict = rpc_verdict_detailed(&error, field, &detail);
+    assert_in_range(GRPC_SLICE_LENGTH(verdict.details), 1000 + sizeof bytes, CODEC_DETAILS_BYTES_MAX);
     rpc_verdict_release(&verdict);
 }
 
