@@ -6,9 +6,6 @@
 #include "pipeline/repair.h"
 #include "pipeline/token_checks.h"
 
-/* Scratch for a text and what cleaning may make of it, beside what the sanitizer takes to do so. */
-#define SPECIAL_ARENA_BYTES(size) (MIB + 64 * (size_t)(size))
-
 static void special_add(const Pipeline *pipeline, uint32_t id, ByteRange range, Sanitized *sanitized)
 {
     Finding finding = {.rule = RULE_TOK_SPECIAL, .range = range, .count = 1, .action = ACTION_ENCODED_AS_TEXT};
@@ -35,27 +32,26 @@ static void special_find(const Pipeline *pipeline, Task task, TextView original,
 
 /* What cleaning would create of special tokens, where the text is left as it is. */
 static CHECKED Status special_find_hidden(const Pipeline *pipeline, Task task, TextView text,
-                                          const SanitizeOptions *options, Sanitized *sanitized, Error *out_error)
+                                          const SanitizeOptions *options, Arena *arena, Sanitized *sanitized,
+                                          Error *out_error)
 {
     SanitizeOptions clean = *options;
     clean.policy = SANITIZE_CLEAN;
     Sanitized cleaned;
-    Arena arena;
-    arena_init(&arena, SPECIAL_ARENA_BYTES(text.size));
-    Status status = sanitizer_run(text, &clean, &arena, &cleaned, out_error);
+    Status status = sanitizer_run(text, &clean, arena, &cleaned, out_error);
     if (!status && cleaned.changed) special_find(pipeline, task, text, cleaned.text, cleaned.map, true, sanitized);
-    arena_free(&arena);
     return status;
 }
 
 static CHECKED Status special_check(const Pipeline *pipeline, Task task, TextView text,
-                                    const SanitizeOptions *options, Sanitized *sanitized, Error *out_error)
+                                    const SanitizeOptions *options, Arena *arena, Sanitized *sanitized,
+                                    Error *out_error)
 {
     bool suspicious = sanitized->finding_count > 0;
     special_find(pipeline, task, text, text, NULL, false, sanitized);
     if (!suspicious) return STATUS_OK;
     if (options->policy != SANITIZE_CLEAN)
-        return special_find_hidden(pipeline, task, text, options, sanitized, out_error);
+        return special_find_hidden(pipeline, task, text, options, arena, sanitized, out_error);
     special_find(pipeline, task, text, sanitized->text, sanitized->map, true, sanitized);
     return STATUS_OK;
 }
@@ -65,7 +61,7 @@ Status pipeline_sanitize(const Pipeline *pipeline, Task task, TextView text, con
 {
     Status status = sanitizer_run(text, options, arena, out_sanitized, out_error);
     if (status || !pipeline || options->policy == SANITIZE_OFF) return status;
-    status = special_check(pipeline, task, text, options, out_sanitized, out_error);
+    status = special_check(pipeline, task, text, options, arena, out_sanitized, out_error);
     if (!status) status = repair_by_tokens(pipeline, text, options, arena, out_sanitized, out_error);
     return status;
 }

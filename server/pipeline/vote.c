@@ -19,13 +19,9 @@ static uint32_t vote_mask_id(const Pipeline *pipeline)
     return id;
 }
 
-Status pipeline_check_vote(const Pipeline *pipeline, uint32_t copy_count, Error *out_error)
+Status pipeline_check_vote(const Pipeline *pipeline, Error *out_error)
 {
     const HeadConfig *head = checkpoint_head_config(pipeline->checkpoint);
-    if (copy_count > VOTE_COUNT_MAX) {
-        return error_set(out_error, STATUS_INVALID_ARGUMENT, "%u votes asked for, at most %u are taken",
-                         copy_count, VOTE_COUNT_MAX);
-    }
     if (head->score != SCORE_SOFTMAX || head->label_count < 2) {
         return error_set(out_error, STATUS_INVALID_ARGUMENT,
                          "votes are on one label of several; the model gives each label a score of its own");

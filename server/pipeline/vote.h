@@ -5,9 +5,9 @@
 #include "pipeline/pipeline.h"
 #include "sanitizer/sanitizer.h"
 
-/* Fails with INVALID_ARGUMENT where `pipeline` has no one label a text, or more than VOTE_COUNT_MAX copies are asked
- * for; with UNSUPPORTED where its tokenizer has neither a mask nor an unknown token. */
-CHECKED Status pipeline_check_vote(const Pipeline *pipeline, uint32_t copy_count, Error *out_error);
+/* Fails with INVALID_ARGUMENT where `pipeline` has no one label a text, with UNSUPPORTED where its tokenizer has
+ * neither a mask nor an unknown token. */
+CHECKED Status pipeline_check_vote(const Pipeline *pipeline, Error *out_error);
 /* Copy `index` of a sequence that was prepared, or of a chunk of one, for a batch. The same input gives
  * the same copies; what is not masked shares `prepared`'s arrays. Fails with RESOURCE_EXHAUSTED. */
 CHECKED Status pipeline_vote_copy(const Pipeline *pipeline, const Prepared *prepared, uint32_t index, Arena *arena,

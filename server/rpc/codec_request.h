@@ -46,6 +46,7 @@ typedef struct CodecInputs {
     CodecShape shape;
     PrepareOptions prepare; /* all but the task */
     CodecSanitize sanitize;
+    uint32_t vote_count; /* at most VOTE_COUNT_MAX */
 } CodecInputs;
 
 typedef struct CodecEmbedRequest {

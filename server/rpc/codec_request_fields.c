@@ -178,10 +178,11 @@ Status codec_field_options(const Headlight__V1__Options *options, CodecInputs *o
         return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.explanation",
                                "this version does not explain: leave options.explanation out");
     }
-    if (options->vote_count) {
-        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.vote_count",
-                               "this version takes no votes: leave options.vote_count out");
+    if (options->vote_count > VOTE_COUNT_MAX) {
+        return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "options.vote_count",
+                               "%u votes asked for, at most %u are taken", options->vote_count, VOTE_COUNT_MAX);
     }
+    out_inputs->vote_count = options->vote_count;
     return global_tokens_read(options, &out_inputs->prepare, out_fault);
 }
 

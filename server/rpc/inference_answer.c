@@ -35,6 +35,7 @@ static Status windows_prepare(TaskCall *call, CodecFault *out_fault)
                                      &text->whole, &call->prepared, &call->job_count, &out_fault->error);
     if (status) return inference_input_fault(inputs, 0, &read, out_fault);
     text->job_count = call->job_count;
+    text->sequence_count = call->job_count;
     if (call->sanitize.policy != SANITIZE_OFF) {
         for (uint32_t i = 0; i < call->job_count; i++)
             pipeline_set_origin(&call->prepared[i], &draft.text, &draft.pair);

@@ -236,6 +236,18 @@ Status inference_sources_finish(InferenceCall *call, const SanitizeOptions *opti
     return sources_refuse(call, options, inputs, index, !text_refused, sources, out_fault);
 }
 
+Status inference_sources_add(InferenceCall *call, Source *source, const Finding *finding, Error *out_error)
+{
+    const CodecFindings *known = &source->findings;
+    Sanitized all = {.finding_count = known->count};
+    if (known->count) memcpy(all.findings, known->items, known->count * sizeof *known->items);
+    for (uint32_t i = 0; i < known->total_count; i++) all.totals[known->totals[i].rule] = known->totals[i].count;
+    sanitizer_add_finding(&all, finding);
+    InferenceCounters *counters = &call->inference->counters;
+    atomic_fetch_add_explicit(&counters->findings[finding->rule], 1, memory_order_relaxed);
+    return source_keep(call, &all, source, out_error);
+}
+
 CodecReport inference_sources_report(const SanitizeOptions *options, const Sources *sources, bool return_cleaned)
 {
     return (CodecReport){

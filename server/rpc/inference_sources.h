@@ -42,4 +42,7 @@ CHECKED Status inference_sources_read(InferenceCall *call, const Pipeline *pipel
 CHECKED Status inference_sources_finish(InferenceCall *call, const SanitizeOptions *options,
                                         const CodecInputs *inputs, uint32_t index, SourcesDraft *draft,
                                         Sources *sources, CodecFault *out_fault);
+/* Adds what is found after that, where it is no reason to refuse. A worker's thread. Fails with RESOURCE_EXHAUSTED. */
+CHECKED Status inference_sources_add(InferenceCall *call, Source *source, const Finding *finding,
+                                     Error *out_error);
 CodecReport inference_sources_report(const SanitizeOptions *options, const Sources *sources, bool return_cleaned);

@@ -1,11 +1,14 @@
 #include "rpc/inference_task.h"
 
+#include "pipeline/vote.h"
+
 #include "unicode/utf8.h"
 
 #include <assert.h>
 #include <stdio.h>
 
 static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault);
+static Status votes_check(const TaskCall *call, CodecFault *out_fault);
 static Status chunking_check(const TaskCall *call, CodecFault *out_fault);
 static void call_prepare_and_submit(InferenceCall *base);
 static void call_finish(TaskCall *call);
@@ -58,10 +61,25 @@ static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecF
     call->sanitize = inference_sanitize_options(base->inference, text_view(model_name(base->model)),
                                                 &call->request.inputs.sanitize);
     status = chunking_check(call, out_fault);
+    if (!status) status = votes_check(call, out_fault);
     if (!status && method->check) status = method->check(call, out_fault);
     if (!status) status = call_check_globals(call, out_fault);
     if (status) return status;
     return admission_hold(&base->inference->admission, &base->hold, base->arena->used_bytes, &out_fault->error);
+}
+
+static Status votes_check(const TaskCall *call, CodecFault *out_fault)
+{
+    uint32_t count = call->request.inputs.vote_count;
+    Status status = STATUS_OK;
+    if (count && call->method->task != TASK_CLASSIFY) {
+        status = error_set(&out_fault->error, STATUS_INVALID_ARGUMENT,
+                           "votes are on the labels of Classify: leave options.vote_count out");
+    } else if (count) {
+        status = pipeline_check_vote(call->base.pipeline, &out_fault->error);
+    }
+    if (status) snprintf(out_fault->field, sizeof out_fault->field, "options.vote_count");
+    return status;
 }
 
 /* Only vectors are aggregated in more than one way. */
@@ -242,7 +260,7 @@ static bool call_failed(TaskCall *call)
     const CodecInputs *inputs = &call->request.inputs;
     uint32_t text = 0;
     for (uint32_t i = 0; i < call->job_count; i++) {
-        if (i == call->texts[text].first_job + call->texts[text].job_count) text++;
+        if (i == call->texts[text].first_job + call->texts[text].sequence_count) text++;
         Status status = call->jobs[i].item.status;
         if (status == STATUS_OK) continue;
         if (status != STATUS_INTERNAL) {

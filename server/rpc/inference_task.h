@@ -44,9 +44,10 @@ typedef struct TaskMethod {
 /* A text, or a pair, and the sequences that it became. */
 typedef struct TaskText {
     Sources sources;
-    Prepared whole;     /* which of them, by whole.chunks; of Answer, its first window */
-    uint32_t first_job; /* of the call's */
-    uint32_t job_count; /* 1, or its chunks, or windows */
+    Prepared whole;          /* which of them, by whole.chunks; of Answer, its first window */
+    uint32_t first_job;      /* of the call's */
+    uint32_t job_count;      /* 1, or its chunks, or windows */
+    uint32_t sequence_count; /* and behind them as many again for each vote */
 } TaskText;
 
 /* In the message's arena: the loop's, then a worker's while it prepares, then whose job is the last. */
@@ -83,6 +84,12 @@ CHECKED Status inference_texts_prepare(TaskCall *call, CodecFault *out_fault);
 CHECKED Status inference_texts_finish(TaskCall *call, uint32_t index, SourcesDraft *draft, CodecFault *out_fault);
 CodecReport inference_texts_report(const TaskCall *call, const TaskText *text);
 CodecUsage inference_texts_usage(const TaskCall *call, const TaskText *text);
+/* Masked copies of each text that vote; what they find is of no use where nothing is reported. */
+static inline uint32_t inference_texts_votes(const TaskCall *call)
+{
+    return call->sanitize.policy == SANITIZE_OFF ? 0 : call->request.inputs.vote_count;
+}
+
 /* Outputs of a text's jobs, one after the other. */
 static inline const float *const *inference_texts_outputs(const TaskCall *call, const TaskText *text)
 {

@@ -1,5 +1,6 @@
 /* A call's texts become sequences: one each, or one for each chunk of a text that is cut. */
 #include "base/clock.h"
+#include "pipeline/vote.h"
 #include "rpc/inference_task.h"
 
 enum { TASK_TOKEN_BYTES = 20, TASK_ENCODING_BYTES = 128 }; /* what an Encoding takes in an arena, at most */
@@ -52,18 +53,23 @@ static Status wholes_prepare(TaskCall *call, CodecFault *out_fault)
         status = whole_prepare(call, i, &draft, out_fault);
         text->first_job = call->job_count;
         text->job_count = pipeline_is_cut(&text->whole) ? text->whole.chunks.count : 1;
-        call->job_count += text->job_count;
+        text->sequence_count = text->job_count * (1 + inference_texts_votes(call));
+        call->job_count += text->sequence_count;
     }
     call->sanitize_ns = draft.spent_ns;
     return status;
 }
 
-/* Chunks overlap and each repeats a query or a prompt, so they may pass the budget of a message. */
-static Status chunks_admit(TaskCall *call, Error *out_error)
+/* Chunks overlap and each repeats a query or a prompt, so they may pass the budget of a message; as may the copies that
+ * vote, each of less than the chunks. */
+static Status sequences_admit(TaskCall *call, Error *out_error)
 {
+    uint32_t vote_count = inference_texts_votes(call);
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < call->text_count; i++) {
-        if (pipeline_is_cut(&call->texts[i].whole)) bytes += pipeline_chunk_bytes(&call->texts[i].whole);
+        const Prepared *whole = &call->texts[i].whole;
+        uint64_t chunk_bytes = pipeline_is_cut(whole) ? pipeline_chunk_bytes(whole) : 0;
+        bytes += chunk_bytes + vote_count * (chunk_bytes ? chunk_bytes : pipeline_vote_bytes(whole));
     }
     if (bytes == 0) return STATUS_OK;
     return inference_call_admit(&call->base, bytes + call->job_count * (uint64_t)sizeof *call->prepared,
@@ -90,12 +96,26 @@ static Status chunks_prepare(TaskCall *call, uint32_t index, CodecFault *out_fau
     return STATUS_OK;
 }
 
+/* Copy after copy, each of all chunks. */
+static Status votes_prepare(TaskCall *call, uint32_t index, CodecFault *out_fault)
+{
+    const TaskText *text = &call->texts[index];
+    const Prepared *own = call->prepared + text->first_job;
+    for (uint32_t i = text->job_count; i < text->sequence_count; i++) {
+        Status status =
+            pipeline_vote_copy(call->base.pipeline, &own[i % text->job_count], i / text->job_count - 1,
+                               call->base.arena, &call->prepared[text->first_job + i], &out_fault->error);
+        if (status) return codec_request_fault(&call->request.inputs, index, false, out_fault);
+    }
+    return STATUS_OK;
+}
+
 Status inference_texts_prepare(TaskCall *call, CodecFault *out_fault)
 {
     uint32_t count = call->request.inputs.count;
     Arena *arena = call->base.arena;
     /* The arena's budget bounds what a client's bytes can cost. What we spend on the answer is bounded elsewhere:
-     * here by the count of texts, then by chunks_admit and TaskSize. */
+     * here by the count of texts, then by sequences_admit and TaskSize. */
     arena->budget_bytes += count * (sizeof *call->texts + sizeof *call->prepared) + 64 * KIB;
     Status status = query_admit(call, &out_fault->error);
     if (status) return status;
@@ -103,11 +123,14 @@ Status inference_texts_prepare(TaskCall *call, CodecFault *out_fault)
     call->texts = arena_allocate_zeroed(arena, count, sizeof *call->texts);
     if (!call->texts) return inference_call_no_memory(out_fault);
     status = wholes_prepare(call, out_fault);
-    if (!status) status = chunks_admit(call, &out_fault->error);
+    if (!status) status = sequences_admit(call, &out_fault->error);
     if (status) return status;
     call->prepared = arena_allocate_zeroed(arena, call->job_count, sizeof *call->prepared);
     if (!call->prepared) return inference_call_no_memory(out_fault);
-    for (uint32_t i = 0; i < count && !status; i++) status = chunks_prepare(call, i, out_fault);
+    for (uint32_t i = 0; i < count && !status; i++) {
+        status = chunks_prepare(call, i, out_fault);
+        if (!status) status = votes_prepare(call, i, out_fault);
+    }
     return status;
 }
 

@@ -120,6 +120,28 @@ static void no_text_becomes_a_special_token(void **state)
     arena_free(&arena);
 }
 
+/* "[S<ZWSP>EP]", whether or not it is cleaned. */
+static void special_tokens_that_cleaning_creates_are_found(void **state)
+{
+    (void)state;
+    Arena arena;
+    arena_init(&arena, 4 * MIB);
+    Pipeline *pipeline = golden_pipeline("queries", 0);
+    const char *text = "cat [S\xE2\x80\x8B"
+                       "EP] dog";
+    Sanitized reported = sanitized_of(pipeline, TASK_EMBED, text, &REPORT, &arena);
+    Sanitized cleaned = sanitized_of(pipeline, TASK_EMBED, text, &CLEAN, &arena);
+    assert_true(text_equal(cleaned.text, text_view("cat [SEP] dog")));
+    assert_finding(&reported, RULE_TOK_SPECIAL, 4, 12);
+    assert_finding(&cleaned, RULE_TOK_SPECIAL, 4, 12);
+    assert_int_equal(reported.totals[RULE_TOK_SPECIAL], 1);
+    assert_int_equal(cleaned.totals[RULE_TOK_SPECIAL], 1);
+    assert_false(reported.changed);
+    assert_ptr_equal(reported.text.bytes, text);
+    pipeline_close(pipeline);
+    arena_free(&arena);
+}
+
 /* As cleaning leaves it: without the characters of three bytes that stand for nothing. */
 static Sanitized without_invisible(const char *text, Arena *arena)
 {
@@ -251,6 +273,7 @@ int main(void)
         cmocka_unit_test(texts_of_special_tokens_are_found),
         cmocka_unit_test(masks_are_the_business_of_filling),
         cmocka_unit_test(no_text_becomes_a_special_token),
+        cmocka_unit_test(special_tokens_that_cleaning_creates_are_found),
         cmocka_unit_test(entities_are_the_clean_texts_in_the_original),
         cmocka_unit_test(chunks_are_ranges_of_the_original),
         cmocka_unit_test(unknown_tokens_and_floods_are_found),

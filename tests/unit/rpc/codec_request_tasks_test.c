@@ -286,8 +286,8 @@ static void codec_request_refuses_options_of_later_versions_for_every_method(voi
         wire.options.length_policy = (Headlight__V1__LengthPolicy)77;
         assert_refused(messages[i], STATUS_INVALID_ARGUMENT, "options.length_policy", "77");
         wire.options.length_policy = HEADLIGHT__V1__LENGTH_POLICY__LENGTH_POLICY_AUTO;
-        wire.options.vote_count = 1;
-        assert_refused(messages[i], STATUS_UNIMPLEMENTED, "options.vote_count", "votes");
+        wire.options.vote_count = VOTE_COUNT_MAX + 1;
+        assert_refused(messages[i], STATUS_INVALID_ARGUMENT, "options.vote_count", "votes");
         wire.options.vote_count = 0;
     }
 }
