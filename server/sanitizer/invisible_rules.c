@@ -356,10 +356,12 @@ uint32_t invisible_begin_run(InvisibleJudge *judge, uint32_t begin)
     judge->before = begin > 0 ? judge->items[begin - 1].code_point : NOTHING;
     judge->after = judge->end < judge->count ? judge->items[judge->end].code_point : NOTHING;
     judge->selector_count = 0;
+    bool joiner = false;
     for (uint32_t at = begin; at < judge->end; at++) {
         judge->selector_count += unicode_is_selector(judge->items[at].code_point);
+        joiner = joiner || judge->items[at].code_point == UNICODE_ZWJ;
     }
-    judge->joins_emoji = joins_emoji(judge);
+    judge->joins_emoji = joiner && joins_emoji(judge);
     judge->kept_any = judge->kept_joiner = judge->kept_non_joiner = judge->kept_space = judge->kept_other = false;
     judge->flag_end = judge->before == UNICODE_BLACK_FLAG ? flag_end(judge) : 0;
     return judge->end;

@@ -53,8 +53,8 @@ static void drop_marks(SanitizeRun *run, const Cluster *cluster)
     }
 }
 
-/* Words, and whatever else stands without white space; where one letter is flooded, the marks of all go. */
-static void find_floods(SanitizeRun *run, uint32_t begin, uint32_t end)
+/* Where one letter is flooded, the marks of the whole word go. */
+static void clear_word(SanitizeRun *run, uint32_t begin, uint32_t end)
 {
     bool flooded = false;
     Cluster cluster;
@@ -68,26 +68,41 @@ static void find_floods(SanitizeRun *run, uint32_t begin, uint32_t end)
     }
 }
 
-static void find_reserved(SanitizeRun *run, uint32_t at)
+static bool is_gap(const SanitizeRun *run, uint32_t at)
 {
-    /* An emoji of tomorrow is none of these. */
-    if (unicode_is_pictographic(run->items[at].code_point)) return;
-    run_find(run, RULE_PRIVATE_UNASSIGNED, at, at + 1, 1);
-    if (sanitizer_repairs(run->options, RULE_PRIVATE_UNASSIGNED)) rewrite_drop(run, at);
+    return unicode_is_white_space(run->items[at].code_point);
+}
+
+/* Words are looked at where marks stand in a row: what stands between white space, and a blank that bears marks. */
+static void find_floods(SanitizeRun *run)
+{
+    uint32_t done = 0, marks = 0;
+    for (uint32_t at = 0; at < run->count; at++) {
+        marks = run->items[at].classes & CLASS_MARK ? marks + 1 : 0;
+        if (marks <= MARKS_FOREIGN_MAX) continue;
+        uint32_t begin = at;
+        while (begin > done && !is_gap(run, begin - 1)) begin--;
+        if (begin > done && run->items[begin].classes & CLASS_MARK) begin--;
+        while (at < run->count && !is_gap(run, at)) at++;
+        clear_word(run, begin, at);
+        done = at;
+        marks = 0;
+    }
+}
+
+static void find_reserved(SanitizeRun *run)
+{
+    bool drops = sanitizer_repairs(run->options, RULE_PRIVATE_UNASSIGNED);
+    for (uint32_t at = 0; at < run->count; at++) {
+        if (!(run->items[at].classes & CLASS_RESERVED)) continue;
+        if (unicode_is_pictographic(run->items[at].code_point)) continue; /* an emoji of tomorrow */
+        run_find(run, RULE_PRIVATE_UNASSIGNED, at, at + 1, 1);
+        if (drops) rewrite_drop(run, at);
+    }
 }
 
 void marks_pass(SanitizeRun *run)
 {
-    uint32_t word = 0;
-    unsigned seen = 0;
-    for (uint32_t at = 0; at <= run->count; at++) {
-        unsigned classes = at < run->count ? run->items[at].classes : 0;
-        bool gap = at == run->count || unicode_is_white_space(run->items[at].code_point);
-        if (classes & CLASS_RESERVED) find_reserved(run, at);
-        seen |= classes;
-        if (!gap) continue;
-        if (seen & CLASS_MARK) find_floods(run, word, at);
-        word = at;
-        seen = 0;
-    }
+    find_floods(run);
+    find_reserved(run);
 }

@@ -20,6 +20,7 @@ static void floods_go_from_the_whole_word(void **state)
     clean_repairs("z" FLOOD "a\u0327l" FLOOD "go", "zalgo", RULE_MARK_FLOOD, 15);
     assert_int_equal(clean_result.totals[RULE_MARK_FLOOD], 1);
     assert_int_equal(clean_result.findings[0].action, ACTION_TRUNCATED);
+    clean_repairs("a " FLOOD "b", "a b", RULE_MARK_FLOOD, 7);
     clean_repairs("re\u0301sume\u0301 z" FLOOD, "re\u0301sume\u0301 z", RULE_MARK_FLOOD, 7);
     clean_repairs("\u0E01\u0E47\u0E47\u0E47\u0E47\u0E47\u0E47\u0E47\u0E47\u0E47\u0E47\u0E47",
                   "\u0E01\u0E47\u0E47\u0E47\u0E47", RULE_MARK_FLOOD, 7);
