@@ -101,9 +101,11 @@ static void drop_group(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint
     for (uint32_t at = begin; at < end; at++) rewrite_drop(run, at);
 }
 
-static void judge_run(SanitizeRun *run, InvisibleJudge *judge, uint32_t begin, uint32_t end)
+/* Drops what of the run is out of place. Returns the rules that it breaks, as bits. */
+static uint64_t judge_run(SanitizeRun *run, InvisibleJudge *judge, uint32_t begin, uint32_t end)
 {
     SanitizeRule rule = INVISIBLE_KEPT;
+    uint64_t broken = 0;
     uint32_t group = begin;
     for (uint32_t at = begin; at < end; at++) {
         SanitizeRule next = invisible_judge(judge, at);
@@ -111,17 +113,34 @@ static void judge_run(SanitizeRun *run, InvisibleJudge *judge, uint32_t begin, u
         drop_group(run, rule, group, at);
         rule = next;
         group = at;
+        broken |= UINT64_C(1) << next;
     }
     drop_group(run, rule, group, end);
+    return broken;
+}
+
+/* In a line that hides something, nothing hidden is given the benefit of the doubt. */
+static void drop_doubtful(SanitizeRun *run, bool selectors)
+{
+    for (uint32_t at = 0; at < run->count; at++) {
+        const Item *item = &run->items[at];
+        if (!(item->classes & CLASS_INVISIBLE) || !invisible_is_doubtful(item, selectors)) continue;
+        bool selector = item->classes & CLASS_MARK;
+        drop_group(run, selector ? RULE_INV_VARSEL : RULE_INV_ZERO_WIDTH, at, at + 1);
+    }
 }
 
 void invisible_pass(SanitizeRun *run)
 {
+    const uint64_t selectors = UINT64_C(1) << RULE_INV_VARSEL;
+    const uint64_t evidence = UINT64_C(1) << RULE_INV_ZERO_WIDTH | UINT64_C(1) << RULE_INV_TAG | selectors;
     InvisibleJudge judge = {.items = run->items, .count = run->count};
+    uint64_t broken = 0;
     for (uint32_t at = 0; at < run->count; at++) {
         if (!invisible_is_hidden(&run->items[at])) continue;
         uint32_t end = invisible_begin_run(&judge, at);
-        judge_run(run, &judge, at, end);
+        broken |= judge_run(run, &judge, at, end);
         at = end;
     }
+    if (broken & evidence) drop_doubtful(run, (broken & selectors) != 0);
 }

@@ -11,8 +11,6 @@ enum {
     ARABIC_HAMZA = 0x621, /* joins nothing and yet ends words that Persian joins to others */
     CHOSEONG_FILLER = 0x115F,
     JUNGSEONG_FILLER = 0x1160,
-    KHMER_INHERENT_FIRST = 0x17B4,
-    KHMER_INHERENT_LAST = 0x17B5,
     MONGOLIAN_SEPARATOR = 0x180E,
     ZERO_WIDTH_SPACE = 0x200B,
     LEFT_TO_RIGHT_MARK = 0x200E,
@@ -23,6 +21,7 @@ enum {
     MATH_FIRST = 0x2061,
     MATH_LAST = 0x2064,
     HANGUL_FILLER = 0x3164,
+    SHORT_ZERO_SELECTOR = 0xFE00, /* 0 with a stroke across */
     BYTE_ORDER_MARK = 0xFEFF,
     SHORTHAND_FIRST = 0x1BCA0,
     SHORTHAND_LAST = 0x1BCA3,
@@ -128,24 +127,32 @@ static bool is_cursive(uint32_t letter)
     return joining == UNICODE_JOINING_BOTH || joining == UNICODE_JOINING_ONE || letter == ARABIC_HAMZA;
 }
 
+/* Odia, Telugu, Kannada, Malayalam: ZWNJ parts a word from the ending or the word that follows. */
+static bool takes_endings(uint32_t letter)
+{
+    return in_range(letter, 0xB00, 0xB7F) || in_range(letter, 0xC00, 0xD7F);
+}
+
 /* Scripts with a virama: ZWJ and ZWNJ choose how a conjunct looks (RFC 5892 A.2), or stand before the virama (Bengali,
- * Kannada); ZWNJ also parts a word from its ending, and ZWJ carries a sign on a vowel that has none of its own
- * (Marathi). */
+ * Kannada); ZWJ also carries a sign on a vowel that has none of its own (Marathi). */
 static bool shapes_syllable(const InvisibleJudge *judge, uint32_t joiner)
 {
     if (judge->before == NOTHING || !unicode_is_indic(judge->before)) return false;
     if (unicode_is_virama(judge->before)) return true;
     bool mark = has_category(judge->after, UNICODE_M);
-    if (joiner == UNICODE_ZWNJ && !mark) return true;
+    if (joiner == UNICODE_ZWNJ && !mark && takes_endings(judge->before)) return true;
     return mark && unicode_script(judge->before) == unicode_script(judge->after) &&
            (unicode_is_virama(judge->after) || unicode_is_indic_vowel_letter(judge->before));
 }
 
-/* Cursive scripts (RFC 5892 A.1): ZWNJ parts a word from its ending, ZWJ shows a letter as if it were joined. */
+/* Cursive scripts (RFC 5892 A.1): ZWNJ parts a word from its ending. ZWJ shows a letter as if it were joined: at a word's
+ * end, as letters join each other without it. */
 static bool shapes_letters(const InvisibleJudge *judge, uint32_t joiner)
 {
-    if (is_cursive(letter_before(judge))) return true;
-    if (is_cursive(judge->after) && (joiner == UNICODE_ZWJ || !is_gap(judge->before))) return true;
+    bool before = is_cursive(letter_before(judge)), after = is_cursive(judge->after);
+    bool mark = has_category(judge->after, UNICODE_M);
+    if (joiner == UNICODE_ZWJ && !mark && before != after) return true;
+    if (joiner == UNICODE_ZWNJ && (before || (after && !is_gap(judge->before)))) return true;
     return shapes_syllable(judge, joiner);
 }
 
@@ -241,15 +248,27 @@ static uint32_t flag_end(const InvisibleJudge *judge)
     return ends && unicode_region_has_flag(letters[0], letters[1]) ? at + 1 : judge->begin;
 }
 
+/* Signs of ASCII take selectors in keycaps, and where one stands alone, as what is left of a keycap does. */
+static bool keeps_selector_of_ascii(const InvisibleJudge *judge, uint32_t selector)
+{
+    uint32_t base = judge->before;
+    bool digit = in_range(base, '0', '9');
+    if (!digit && base != '#' && base != '*') return false;
+    if (selector == UNICODE_EMOJI_SELECTOR && judge->after == UNICODE_KEYCAP) return true;
+    bool alone = is_gap(judge->after) && (judge->begin < 2 || is_gap(judge->items[judge->begin - 2].code_point));
+    bool form = selector == UNICODE_EMOJI_SELECTOR || selector == UNICODE_TEXT_SELECTOR ||
+                (selector == SHORT_ZERO_SELECTOR && base == '0');
+    return alone && form && judge->selector_count == 1;
+}
+
 static bool keeps_selector(const InvisibleJudge *judge, uint32_t selector)
 {
     uint32_t base = judge->before;
     if (judge->kept_any || base == NOTHING) return false;
-    bool emoji = selector == UNICODE_EMOJI_SELECTOR;
-    if (emoji && (in_range(base, '0', '9') || base == '#' || base == '*')) return judge->after == UNICODE_KEYCAP;
+    if (base < 0x80) return keeps_selector_of_ascii(judge, selector);
     /* Several in a row are bytes: of them, only the one is kept without which a sign is no emoji. */
-    if (judge->selector_count > 1 && !(emoji && unicode_is_text_emoji(base))) return false;
-    return unicode_takes_selector(base, selector);
+    bool needed = selector == UNICODE_EMOJI_SELECTOR && unicode_is_text_emoji(base);
+    return (judge->selector_count == 1 || needed) && unicode_takes_selector(base, selector);
 }
 
 /* Functions and products of formulas: beside a number, a bracket or a sign of mathematics, not between letters. */
@@ -269,8 +288,8 @@ static bool keeps_filler(const InvisibleJudge *judge, uint32_t filler)
 {
     uint32_t before = judge->before, after = judge->after;
     switch (filler) {
-    case GRAPHEME_JOINER: /* keeps marks from being put in order */
-        return has_category(after, UNICODE_MN) && !is_gap(before);
+    case GRAPHEME_JOINER: /* keeps the marks of Hebrew and others from being put in order */
+        return has_category(after, UNICODE_MN) && has_category(before, UNICODE_MN) && !unicode_is_indic(after);
     case CHOSEONG_FILLER: /* an old Korean syllable without its first or its second part */
         return in_range(after, 0x1161, 0x11A7) || in_range(after, 0xD7B0, 0xD7C6);
     case JUNGSEONG_FILLER:
@@ -282,7 +301,6 @@ static bool keeps_filler(const InvisibleJudge *judge, uint32_t filler)
     default:
         break;
     }
-    if (in_range(filler, KHMER_INHERENT_FIRST, KHMER_INHERENT_LAST)) return in_range(before, 0x1780, 0x17A2);
     if (in_range(filler, MATH_FIRST, MATH_LAST)) return is_mathematics(judge);
     bool notation = in_range(filler, SHORTHAND_FIRST, SHORTHAND_LAST) || in_range(filler, MUSIC_FIRST, MUSIC_LAST);
     return notation && (before >> 8 == filler >> 8 || after >> 8 == filler >> 8); /* beside signs of its block */
@@ -347,6 +365,21 @@ static SanitizeRule judge_one(InvisibleJudge *judge, uint32_t at)
         return is_within_word_of_one_direction(judge) ? RULE_INV_ZERO_WIDTH : INVISIBLE_KEPT;
     }
     return keeps_filler(judge, code_point) ? INVISIBLE_KEPT : RULE_INV_FILLER;
+}
+
+bool invisible_is_doubtful(const Item *item, bool selectors)
+{
+    switch (item->code_point) {
+    case SOFT_HYPHEN:
+    case WORD_JOINER:
+    case BYTE_ORDER_MARK:
+        return true;
+    case UNICODE_TEXT_SELECTOR:
+    case UNICODE_EMOJI_SELECTOR:
+        return false;
+    default:
+        return selectors && item->code_point >= SHORT_ZERO_SELECTOR && unicode_is_selector(item->code_point);
+    }
 }
 
 uint32_t invisible_begin_run(InvisibleJudge *judge, uint32_t begin)

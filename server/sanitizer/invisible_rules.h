@@ -44,3 +44,6 @@ static inline bool invisible_is_hidden(const Item *item)
 uint32_t invisible_begin_run(InvisibleJudge *judge, uint32_t begin);
 /* The rule that item `at` of the run breaks, or INVISIBLE_KEPT. Asked of each item in order. */
 SanitizeRule invisible_judge(InvisibleJudge *judge, uint32_t at);
+/* Whether it is kept only for want of evidence: soft hyphens between syllables and their like could be anybody's, and
+ * with `selectors` so could the forms of ideographs. */
+bool invisible_is_doubtful(const Item *item, bool selectors);

@@ -51,6 +51,7 @@ static void scripts_keep_their_joiners(void **state)
     clean_keeps("\u0C95\u0CC1\u200C\u0C97\u0CB3\u0CC1");                    /* Kannada, before an ending */
     clean_keeps("\u1820\u180E\u1820 \u1820\u180B");                         /* Mongolian */
     clean_repairs("\u0915\u200D\u0937", "\u0915\u0937", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("\u0645\u200D\u06CC", "\u0645\u06CC", RULE_INV_ZERO_WIDTH, 1);
     clean_repairs("\u0645\u06CC\u200C\u200C\u062E", "\u0645\u06CC\u200C\u062E", RULE_INV_ZERO_WIDTH, 1);
     clean_repairs("a\u0301\u200D\u0301\u200D", "a\u0301\u0301", RULE_INV_ZERO_WIDTH, 1);
 }
@@ -97,6 +98,16 @@ static void a_byte_order_mark_and_bound_dashes_stay(void **state)
     clean_repairs("well-\u2060known", "well-known", RULE_INV_ZERO_WIDTH, 1);
 }
 
+static void a_line_that_hides_something_has_no_benefit_of_the_doubt(void **state)
+{
+    (void)state;
+    clean_repairs("\uFEFFone Do\u00ADnau t\u200Bwo\nDo\u00ADnau", "one Donau two\nDo\u00ADnau",
+                  RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("\u845B\U000E0100\u57CE\U000E01EF", "\u845B\u57CE", RULE_INV_VARSEL, 1);
+    clean_repairs("\u845B\U000E0100\u57CE\u200B", "\u845B\U000E0100\u57CE", RULE_INV_ZERO_WIDTH, 1);
+    clean_repairs("\u2764\uFE0F te\uFE0Fxt", "\u2764\uFE0F text", RULE_INV_VARSEL, 1);
+}
+
 static void hidden_tags_are_told(void **state)
 {
     (void)state;
@@ -136,6 +147,7 @@ static void selectors_out_of_place_go(void **state)
 {
     (void)state;
     clean_repairs("te\uFE0Fxt", "text", RULE_INV_VARSEL, 1);
+    clean_keeps("1\uFE0F first, #\uFE0E");
     clean_repairs("1\uFE0F2", "12", RULE_INV_VARSEL, 1);
     clean_repairs("\u845B\U000E01EF", "\u845B", RULE_INV_VARSEL, 1);
     clean_repairs("\uFE0Fx", "x", RULE_INV_VARSEL, 1);
@@ -184,6 +196,7 @@ int main(void)
         cmocka_unit_test(marks_of_direction_stay_near_letters_from_the_right),
         cmocka_unit_test(soft_hyphens_stay_between_syllables),
         cmocka_unit_test(a_byte_order_mark_and_bound_dashes_stay),
+        cmocka_unit_test(a_line_that_hides_something_has_no_benefit_of_the_doubt),
         cmocka_unit_test(hidden_tags_are_told),
         cmocka_unit_test(flags_keep_their_tags),
         cmocka_unit_test(hidden_bytes_are_told),
