@@ -145,8 +145,8 @@ static bool shapes_syllable(const InvisibleJudge *judge, uint32_t joiner)
            (unicode_is_virama(judge->after) || unicode_is_indic_vowel_letter(judge->before));
 }
 
-/* Cursive scripts (RFC 5892 A.1): ZWNJ parts a word from its ending. ZWJ shows a letter as if it were joined: at a word's
- * end, as letters join each other without it. */
+/* Cursive scripts (RFC 5892 A.1): ZWNJ parts a word from its ending. ZWJ shows a letter as if it were joined: at the
+ * end of a word, as letters join each other without it. */
 static bool shapes_letters(const InvisibleJudge *judge, uint32_t joiner)
 {
     bool before = is_cursive(letter_before(judge)), after = is_cursive(judge->after);
@@ -271,12 +271,10 @@ static bool keeps_selector(const InvisibleJudge *judge, uint32_t selector)
     return (judge->selector_count == 1 || needed) && unicode_takes_selector(base, selector);
 }
 
-/* Functions and products of formulas: beside a number, a bracket or a sign of mathematics, not between letters. */
-static bool is_mathematics(const InvisibleJudge *judge)
+/* Letters and digits of formulas, beside which alone a function or a product is applied without a sign. */
+static bool is_of_formula(uint32_t code_point)
 {
-    const unsigned signs = UNICODE_N | UNICODE_SM | UNICODE_PS | UNICODE_PE;
-    return !is_gap(judge->before) && !is_gap(judge->after) &&
-           (has_category(judge->before, signs) || has_category(judge->after, signs));
+    return in_range(code_point, 0x1D400, 0x1D7FF);
 }
 
 static bool is_mongolian(uint32_t code_point)
@@ -301,7 +299,7 @@ static bool keeps_filler(const InvisibleJudge *judge, uint32_t filler)
     default:
         break;
     }
-    if (in_range(filler, MATH_FIRST, MATH_LAST)) return is_mathematics(judge);
+    if (in_range(filler, MATH_FIRST, MATH_LAST)) return is_of_formula(before) || is_of_formula(after);
     bool notation = in_range(filler, SHORTHAND_FIRST, SHORTHAND_LAST) || in_range(filler, MUSIC_FIRST, MUSIC_LAST);
     return notation && (before >> 8 == filler >> 8 || after >> 8 == filler >> 8); /* beside signs of its block */
 }
@@ -326,9 +324,8 @@ static SanitizeRule judge_zero_width(InvisibleJudge *judge, uint32_t at)
     case WORD_JOINER:
         keep = holds_dash(judge);
         break;
-    case BYTE_ORDER_MARK:
-        keep = judge->items[at].origin.begin == 0;
-        break;
+    case BYTE_ORDER_MARK: /* a file's first bytes are nobody's attack, and no text either */
+        return judge->items[at].origin.begin == 0 ? RULE_INV_FILLER : RULE_INV_ZERO_WIDTH;
     default: /* a soft hyphen */
         keep = word_is_hyphenated(judge, at);
         break;
@@ -372,7 +369,6 @@ bool invisible_is_doubtful(const Item *item, bool selectors)
     switch (item->code_point) {
     case SOFT_HYPHEN:
     case WORD_JOINER:
-    case BYTE_ORDER_MARK:
         return true;
     case UNICODE_TEXT_SELECTOR:
     case UNICODE_EMOJI_SELECTOR:
