@@ -38,9 +38,19 @@ static void report_tally_count(ReportTally *tally, TextView code, uint64_t count
     tally->codes[row].count += count;
 }
 
+static bool report_is_grave(Headlight__V1__Finding *const *findings, size_t count)
+{
+    for (size_t index = 0; index < count; index++)
+        if (findings[index]->severity > HEADLIGHT__V1__SEVERITY__SEVERITY_INFO) return true;
+    return false;
+}
+
 void report_tally_add(ReportTally *tally, const Headlight__V1__SanitizeReport *report)
 {
-    if (report_has_findings(report)) tally->text_count++;
+    if (!report_is_grave(report->findings, report->n_findings) &&
+        !report_is_grave(report->pair_findings, report->n_pair_findings))
+        return;
+    tally->text_count++;
     if (report->changed) tally->changed_count++;
     for (size_t index = 0; index < report->n_totals; index++)
         report_tally_count(tally, codec_view(report->totals[index]->code), report->totals[index]->count);

@@ -10,7 +10,7 @@ enum { REPORT_CODES_MAX = 64, REPORT_CODE_BYTES = 32 };
 
 /* What was found in many texts. A plain value, zero at first. */
 typedef struct ReportTally {
-    uint64_t text_count;    /* with findings */
+    uint64_t text_count; /* with findings, but for those whose severity is info: they are no news of hostility */
     uint64_t changed_count; /* of them */
     struct {
         char code[REPORT_CODE_BYTES];

@@ -135,7 +135,9 @@ static Status sanitize_print_picture(const SanitizeRun *run, uint64_t index, Tex
     if (!report_has_findings(report) && !report->changed) return STATUS_OK;
     char location[INPUT_LOCATION_BYTES];
     input_locate(run->input, index, index, location);
-    printf("%s%s%s:\n    ", run->colours ? "\x1B[1m" : "", location, run->colours ? "\x1B[0m" : "");
+    fputs(run->colours ? "\x1B[1m" : "", stdout);
+    output_plain_text(stdout, text_view(location));
+    fputs(run->colours ? "\x1B[0m:\n    " : ":\n    ", stdout);
     Status status = report->changed && sanitize_cleaned(report)
                         ? sanitize_print_diff(run, text, codec_view(report->cleaned_text), out_error)
                         : sanitize_print_found(run, text, report, out_error);
@@ -229,7 +231,7 @@ static Status sanitize_refused(void *context, const ExchangeRequest *request, co
 static void sanitize_finish(void *context)
 {
     SanitizeRun *run = context;
-    results_finish(&run->results, text_view(run->settings->texts.common.model));
+    results_finish(&run->results, (TextView){0});
     if (run->refused_count)
         output_note(run->settings->texts.common.quiet, "texts that were refused: %" PRIu64, run->refused_count);
 }

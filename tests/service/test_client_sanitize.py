@@ -78,6 +78,7 @@ def test_json_has_the_whole_report(server):
          "totals": {"INV_ZERO_WIDTH": 1}, "cleaned_text": CLEAN},
         {"index": 1, "refused": False, "policy": "clean", "level": "high", "changed": False, "findings": [],
          "totals": {}, "cleaned_text": "honest"}]}
+    assert json.loads(out(headlight("sanitize", "--format", "json", server=server))) == {"reports": []}
     lines = out(headlight("sanitize", "--format", "jsonl", server=server, stdin="a\nb\n")).splitlines()
     assert [json.loads(line)["index"] for line in lines] == [0, 1]
 
@@ -153,6 +154,13 @@ def test_commands_ask_and_tell(server, command, method, results):
     done = headlight(*command.split(), "a", server=server)
     assert b"with findings: 1" in done.stderr and b"sanitization" not in done.stdout
     assert (seen[1].sanitize, seen[1].sanitize_level, seen[1].return_cleaned_text) == (0, 0, False)
+
+
+def test_what_is_only_told_makes_no_note(server):
+    report = dict(policy=2, findings=[dict(code="LEN_TRUNCATED", severity=1)],
+                  totals=[dict(code="LEN_TRUNCATED", count=1)])
+    server.classify = lambda request, context: message("ClassifyResponse", classifications=[dict(sanitization=report)])
+    assert headlight("classify", "a", server=server).stderr == b""
 
 
 @pytest.mark.parametrize("command, method", [command[:2] for command in COMMANDS])
