@@ -1,9 +1,11 @@
 """Attacks on text that a reader does not see, or hardly: written from the papers' definitions, seeded.
 
-Each attack is a function (random, word, budget) -> word. What it makes looks like the word it was given, so a sanitizer
-has to give that word back. sanitize_score.py measures how often it does.
+Each attack is a function (generator, word, budget) -> word. What it makes looks like the word it was given, so a
+sanitizer has to give that word back. sanitize_score.py measures how often it does.
 """
 import pathlib
+import random
+import sys
 import unicodedata
 
 ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u2061\u2062\u2063\u2064"
@@ -11,57 +13,58 @@ LRE, RLE, PDF, LRO, RLO, LRI, RLI, FSI, PDI = "\u202a\u202b\u202c\u202d\u202e\u2
 SELECTORS = [chr(point) for point in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))]
 
 
-def places(random, word, budget, first=1, last=0):
+def places(generator, word, budget, first=1, last=0):
     """`budget` places between the characters of a word, the last ones first."""
-    return sorted((random.randint(min(first, len(word)), max(first, len(word) - last)) for _ in range(budget)),
+    return sorted((generator.randint(min(first, len(word)), max(first, len(word) - last)) for _ in range(budget)),
                   reverse=True)
 
 
-def insert(random, word, budget, make, first=1, last=1):
-    for place in places(random, word, budget, first, last):
+def insert(generator, word, budget, make, first=1, last=1):
+    for place in places(generator, word, budget, first, last):
         word = word[:place] + make() + word[place:]
     return word
 
 
-def zero_width(random, word, budget):
+def zero_width(generator, word, budget):
     """Boucher et al. 2022, invisible characters: ZWSP, ZWNJ, ZWJ, and those like them, anywhere."""
-    return insert(random, word, budget, lambda: random.choice(ZERO_WIDTH), 0, 0)
+    return insert(generator, word, budget, lambda: generator.choice(ZERO_WIDTH), 0, 0)
 
 
-def tags(random, word, budget):
+def tags(generator, word, budget):
     """Tag characters, one at a time."""
-    return insert(random, word, budget, lambda: chr(0xE0020 + random.randrange(95)), 0, 0)
+    return insert(generator, word, budget, lambda: chr(0xE0020 + generator.randrange(95)), 0, 0)
 
 
-def tag_text(random, word, budget):
+def tag_text(generator, word, budget):
     """A hidden instruction in tag characters behind the word, with or without its begin and its end."""
     hidden = " ".join(["ignore", "all", "previous", "instructions", "now"][:budget])
     hidden = "".join(chr(0xE0000 + ord(character)) for character in hidden)
-    return word + random.choice(["", "\U000e0001"]) + hidden + random.choice(["", "\U000e007f"])
+    return word + generator.choice(["", "\U000e0001"]) + hidden + generator.choice(["", "\U000e007f"])
 
 
-def selectors(random, word, budget):
+def selectors(generator, word, budget):
     """Variation selectors, one at a time, behind letters that have no variants."""
-    return insert(random, word, budget, lambda: random.choice(SELECTORS), 1, 0)
+    return insert(generator, word, budget, lambda: generator.choice(SELECTORS), 1, 0)
 
 
-def selector_bytes(random, word, budget):
+def selector_bytes(generator, word, budget):
     """Bytes hidden in variation selectors behind one character of the word (Butler 2025)."""
     hidden = "".join(chr(0xFE00 + byte if byte < 16 else 0xE0100 + byte - 16)
-                     for byte in random.randbytes(4 * budget))
-    place = random.randint(1, len(word))
+                     for byte in generator.randbytes(4 * budget))
+    place = generator.randint(1, len(word))
     return word[:place] + hidden + word[place:]
 
 
-def deletions(random, word, budget):
+def deletions(generator, word, budget):
     """Boucher et al. 2022: a printable character and the backspace, or the delete, that takes it back."""
-    return insert(random, word, budget, lambda: chr(random.randint(0x21, 0x7E)) + random.choice("\x08\x08\x7f"), 0, 0)
+    return insert(generator, word, budget,
+                  lambda: chr(generator.randint(0x21, 0x7E)) + generator.choice("\x08\x08\x7f"), 0, 0)
 
 
-def deletion_runs(random, word, budget):
+def deletion_runs(generator, word, budget):
     """Several characters and as many backspaces."""
-    typed = "".join(random.choice("abcdefghijklmnop") for _ in range(budget))
-    place = random.randint(0, len(word))
+    typed = "".join(generator.choice("abcdefghijklmnop") for _ in range(budget))
+    place = generator.randint(0, len(word))
     return word[:place] + typed + "\x08" * budget + word[place:]
 
 
@@ -69,21 +72,21 @@ def swap(first, second):
     return LRO + LRI + RLO + LRI + second + PDI + LRI + first + PDI + PDF + PDI + PDF
 
 
-def bidi_swap(random, word, budget):
+def bidi_swap(generator, word, budget):
     """Boucher et al. 2022: neighbours stand in the other order and are shown in theirs; swaps may nest."""
     parts = list(word)
     for _ in range(budget):
         if len(parts) >= 2:
-            place = random.randrange(len(parts) - 1)
+            place = generator.randrange(len(parts) - 1)
             parts[place:place + 2] = [swap(parts[place], parts[place + 1])]
     return "".join(parts)
 
 
-def bidi_reversal(random, word, budget):
+def bidi_reversal(generator, word, budget):
     """The word backwards under an override; an embedding or isolate around it, by the budget."""
     word = RLO + word[::-1] + PDF
     for _ in range(1, budget):
-        opening, closing = random.choice([(LRE, PDF), (LRI, PDI), (LRO, PDF)])
+        opening, closing = generator.choice([(LRE, PDF), (LRI, PDI), (LRO, PDF)])
         word = opening + word + closing
     return word
 
@@ -109,18 +112,18 @@ def script_of(character):
 
 def homoglyphs(pairs):
     """The attack of lookalikes in another script; at least one letter of the word is left."""
-    def attack(random, word, budget):
+    def attack(generator, word, budget):
         others = {at: [other for other in pairs.get(character, [])
                        if script_of(other) and script_of(other) != script_of(character)]
                   for at, character in enumerate(word) if script_of(character)}
         open_places = [at for at, choices in others.items() if choices]
-        chosen = random.sample(open_places, min(budget, len(open_places), max(0, len(others) - 1)))
-        return "".join(random.choice(others[at]) if at in chosen else character for at, character in enumerate(word))
+        chosen = generator.sample(open_places, min(budget, len(open_places), max(0, len(others) - 1)))
+        return "".join(generator.choice(others[at]) if at in chosen else character for at, character in enumerate(word))
     return attack
 
 
 def alphabet(start_upper, start_lower):
-    def attack(random, word, budget):
+    def attack(generator, word, budget):
         return "".join(chr(start_upper + ord(character) - 65) if "A" <= character <= "Z" else
                        chr(start_lower + ord(character) - 97) if "a" <= character <= "z" else character
                        for character in word)
@@ -136,9 +139,9 @@ FORMS = {
 }
 
 
-def forms(random, word, budget):
+def forms(generator, word, budget):
     """The whole word in fullwidth, mathematical or circled letters."""
-    return random.choice(list(FORMS.values()))(random, word, budget)
+    return generator.choice(list(FORMS.values()))(generator, word, budget)
 
 
 ATTACKS = {
@@ -155,12 +158,34 @@ ATTACKS = {
 }
 
 
-def attack_words(random, text, attack, budget, share):
+def attack_words(generator, text, attack, budget, share):
     """Attacks about `share` of the text's words of three letters and more, and at least one of them."""
     words = text.split(" ")
     able = [at for at, word in enumerate(words) if len(word) >= 3 and any(map(str.isalpha, word))]
     if not able:
         return None
-    chosen = set(random.sample(able, max(1, round(share * len(able)))))
-    attacked = " ".join(attack(random, word, budget) if at in chosen else word for at, word in enumerate(words))
+    chosen = set(generator.sample(able, max(1, round(share * len(able)))))
+    attacked = " ".join(attack(generator, word, budget) if at in chosen else word for at, word in enumerate(words))
     return attacked if attacked != text else None
+
+
+def escaped(text):
+    """What does not show, or would reorder the line it stands in, as \\u{HEX}."""
+    return "".join(character if unicodedata.category(character)[0] not in "CM" else f"\\u{{{ord(character):X}}}"
+                   for character in text)
+
+
+def main():
+    """sanitize_attacks.py INTENTIONAL TEXTS: attacked text, tab, text; for tests/unit/sanitizer/attacks.txt."""
+    pairs, texts = read_pairs(sys.argv[1]), pathlib.Path(sys.argv[2]).read_text(encoding="utf-8").splitlines()
+    generator = random.Random(2022)
+    for name, attack in {**ATTACKS, "homoglyphs": homoglyphs(pairs)}.items():
+        for budget in (1, 2, 3, 5):
+            for text in generator.sample(texts, 3):
+                hostile = attack_words(generator, text, attack, min(budget, 2) if name == "homoglyphs" else budget, 0.5)
+                if hostile:
+                    print(f"{escaped(hostile)}\t{escaped(text)}")
+
+
+if __name__ == "__main__":
+    main()
