@@ -13,6 +13,7 @@ enum { FORM_WORD_LETTERS = 3 };
 typedef struct FormRun {
     uint32_t begin, end;
     uint32_t plain;                    /* Latin letters in no form */
+    uint32_t upright;                  /* mathematical letters that no formula has: sans-serif, monospace */
     uint32_t strange;                  /* plain ones that only phonetics or other orthographies write */
     uint32_t letters[FORM_KIND_COUNT]; /* letters, not digits */
     uint32_t forms[FORM_KIND_COUNT];   /* letters and digits */
@@ -50,10 +51,19 @@ static void compat_count(const SanitizeRun *run, FormRun *found, uint32_t index)
     if (kind) {
         found->forms[kind]++;
         found->letters[kind] += letters[0] >= 'A';
+        found->upright += item->code_point >= 0x1D5A0 && item->code_point <= 0x1D6A3;
     } else if (item->classes & CLASS_LATIN) {
         found->plain++;
         found->strange += !compat_is_usual(item->code_point);
     }
+}
+
+/* An apostrophe with a letter or a form behind it. */
+static bool compat_joins(const SanitizeRun *run, uint32_t index)
+{
+    uint32_t code_point = run->items[index].code_point;
+    if ((code_point != '\'' && code_point != 0x2019) || index + 1 == run->count) return false;
+    return (run->items[index + 1].classes & (CLASS_LATIN | CLASS_COMPAT)) != 0;
 }
 
 /* The next run of items from `at` on that has a form. */
@@ -66,7 +76,8 @@ static bool compat_next(const SanitizeRun *run, uint32_t at, FormRun *out)
         bool has_form = false;
         for (; at < run->count; at++) {
             bool is_form = compat_kind(run, at, letters, &count) != FORM_NONE;
-            if (!is_form && !compat_is_plain(&run->items[at])) break;
+            bool joins = at > out->begin && compat_joins(run, at);
+            if (!is_form && !joins && !compat_is_plain(&run->items[at])) break;
             has_form |= is_form;
             compat_count(run, out, at);
         }
@@ -86,6 +97,21 @@ static bool compat_is_transcription(const SanitizeRun *run, const FormRun *found
            (unicode_category(before) & modifiers) != 0 || (unicode_category(after) & modifiers) != 0;
 }
 
+/* Whether the run is a variable behind the name of its function: sin x. */
+static bool compat_is_function(const SanitizeRun *run, const FormRun *found)
+{
+    static const char *const names[] = {"sin", "cos", "tan", "tg", "cot", "log", "ln", "lg", "exp", "d"};
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        uint32_t same = 0;
+        while (names[n][same] && found->begin + same < found->end &&
+               run->items[found->begin + same].code_point == (unsigned char)names[n][same]) {
+            same++;
+        }
+        if (!names[n][same] && same == found->plain) return true;
+    }
+    return false;
+}
+
 /* Whether the forms of that kind in a run spell a word. */
 static bool compat_spells(const SanitizeRun *run, const FormRun *found, FormKind kind, bool ideographic)
 {
@@ -95,7 +121,8 @@ static bool compat_spells(const SanitizeRun *run, const FormRun *found, FormKind
     case FORM_WIDE:
         return (letters && plain) || (letters > 1 && !ideographic);
     case FORM_MATH:
-        return letters + plain >= FORM_WORD_LETTERS;
+        if (plain && compat_is_function(run, found)) return false;
+        return letters + plain >= (found->upright ? 2 : FORM_WORD_LETTERS);
     case FORM_ENCLOSED:
         return letters >= FORM_WORD_LETTERS || (letters && plain > 1);
     case FORM_SMALL_CAP:
@@ -119,7 +146,7 @@ static unsigned compat_styles(const SanitizeRun *run, bool ideographic)
     FormRun found;
     for (uint32_t at = 0; compat_next(run, at, &found); at = found.end) {
         for (int kind = 1; kind < FORM_KIND_COUNT; kind++) {
-            bool is_word = found.letters[kind] >= FORM_WORD_LETTERS;
+            bool is_word = found.letters[kind] >= FORM_WORD_LETTERS || (kind == FORM_MATH && found.plain > 1);
             if (is_word && compat_spells(run, &found, (FormKind)kind, ideographic)) styles |= 1u << kind;
         }
     }

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-enum { CONTEXT_ITEMS = 64 };
+/* Letters that only one script has among so many items on either side are a word's context; so many are words. */
+enum { CONTEXT_ITEMS = 64, CONTEXT_LETTERS_MIN = 4 };
 
 /* A cased letter that something is drawn like. */
 static bool homoglyph_is_lower(uint32_t code_point)
@@ -100,18 +101,33 @@ static WordScript homoglyph_main_script(const uint64_t letters[SCRIPT_COUNT])
     return letters[most] ? most : SCRIPT_NONE;
 }
 
+/* Whether a word of a script that nothing else in the text is certainly of was put among the words of another one. */
+static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordScript text)
+{
+    uint64_t near[SCRIPT_COUNT];
+    if (text != SCRIPT_LATIN || word->script > SCRIPT_CYRILLIC || run->letters[word->script]) return false;
+    /* Acronyms, and words that are spoken of, are cited. */
+    if (words_is_quoted(run, word)) return false;
+    if (word->count > 1 && unicode_category(run->items[word->last].code_point) == UNICODE_LU) return false;
+    homoglyph_count_context(run, word, near);
+    return near[text] >= CONTEXT_LETTERS_MIN;
+}
+
 /* A word of one script that reads as one of the text's main script. Short words do that by accident, so none counts
  * that stands beside honest ones of its own. */
 static void homoglyph_look_at_whole(SanitizeRun *run, const Word *word, const uint64_t line[SCRIPT_COUNT + 1])
 {
-    WordScript own = words_script(&run->items[word->first]), text = homoglyph_main_script(run->letters);
+    WordScript own = word->script, text = homoglyph_main_script(run->letters);
     bool rare = words_is_rare(run, word);
     if (text == SCRIPT_NONE) text = rare ? SCRIPT_LATIN : own;
     if (own == text || line[own] || !words_reads_as(run, word, text)) return;
+    if (homoglyph_is_planted(run, word, text)) {
+        homoglyph_repair(run, word, text, RULE_HOMO_MIXED);
+        return;
+    }
     bool alone = run->letters[own < SCRIPT_ARMENIAN ? own : SCRIPT_ARMENIAN] == 0;
     if (word->count < 2 && (own != SCRIPT_CYRILLIC || !alone)) return;
-    if (!line[text] && !alone && !rare) return;
-    homoglyph_repair(run, word, text, RULE_HOMO_WHOLE);
+    if (line[text] || alone || rare) homoglyph_repair(run, word, text, RULE_HOMO_WHOLE);
 }
 
 /* A click of Khoisan languages never ends a word; it is an exclamation mark. */

@@ -166,6 +166,15 @@ bool words_reads_as(const SanitizeRun *run, const Word *word, WordScript target)
     return true;
 }
 
+bool words_is_quoted(const SanitizeRun *run, const Word *word)
+{
+    if (word->begin == 0 || word->end >= run->count) return false;
+    const unsigned quotes = UNICODE_PI | UNICODE_PF | UNICODE_PS | UNICODE_PE;
+    uint32_t before = run->items[word->begin - 1].code_point, after = run->items[word->end].code_point;
+    bool opens = before == '"' || before == '\'' || (unicode_category(before) & quotes) != 0;
+    return opens && (after == '"' || after == '\'' || (unicode_category(after) & quotes) != 0);
+}
+
 bool words_is_rare(const SanitizeRun *run, const Word *word)
 {
     static const uint16_t rare[] = {0x405, 0x455, 0x474, 0x475, 0x4BA, 0x4BB, 0x4BC, 0x4BD,

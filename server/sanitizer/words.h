@@ -49,6 +49,8 @@ bool words_measure(const SanitizeRun *run, Word *word);
 bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, const uint64_t near[SCRIPT_COUNT]);
 /* Whether a word of one script reads as one of `target`. */
 bool words_reads_as(const SanitizeRun *run, const Word *word, WordScript target);
+/* Whether it stands between quotation marks. */
+bool words_is_quoted(const SanitizeRun *run, const Word *word);
 /* Whether a Cyrillic word has a letter that next to no language writes. */
 bool words_is_rare(const SanitizeRun *run, const Word *word);
 /* The more likely one of two scripts by the letters alone. */

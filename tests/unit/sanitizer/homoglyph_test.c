@@ -70,13 +70,24 @@ static void honest_mixtures_are_left_alone(void **state)
 static void a_whole_word_is_reported_and_at_the_strict_level_repaired(void **state)
 {
     (void)state;
-    static const char text[] = "the company \u0430\u0440\u0440\u04CF\u0435 sells";
+    static const char text[] = "the company \u0430\u0440\u0440\u04CF\u0435 sells\n\u043B\u044F";
     cleaning_expect(text, text);
     assert_int_equal(cleaning_result.totals[RULE_HOMO_WHOLE], 1);
     assert_int_equal(cleaning_result.findings[0].range.begin, 12);
     assert_int_equal(cleaning_result.findings[0].range.end, 22);
     assert_memory_equal(cleaning_result.findings[0].detail, "apple", 5);
-    cleaning_expect_at(text, "the company apple sells", SANITIZE_STRICT, 0);
+    cleaning_expect_at(text, "the company apple sells\n\u043B\u044F", SANITIZE_STRICT, 0);
+}
+
+static void whole_words_of_a_script_that_the_text_has_nowhere_else_are_repaired(void **state)
+{
+    (void)state;
+    cleaning_expect("it was \u0430 movie, \u0455\u0435\u0435, \u0399 know \u039D\u03BF amount",
+                    "it was a movie, see, I know No amount");
+    assert_int_equal(cleaning_result.totals[RULE_HOMO_MIXED], 4);
+    static const char text[] = "the Cyrillic letter \"\u0430\" and the \u0421\u0421\u0421\u0420";
+    cleaning_expect(text, text);
+    assert_int_equal(cleaning_result.totals[RULE_HOMO_MIXED], 0);
 }
 
 static void whole_words_among_their_own_are_honest(void **state)
@@ -98,6 +109,7 @@ int main(void)
         cmocka_unit_test(an_exclamation_mark_is_no_click),
         cmocka_unit_test(honest_mixtures_are_left_alone),
         cmocka_unit_test(a_whole_word_is_reported_and_at_the_strict_level_repaired),
+        cmocka_unit_test(whole_words_of_a_script_that_the_text_has_nowhere_else_are_repaired),
         cmocka_unit_test(whole_words_among_their_own_are_honest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
