@@ -112,6 +112,15 @@ static bool compat_is_function(const SanitizeRun *run, const FormRun *found)
     return false;
 }
 
+/* Whether letters of another script stand right beside the run: then it is a word that homoglyph.c repairs. */
+static bool compat_is_part(const SanitizeRun *run, const FormRun *found)
+{
+    const unsigned others = CLASS_GREEK | CLASS_CYRILLIC;
+    unsigned before = found->begin ? run->items[found->begin - 1].classes : 0;
+    unsigned after = found->end < run->count ? run->items[found->end].classes : 0;
+    return ((before | after) & others) != 0;
+}
+
 /* Whether the forms of that kind in a run spell a word. */
 static bool compat_spells(const SanitizeRun *run, const FormRun *found, FormKind kind, bool ideographic)
 {
@@ -127,7 +136,7 @@ static bool compat_spells(const SanitizeRun *run, const FormRun *found, FormKind
         return letters >= FORM_WORD_LETTERS || (letters && plain > 1);
     case FORM_SMALL_CAP:
     case FORM_PHONETIC:
-        return letters + plain > 1 && !compat_is_transcription(run, found);
+        return letters + plain > 1 && !compat_is_transcription(run, found) && !compat_is_part(run, found);
     case FORM_RAISED:
         return letters >= FORM_WORD_LETTERS && letters == found->end - found->begin;
     case FORM_ROMAN:
@@ -158,7 +167,7 @@ static bool compat_folds(const SanitizeRun *run, const FormRun *found, FormKind 
                          bool ideographic)
 {
     if (compat_spells(run, found, kind, ideographic)) return true;
-    if (!(styles >> kind & 1)) return false;
+    if (!(styles >> kind & 1) || (kind == FORM_SMALL_CAP && compat_is_part(run, found))) return false;
     return kind != FORM_RAISED || found->forms[kind] == found->end - found->begin;
 }
 

@@ -101,6 +101,17 @@ static WordScript homoglyph_main_script(const uint64_t letters[SCRIPT_COUNT])
     return letters[most] ? most : SCRIPT_NONE;
 }
 
+/* Whether there are small letters near the word: tables of letters are labelled in capitals. */
+static bool homoglyph_is_prose(const SanitizeRun *run, const Word *word)
+{
+    uint32_t begin = word->begin > CONTEXT_ITEMS ? word->begin - CONTEXT_ITEMS : 0;
+    uint32_t end = run->count - word->end > CONTEXT_ITEMS ? word->end + CONTEXT_ITEMS : run->count;
+    for (uint32_t i = begin; i < end; i++) {
+        if (run->items[i].code_point >= 'a' && run->items[i].code_point <= 'z') return true;
+    }
+    return false;
+}
+
 /* Whether a word of a script that nothing else in the text is certainly of was put among the words of another one. */
 static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordScript text)
 {
@@ -109,6 +120,10 @@ static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordS
     /* Acronyms, and words that are spoken of, are cited. */
     if (words_is_quoted(run, word)) return false;
     if (word->count > 1 && unicode_category(run->items[word->last].code_point) == UNICODE_LU) return false;
+    /* A letter alone is a word in Latin, or one of a list of letters. */
+    uint32_t latin = confusables_find(run->items[word->last].code_point)->targets[SCRIPT_LATIN];
+    if (word->count == 1 && !strchr("aeiouyAEIOUY", (int)latin)) return false;
+    if (!homoglyph_is_prose(run, word)) return false;
     homoglyph_count_context(run, word, near);
     return near[text] >= CONTEXT_LETTERS_MIN;
 }

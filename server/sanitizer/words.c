@@ -23,9 +23,21 @@ static bool words_goes_on(const SanitizeRun *run, uint32_t index)
            words_is_letter(&run->items[index + 1]);
 }
 
+/* Letters of an escape that ends right before a word: a line feed's n, a font's fB. */
+static uint32_t words_markup(const SanitizeRun *run, uint32_t at)
+{
+    if (at == 0 || at + 1 >= run->count || run->items[at - 1].code_point != '\\') return 0;
+    uint32_t size = run->items[at].code_point == 'f' ? 2 : 1;
+    bool is_latin = (run->items[at].classes & run->items[at + size - 1].classes & CLASS_LATIN) != 0;
+    bool ends = at + size < run->count && words_is_letter(&run->items[at + size]) &&
+                !(run->items[at + size].classes & CLASS_LATIN);
+    return is_latin && ends ? size : 0;
+}
+
 bool words_next(const SanitizeRun *run, uint32_t at, Word *out)
 {
     while (at < run->count && !words_is_letter(&run->items[at])) at++;
+    at += words_markup(run, at);
     *out = (Word){.begin = at, .first = at, .last = at};
     while (at < run->count && words_goes_on(run, at)) at++;
     out->end = at;
@@ -102,15 +114,6 @@ static bool words_takes_loose(const SanitizeRun *run, const Word *word, uint32_t
     return word->letters[target] > 1 || (index > word->first && index < word->last);
 }
 
-/* A Latin name with an ending of the language around it. */
-static bool words_is_inflected(const SanitizeRun *run, const Word *word, const uint64_t near[SCRIPT_COUNT])
-{
-    WordScript ending = words_script(&run->items[word->last]);
-    return ending != SCRIPT_NONE && near[ending] > near[SCRIPT_LATIN] &&
-           word->letters[ending] + word->letters[SCRIPT_LATIN] == word->count &&
-           words_latin_prefix(run, word) >= 3 && words_latin_prefix(run, word) == word->letters[SCRIPT_LATIN];
-}
-
 /* A Latin acronym with a lower-case ending, or i and e before a name. */
 static bool words_is_compound(const SanitizeRun *run, const Word *word)
 {
@@ -146,7 +149,7 @@ bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, c
         if (!row || !row->targets[target]) return false;
         if (row->loose >> target & 1 && !words_takes_loose(run, word, i, target)) return false;
     }
-    if (target == SCRIPT_LATIN) return !words_is_inflected(run, word, near);
+    if (target == SCRIPT_LATIN) return word->letters[SCRIPT_CYRILLIC] < 2 || !words_is_compound(run, word);
     if (target == SCRIPT_GREEK) return words_is_greek(run, word, near);
     if (target == SCRIPT_CYRILLIC) return !words_is_compound(run, word);
     return word->letters[target] > 1;

@@ -13,6 +13,11 @@ static void a_letter_of_another_script_becomes_the_words_own(void **state)
         {"c\u0438\u043D\u0438\u0439", "\u0441\u0438\u043D\u0438\u0439"},
         {"\u0435\u0449\u00EB", "\u0435\u0449\u0451"},
         {"\u03BA\u03B1\u03BB\u03B7\u03BC\u03AD\u03C1a", "\u03BA\u03B1\u03BB\u03B7\u03BC\u03AD\u03C1\u03B1"},
+        {"\u0434\u0430\u029C\u0456 \u043F\u0440\u043E\u0299\u0435\u0440\u043A\u0438",
+         "\u0434\u0430\u043D\u0456 \u043F\u0440\u043E\u0432\u0435\u0440\u043A\u0438"},
+        {"\u043F\u0440\u043E\u0433\u0440\u0430\u043C\u043C\u0430 Linu\u0445",
+         "\u043F\u0440\u043E\u0433\u0440\u0430\u043C\u043C\u0430 Linux"},
+        {"practi\u03F2ally", "practically"},
         {"\u0437\u0430\u029C\u044F\u0442\u0438\u0435", "\u0437\u0430\u043D\u044F\u0442\u0438\u0435"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -59,8 +64,9 @@ static void honest_mixtures_are_left_alone(void **state)
         "sin\u03B1cos\u03B2 + cos\u03B1sin\u03B2, \u03B3\u03B4T and \u03B1\u03B2T cells, H\u03B1, Ly\u03B1",
         "C++ \u65E5\u672C, T\u30B7\u30E3\u30C4, \u5361\u62C9OK",
         "camelCase, https://example.com/path?q=1, foo_bar, DAN metode",
-        "\u041D\u043E\u0432\u044B\u0439 Windows\u0430, SMS\u043A\u0430, e\u0411\u0430\u043D\u043A, "
+        "SMS\u043A\u0430, e\u0411\u0430\u043D\u043A, "
         "T-\u043A\u043B\u0435\u0442\u043A\u0438",
+        "\\fI\u0391\u03A1\u03A7\u0395\u0399\u039F\\fP \u03C4\u03BF\u03C5",
         "a\u03B3ec", /* Berber, with gamma for its own letter */
         "\u05D5Google, Windows\u0578\u0582\u0574",
     };
@@ -85,6 +91,7 @@ static void whole_words_of_a_script_that_the_text_has_nowhere_else_are_repaired(
     cleaning_expect("it was \u0430 movie, \u0455\u0435\u0435, \u0399 know \u039D\u03BF amount",
                     "it was a movie, see, I know No amount");
     assert_int_equal(cleaning_result.totals[RULE_HOMO_MIXED], 4);
+    cleaning_expect("0410 \u0410 CYRILLIC CAPITAL LETTER A", "0410 \u0410 CYRILLIC CAPITAL LETTER A");
     static const char text[] = "the Cyrillic letter \"\u0430\" and the \u0421\u0421\u0421\u0420";
     cleaning_expect(text, text);
     assert_int_equal(cleaning_result.totals[RULE_HOMO_MIXED], 0);
