@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "sanitizer/sanitizer.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -35,6 +36,18 @@ static uint32_t at_most(uint32_t value, uint32_t maximum)
     return value < maximum ? value : maximum;
 }
 
+/* Its table of code points is made at its first use, which takes a while: not on the loop, for the first request. */
+static Status model_warm_sanitizer(Error *out_error)
+{
+    const SanitizeOptions options = {.policy = SANITIZE_REPORT};
+    Sanitized sanitized;
+    Arena arena;
+    arena_init(&arena, MIB);
+    Status status = sanitizer_run(text_view("caf\xC3\xA9"), &options, &arena, &sanitized, out_error);
+    arena_free(&arena);
+    return status;
+}
+
 Status model_open(const ModelOptions *options, Model **out_model, Error *out_error)
 {
     assert(options->worker_count >= 1 && options->batch_items >= 1);
@@ -61,6 +74,7 @@ Status model_open(const ModelOptions *options, Model **out_model, Error *out_err
     if (longest <= LONG_TOKENS || model->lane_count > 0)
         model->batch_tokens = at_most(model->batch_tokens, LONG_TOKENS);
     status = model_open_workspaces(model, out_error);
+    if (!status) status = model_warm_sanitizer(out_error);
     if (status) goto fail;
     model->memory_bytes = encoder_bytes(pipeline_encoder(model->pipeline)) +
                           checkpoint_kept_bytes(pipeline_checkpoint(model->pipeline)) + options->tokenizer_bytes +
