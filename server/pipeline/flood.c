@@ -3,19 +3,19 @@
 
 #include <stdlib.h>
 
-uint32_t flood_run_end(const uint32_t *ids, uint32_t count, uint32_t begin, uint32_t period)
+uint32_t flood_run_end(const uint32_t *ids, uint32_t count, uint32_t unknown_id, uint32_t begin, uint32_t period)
 {
     uint32_t end = begin + period;
-    while (end < count && ids[end] == ids[end - period]) end++;
+    while (end < count && ids[end] == ids[end - period] && ids[end] != unknown_id) end++;
     return end < count ? end : count;
 }
 
 /* All runs of one period together. A run of a period is one of its multiples as well, so the least one wins. */
-static Flood flood_of_period(const uint32_t *ids, uint32_t count, uint32_t period)
+static Flood flood_of_period(const uint32_t *ids, uint32_t count, uint32_t unknown_id, uint32_t period)
 {
     Flood flood = {.period = period};
     for (uint32_t i = 0; i + period < count;) {
-        uint32_t end = flood_run_end(ids, count, i, period);
+        uint32_t end = flood_run_end(ids, count, unknown_id, i, period);
         if (end - i < FLOOD_CYCLES_MIN * period) {
             /* The next run begins within the last period of this one at the earliest. */
             i = end - period + 1;
@@ -31,7 +31,7 @@ static Flood flood_of_period(const uint32_t *ids, uint32_t count, uint32_t perio
 
 /* A token that is more than half of all is the only one that is left when different ones are struck out in pairs
  * (Boyer and Moore 1981). */
-static Flood flood_of_majority(const uint32_t *ids, uint32_t count)
+static Flood flood_of_majority(const uint32_t *ids, uint32_t count, uint32_t unknown_id)
 {
     Flood flood = {0};
     uint32_t candidate = 0, lead = 0;
@@ -39,7 +39,7 @@ static Flood flood_of_majority(const uint32_t *ids, uint32_t count)
         if (lead == 0) candidate = ids[i];
         lead = ids[i] == candidate ? lead + 1 : lead - 1;
     }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && candidate != unknown_id; i++) {
         if (ids[i] != candidate) continue;
         if (flood.count++ == 0) flood.tokens.begin = i;
         flood.tokens.end = i + 1;
@@ -47,13 +47,13 @@ static Flood flood_of_majority(const uint32_t *ids, uint32_t count)
     return flood;
 }
 
-bool flood_find(const uint32_t *ids, uint32_t count, Flood *out_flood)
+bool flood_find(const uint32_t *ids, uint32_t count, uint32_t unknown_id, Flood *out_flood)
 {
     if (count < FLOOD_TOKENS_MIN) return false;
     for (uint32_t period = 1; period <= FLOOD_PERIOD_MAX; period++) {
-        *out_flood = flood_of_period(ids, count, period);
+        *out_flood = flood_of_period(ids, count, unknown_id, period);
         if (out_flood->count > count / 2) return true;
     }
-    *out_flood = flood_of_majority(ids, count);
+    *out_flood = flood_of_majority(ids, count, unknown_id);
     return out_flood->count > count / 2;
 }

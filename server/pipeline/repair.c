@@ -15,6 +15,7 @@ enum {
 typedef struct Repair {
     const Pipeline *pipeline;
     bool cleans;
+    uint32_t unknown_id;
     uint32_t original_size;
     Arena *arena;
     Arena scratch;
@@ -60,7 +61,7 @@ static void flood_edit(Repair *repair, const Flood *flood)
     const Encoding *encoding = &repair->encoding;
     uint32_t period = flood->period;
     for (uint32_t i = flood->tokens.begin; i + period < flood->tokens.end;) {
-        uint32_t end = flood_run_end(encoding->ids, flood->tokens.end, i, period);
+        uint32_t end = flood_run_end(encoding->ids, flood->tokens.end, repair->unknown_id, i, period);
         if (end - i < FLOOD_CYCLES_MIN * period) {
             i = end - period + 1;
             continue;
@@ -79,7 +80,8 @@ static CHECKED Status flood_repair(Repair *repair, Error *out_error)
         Status status = repair_read(repair, false, out_error);
         if (status) return status;
         const Encoding *encoding = &repair->encoding;
-        if (!flood_find(encoding->ids, encoding->count, &flood) || flood.period == 0) return STATUS_OK;
+        if (!flood_find(encoding->ids, encoding->count, repair->unknown_id, &flood) || flood.period == 0)
+            return STATUS_OK;
         flood_edit(repair, &flood);
         if (repair->edit_count == 0) return STATUS_OK;
         ByteRange range = {encoding->offsets[flood.tokens.begin].begin,
@@ -171,10 +173,12 @@ Status repair_by_tokens(const Pipeline *pipeline, TextView original, const Sanit
     Repair repair = {
         .pipeline = pipeline,
         .cleans = cleans,
+        .unknown_id = TOKENIZER_NO_ID,
         .original_size = (uint32_t)original.size,
         .arena = arena,
         .sanitized = sanitized,
     };
+    (void)tokenizer_unknown_id(pipeline->tokenizer, &repair.unknown_id);
     arena_init(&repair.scratch, MIB + 128 * sanitized->text.size);
     Status status = floods ? flood_repair(&repair, out_error) : STATUS_OK;
     if (!status && typos) status = typo_repair(&repair, out_error);

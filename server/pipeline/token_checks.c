@@ -93,7 +93,9 @@ static void check_flood(const TokenCheck *check)
 {
     Flood flood;
     const uint32_t *ids = check->encoding->ids + check->tokens.begin;
-    if (!flood_find(ids, check->tokens.end - check->tokens.begin, &flood)) return;
+    uint32_t unknown_id = TOKENIZER_NO_ID;
+    (void)tokenizer_unknown_id(check->pipeline->tokenizer, &unknown_id);
+    if (!flood_find(ids, check->tokens.end - check->tokens.begin, unknown_id, &flood)) return;
     TokenRange range = {check->tokens.begin + flood.tokens.begin, check->tokens.begin + flood.tokens.end};
     check_add(check, RULE_FLOOD_REPEAT, range, flood.count, ids[flood.tokens.begin]);
 }
