@@ -194,3 +194,85 @@ def test_findings_are_counted(start_server, make_stub, pb):
 def test_time_is_told(served, pb):
     reply = served("classify").stub.Embed(pb.EmbedRequest(inputs=[pb.Text(text="a cat")]))
     assert 0 < reply.timing.sanitize_ns < reply.timing.total_ns
+
+
+def hide(text):
+    """`text` with zero-width spaces inside its words."""
+    return " ".join(word[:1] + "\u200b" + word[1:] if len(word) > 1 else word for word in text.split(" "))
+
+
+def test_a_cleaned_text_has_the_bits_of_the_clean_one(served, pb):
+    stub = served("tag").stub
+    texts = [sentence(seed, 12) for seed in range(20)]
+
+    def embed(inputs):
+        request = pb.EmbedRequest(inputs=[pb.Text(text=text) for text in inputs],
+                                  options=pb.Options(sanitize=CLEAN, return_cleaned_text=True))
+        return stub.Embed(request).embeddings
+
+    for text, dirty, clean in zip(texts, embed([hide(text) for text in texts]), embed(texts)):
+        assert dirty.values == clean.values
+        assert dirty.sanitization.changed and dirty.sanitization.cleaned_text == text
+        assert not clean.sanitization.changed and clean.sanitization.cleaned_text == text
+
+
+def test_what_is_found_in_a_cleaned_text_is_quoted_as_it_was_sent(served, pb):
+    options = pb.Options(sanitize=CLEAN)
+    for seed in range(10):
+        text = sentence(seed, 12)
+        hidden = hide(text)
+        tags = [served("tag").stub.TagTokens(pb.TagTokensRequest(
+            inputs=[pb.Text(text=one)], aggregation="none", options=options)).taggings[0].entities
+            for one in (text, hidden)]
+        assert [(e.label, e.score) for e in tags[0]] == [(e.label, e.score) for e in tags[1]]
+        for clean, dirty in zip(*tags):
+            assert dirty.text == hidden.encode()[dirty.byte_begin:dirty.byte_end].decode()
+            assert dirty.text.replace("\u200b", "") == clean.text
+        spans = [served("answer").stub.Answer(pb.AnswerRequest(
+            question="who is it", context=one, top_k=5, options=options)).answers for one in (text, hidden)]
+        assert [span.score for span in spans[0]] == [span.score for span in spans[1]]
+        for clean, dirty in zip(*spans):
+            assert dirty.text == hidden.encode()[dirty.byte_begin:dirty.byte_end].decode()
+            assert dirty.text.replace("\u200b", "") == clean.text
+
+
+def test_ranks_return_the_text_as_it_was_sent(served, pb):
+    texts = [hide(sentence(seed, 8)) for seed in range(5)]
+    reply = served("rerank").stub.Rerank(pb.RerankRequest(
+        query=hide("a dog in it"), texts=texts, return_text=True,
+        options=pb.Options(sanitize=CLEAN, return_cleaned_text=True)))
+    for rank in reply.ranks:
+        assert rank.text == texts[rank.index]
+        report = rank.sanitization
+        assert report.cleaned_text == "a dog in it" and report.cleaned_pair == sentence(rank.index, 8)
+        assert codes(report.findings) and codes(report.pair_findings)
+
+
+def test_a_report_changes_no_bit(served, pb):
+    stub = served("tag").stub
+    hidden = hide(sentence(1, 12))
+    values = [list(stub.Embed(pb.EmbedRequest(inputs=[pb.Text(text=hidden)], options=pb.Options(
+        sanitize=policy))).embeddings[0].values) for policy in (REPORT, OFF)]
+    assert values[0] == values[1]
+
+
+def test_many_findings_are_counted_and_the_gravest_listed(stub, pb):
+    text = "wo\u200brd " * 500 + "fl\U000e0041\U000e0042ag"
+    report = stub.Sanitize(pb.SanitizeRequest(inputs=[pb.Text(text=text)])).reports[0]
+    assert len(report.findings) == 32 and report.findings[0].code == "INV_TAG"
+    assert report.findings[0].detail == "AB"
+    assert totals(report)["INV_ZERO_WIDTH"] == 500
+
+
+def test_many_hostile_texts_fit_the_request_memory(start_server, make_stub, pb):
+    """However many findings: they are told within the limits, or the request is refused with a reason."""
+    with start_server("--request-memory", "16MiB") as server, server.channel() as channel:
+        stub = make_stub(channel)
+        for count, words in ((1, 300_000), (200, 1000), (1000, 3)):
+            text = "wo\u200brd " * words
+            try:
+                reply = stub.Sanitize(pb.SanitizeRequest(inputs=[pb.Text(text=text)] * count, policy=CLEAN))
+                assert all(report.cleaned_text == "word " * words for report in reply.reports)
+            except grpc.RpcError as error:
+                assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED, error
+        assert stub.Sanitize(pb.SanitizeRequest(inputs=[pb.Text(text="a cat")])).reports
