@@ -11,15 +11,11 @@ enum {
     MARKS_NATIVE_KEPT = 4,
 };
 
-static bool is_foreign(uint32_t base, uint32_t mark)
-{
-    return unicode_script(base) != unicode_script(mark);
-}
-
 /* A base and its marks: items[begin, end). */
 typedef struct Cluster {
     uint32_t begin;
     uint32_t end;
+    unsigned script; /* of the base */
     uint32_t foreign;
     uint32_t native;
 } Cluster;
@@ -27,12 +23,13 @@ typedef struct Cluster {
 static Cluster read_cluster(const SanitizeRun *run, uint32_t begin)
 {
     Cluster cluster = {.begin = begin, .end = begin + 1};
-    for (; cluster.end < run->count && run->items[cluster.end].classes & CLASS_MARK; cluster.end++) {
-        if (is_foreign(run->items[begin].code_point, run->items[cluster.end].code_point))
-            cluster.foreign++;
-        else
-            cluster.native++;
+    while (cluster.end < run->count && run->items[cluster.end].classes & CLASS_MARK) cluster.end++;
+    if (cluster.end == begin + 1) return cluster;
+    cluster.script = unicode_script(run->items[begin].code_point);
+    for (uint32_t at = begin + 1; at < cluster.end; at++) {
+        if (unicode_script(run->items[at].code_point) == cluster.script) cluster.native++;
     }
+    cluster.foreign = cluster.end - begin - 1 - cluster.native;
     return cluster;
 }
 
@@ -45,11 +42,12 @@ static bool is_flooded(const Cluster *cluster)
 static void drop_marks(SanitizeRun *run, const Cluster *cluster)
 {
     uint32_t native_max = cluster->native > MARKS_NATIVE_MAX ? MARKS_NATIVE_KEPT : MARKS_NATIVE_MAX;
-    uint32_t base = run->items[cluster->begin].code_point, native = 0;
+    uint32_t native = 0;
     uint32_t count = cluster->foreign + (cluster->native > native_max ? cluster->native - native_max : 0);
     if (count > 0) run_find(run, RULE_MARK_FLOOD, cluster->begin, cluster->end, count);
     for (uint32_t at = cluster->begin + 1; at < cluster->end; at++) {
-        if (is_foreign(base, run->items[at].code_point) || native++ >= native_max) rewrite_drop(run, at);
+        bool foreign = unicode_script(run->items[at].code_point) != cluster->script;
+        if (foreign || native++ >= native_max) rewrite_drop(run, at);
     }
 }
 

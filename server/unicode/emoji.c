@@ -21,7 +21,8 @@ enum {
     SELECTOR_FIRST = 0xFE00,
     SELECTOR_LAST = 0xFE0F,
     IDEOGRAPH_SELECTOR_FIRST = 0xE0100,
-    IDEOGRAPH_SELECTOR_USED_LAST = 0xE0120, /* no registered collection goes beyond */
+    IDEOGRAPH_SELECTOR_USED_LAST = 0xE010F, /* of any ideograph that is registered with forms, but for two */
+    IDEOGRAPH_SELECTOR_WATANABE_LAST = 0xE0120,
     IDEOGRAPH_SELECTOR_LAST = 0xE01EF,
     MONGOLIAN_SELECTOR_FIRST = 0x180B,
     MONGOLIAN_SELECTOR_LAST = 0x180D,
@@ -253,8 +254,9 @@ bool unicode_takes_selector(uint32_t base, uint32_t selector)
         return takes_standard_selector(base, selector - SELECTOR_FIRST);
     }
     if (selector >= IDEOGRAPH_SELECTOR_FIRST) {
-        return selector <= IDEOGRAPH_SELECTOR_USED_LAST &&
-               u_hasBinaryProperty((UChar32)base, UCHAR_UNIFIED_IDEOGRAPH);
+        bool watanabe = base == 0x9089 || base == 0x908A; /* of a name with as many forms as families */
+        uint32_t last = watanabe ? IDEOGRAPH_SELECTOR_WATANABE_LAST : IDEOGRAPH_SELECTOR_USED_LAST;
+        return selector <= last && u_hasBinaryProperty((UChar32)base, UCHAR_UNIFIED_IDEOGRAPH);
     }
     return unicode_script(base) == USCRIPT_MONGOLIAN && (unicode_category(base) & UNICODE_LO) != 0;
 }
