@@ -69,6 +69,10 @@
 #define NORMALIZED_GROWTH_MAX 8
 #define NORMALIZED_BASE_BYTES (64 * KIB)
 
+/* What the sanitizer works on at once: a line, or a piece of a longer one. Its working text takes 16 bytes a character,
+ * twice, and the structure of directions 25: 4 MiB. */
+#define SANITIZE_LINE_BYTES_MAX (64 * KIB)
+
 /* Regular expressions of tokenizers: the longest published one has 500 bytes. One search for a match takes a second
  * at most, and a hostile one ends. */
 #define PATTERN_BYTES_MAX 8192u

@@ -12,6 +12,9 @@
 /* Blocks that differ from each other: 200 with Unicode 15 and 16, most of planes 0 and 1. */
 enum { CLASS_DISTINCT_BLOCKS_MAX = 1024 };
 
+/* Below are jamos, with fillers among them. */
+enum { CJK_FIRST = 0x3400 };
+
 static ClassTable table;
 static uint16_t blocks[CLASS_DISTINCT_BLOCKS_MAX][CLASS_BLOCK_SIZE];
 static unsigned block_count;
@@ -19,7 +22,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static bool classes_is_control(uint32_t code_point, unsigned category)
 {
-    if (code_point == '\t' || code_point == '\n' || code_point == '\r' || code_point == 0x85) return false;
+    if (code_point == '\t' || code_point == '\n' || code_point == '\r') return false;
     return category == UNICODE_CC || (code_point >= 0xFFF9 && code_point <= 0xFFFB);
 }
 
@@ -69,15 +72,34 @@ static unsigned classes_ask(uint32_t code_point)
     if (!(category & (UNICODE_CN | UNICODE_CO))) classes |= classes_script(code_point, category);
     if (code_point == CONFUSABLE_CLICK || forms_find(code_point, form, &form_count)) classes |= CLASS_COMPAT;
     if (unicode_is_word(code_point) || classes & CLASSES_SCRIPTS) classes |= CLASS_WORD;
+    if (unicode_is_right_to_left(code_point)) classes |= CLASS_RIGHT_TO_LEFT;
     return classes;
+}
+
+/* Whether all code points of the block are alike: unassigned, private, or ideographs and syllables without a case,
+ * which is most of Unicode. */
+static bool classes_is_uniform(uint32_t first)
+{
+    unsigned category = unicode_category(first);
+    unsigned script = unicode_script(first);
+    bool ideographs = script == unicode_script(0x4E00) || script == unicode_script(0xAC00);
+    bool nothing = (category & (UNICODE_CN | UNICODE_CO | UNICODE_CS)) != 0;
+    if (!nothing && !(category == UNICODE_LO && ideographs && first >= CJK_FIRST)) return false;
+    for (uint32_t k = 1; k < CLASS_BLOCK_SIZE; k++) {
+        if (unicode_category(first + k) != category) return false;
+    }
+    return nothing || script == unicode_script(first + CLASS_BLOCK_SIZE - 1);
 }
 
 static void classes_fill(void)
 {
     for (unsigned i = 0; i < CLASS_BLOCK_COUNT; i++) {
         assert(block_count < CLASS_DISTINCT_BLOCKS_MAX);
-        uint16_t *block = blocks[block_count];
-        for (unsigned k = 0; k < CLASS_BLOCK_SIZE; k++) block[k] = (uint16_t)classes_ask(i * CLASS_BLOCK_SIZE + k);
+        uint32_t first = i * CLASS_BLOCK_SIZE;
+        bool uniform = classes_is_uniform(first);
+        uint16_t *block = blocks[block_count], classes = (uint16_t)classes_ask(first);
+        for (unsigned k = 0; k < CLASS_BLOCK_SIZE; k++)
+            block[k] = uniform ? classes : (uint16_t)classes_ask(first + k);
         unsigned same = 0;
         while (memcmp(blocks[same], block, sizeof blocks[0]) != 0) same++;
         table.blocks[i] = blocks[same];

@@ -5,7 +5,7 @@
 
 typedef enum CharacterClass {
     /* A line with one of these is worked on. */
-    CLASS_CONTROL = 1 << 0,   /* C0 but tab, line feed and return; DEL, C1, interlinear annotation */
+    CLASS_CONTROL = 1 << 0,   /* C0 but tab, line feed and return; DEL, C1, annotations */
     CLASS_BIDI = 1 << 1,      /* embeddings, overrides, isolates and what ends them */
     CLASS_INVISIBLE = 1 << 2, /* Default_Ignorable_Code_Point, and U+FEFF, but what CLASS_BIDI has */
     CLASS_COMPAT = 1 << 3,    /* letters and digits of a compatible form */
@@ -16,8 +16,9 @@ typedef enum CharacterClass {
     CLASS_LATIN = 1 << 7,
     CLASS_GREEK = 1 << 8,
     CLASS_CYRILLIC = 1 << 9,
-    CLASS_OTHER_SCRIPT = 1 << 10, /* a letter of any other script that has letters like those of another one */
-    CLASS_CONFUSABLE = 1 << 11,   /* a letter, digit or sign that looks like a letter of another script */
+    CLASS_OTHER_SCRIPT = 1 << 10,  /* a letter of any other script that has letters like those of another one */
+    CLASS_CONFUSABLE = 1 << 11,    /* a letter, digit or sign that looks like a letter of another script */
+    CLASS_RIGHT_TO_LEFT = 1 << 12, /* unicode_is_right_to_left */
 } CharacterClass;
 
 #define CLASSES_SUSPECT (CLASS_CONTROL | CLASS_BIDI | CLASS_INVISIBLE | CLASS_COMPAT | CLASS_RESERVED)

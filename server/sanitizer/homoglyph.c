@@ -133,6 +133,7 @@ static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordS
 static void homoglyph_look_at_whole(SanitizeRun *run, const Word *word, const uint64_t line[SCRIPT_COUNT + 1])
 {
     WordScript own = word->script, text = homoglyph_main_script(run->letters);
+    if (own == text) return;
     bool rare = words_is_rare(run, word);
     if (text == SCRIPT_NONE) text = rare ? SCRIPT_LATIN : own;
     if (own == text || line[own] || !words_reads_as(run, word, text)) return;
@@ -159,6 +160,8 @@ void homoglyph_pass(SanitizeRun *run)
 {
     Word word;
     uint64_t line[SCRIPT_COUNT + 1] = {0};
+    bool latin = (run->seen & CLASSES_SCRIPTS) == CLASS_LATIN && !(run->main_script & ~(unsigned)CLASS_LATIN);
+    if (latin && !(run->seen & CLASS_COMPAT)) return;
     for (uint32_t i = 0; i < run->count; i++) {
         if (words_is_evidence(&run->items[i])) line[words_script(&run->items[i])]++;
     }

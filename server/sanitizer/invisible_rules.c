@@ -358,9 +358,7 @@ static SanitizeRule judge_one(InvisibleJudge *judge, uint32_t at)
     default:
         break;
     }
-    if (judge->items[at].classes & CLASS_BIDI) {
-        return is_within_word_of_one_direction(judge) ? RULE_INV_ZERO_WIDTH : INVISIBLE_KEPT;
-    }
+    if (judge->items[at].classes & CLASS_BIDI) return INVISIBLE_KEPT; /* bidi.c has looked at its pair */
     return keeps_filler(judge, code_point) ? INVISIBLE_KEPT : RULE_INV_FILLER;
 }
 

@@ -101,6 +101,6 @@ static void find_reserved(SanitizeRun *run)
 
 void marks_pass(SanitizeRun *run)
 {
-    find_floods(run);
-    find_reserved(run);
+    if (run->seen & CLASS_MARK) find_floods(run);
+    if (run->seen & CLASS_RESERVED) find_reserved(run);
 }

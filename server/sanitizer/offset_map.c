@@ -1,6 +1,19 @@
 #include "sanitizer/offset_map.h"
 
 #include <assert.h>
+#include <stdlib.h>
+
+static bool offset_map_grow(OffsetMap *map, Arena *arena)
+{
+    uint32_t capacity = map->span_capacity ? 2 * map->span_capacity : 16;
+    size_t size = capacity * sizeof *map->spans;
+    OffsetSpan *spans = arena ? arena_allocate(arena, size) : realloc(map->spans, size);
+    if (!spans) return false;
+    if (arena && map->span_count) memcpy(spans, map->spans, map->span_count * sizeof *spans);
+    map->spans = spans;
+    map->span_capacity = capacity;
+    return true;
+}
 
 bool offset_map_append(OffsetMap *map, Arena *arena, uint32_t size, ByteRange original, bool copied)
 {
@@ -15,17 +28,29 @@ bool offset_map_append(OffsetMap *map, Arena *arena, uint32_t size, ByteRange or
         map->cleaned_size += size;
         return true;
     }
-    if (map->span_count == map->span_capacity) {
-        uint32_t capacity = map->span_capacity ? 2 * map->span_capacity : 16;
-        OffsetSpan *spans = arena_allocate(arena, capacity * sizeof *spans);
-        if (!spans) return false;
-        if (map->span_count) memcpy(spans, map->spans, map->span_count * sizeof *spans);
-        map->spans = spans;
-        map->span_capacity = capacity;
-    }
+    if (map->span_count == map->span_capacity && !offset_map_grow(map, arena)) return false;
     map->spans[map->span_count++] = (OffsetSpan){map->cleaned_size, copied, original};
     map->cleaned_size += size;
     return true;
+}
+
+const OffsetMap *offset_map_store(const OffsetMap *map, Arena *arena)
+{
+    OffsetMap *stored = arena_allocate(arena, sizeof *stored);
+    OffsetSpan *spans = arena_allocate(arena, map->span_count * sizeof *spans);
+    if (!stored || !spans) return NULL;
+    *stored = *map;
+    stored->spans = spans;
+    stored->span_capacity = map->span_count;
+    if (map->span_count) memcpy(spans, map->spans, map->span_count * sizeof *spans);
+    return stored;
+}
+
+void offset_map_close(OffsetMap *map)
+{
+    free(map->spans);
+    map->spans = NULL;
+    map->span_count = map->span_capacity = 0;
 }
 
 static uint32_t offset_map_span_end(const OffsetMap *map, uint32_t index)
@@ -56,6 +81,14 @@ static ByteRange offset_map_part(const OffsetMap *map, uint32_t index, ByteRange
     uint32_t from = cleaned.begin > span->cleaned_begin ? cleaned.begin - span->cleaned_begin : 0;
     uint32_t to = (cleaned.end < end ? cleaned.end : end) - span->cleaned_begin;
     return (ByteRange){span->original.begin + from, span->original.begin + to};
+}
+
+ByteRange offset_map_next(const OffsetMap *map, uint32_t *span, ByteRange cleaned)
+{
+    if (*span >= map->span_count || cleaned.begin < map->spans[*span].cleaned_begin)
+        *span = offset_map_find(map, cleaned.begin);
+    while (offset_map_span_end(map, *span) <= cleaned.begin) (*span)++;
+    return offset_map_part(map, *span, cleaned);
 }
 
 ByteRange sanitizer_original_range(const OffsetMap *map, ByteRange cleaned)

@@ -14,9 +14,9 @@ typedef struct OffsetSpan {
     ByteRange original;
 } OffsetSpan;
 
-/* Immutable once built. A value; its spans are an arena's. */
+/* Immutable once stored. A value. */
 typedef struct OffsetMap {
-    OffsetSpan *spans;
+    OffsetSpan *spans; /* an arena's, or malloc's */
     uint32_t span_count;
     uint32_t span_capacity;
     uint32_t cleaned_size;
@@ -29,6 +29,13 @@ typedef struct OffsetMap {
 ByteRange sanitizer_original_range(const OffsetMap *map, ByteRange cleaned);
 /* The cleaned bytes that came from any of `original`; empty where they would stand when all were dropped. */
 ByteRange sanitizer_cleaned_range(const OffsetMap *map, ByteRange original);
-/* Appends `size` cleaned bytes that came from `original`; bytes that are copied join the span before them. Equal sizes
- * and `copied` mean byte by byte. false: the arena is out. */
+/* The same for ranges that rise, each within one span: *span is where the one before was found,
+ * OFFSET_SPAN_UNKNOWN at first. */
+#define OFFSET_SPAN_UNKNOWN UINT32_MAX
+ByteRange offset_map_next(const OffsetMap *map, uint32_t *span, ByteRange cleaned);
+/* Appends `size` cleaned bytes that came from `original`. `copied`: byte by byte; they join copied bytes before them.
+ * Always with the same arena, or with NULL: then offset_map_close frees the spans. false: no memory. */
 bool offset_map_append(OffsetMap *map, Arena *arena, uint32_t size, ByteRange original, bool copied);
+/* A copy in `arena`; NULL: it is out. */
+const OffsetMap *offset_map_store(const OffsetMap *map, Arena *arena);
+void offset_map_close(OffsetMap *map);

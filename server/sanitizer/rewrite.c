@@ -6,31 +6,33 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* Room for `count` items in both texts. */
-static bool rewrite_reserve(SanitizeRun *run, uint32_t count)
+static bool rewrite_reserve(SanitizeRun *run, Item **items, uint32_t *capacity, uint32_t count)
 {
-    if (count <= run->capacity) return true;
-    uint32_t capacity = count < 256 ? 256 : count + count / 2;
-    Item *items = realloc(run->items, capacity * sizeof *items);
-    if (items) run->items = items;
-    Item *spare = items ? realloc(run->spare, capacity * sizeof *spare) : NULL;
-    if (spare) run->spare = spare;
-    if (spare)
-        run->capacity = capacity;
-    else
-        run->failed = true;
-    return spare != NULL;
+    if (count <= *capacity) return true;
+    uint32_t wanted = count < 256 ? 256 : count + count / 2;
+    Item *larger = realloc(*items, wanted * sizeof *larger);
+    run->failed = run->failed || !larger;
+    if (!larger) return false;
+    *items = larger;
+    *capacity = wanted;
+    return true;
 }
 
 bool rewrite_load(SanitizeRun *run, ByteRange line)
 {
-    run->count = 0;
+    const char *bytes = run->source.bytes;
+    uint32_t span = OFFSET_SPAN_UNKNOWN;
+    run->count = run->seen = 0;
     run->size_max = 3 * (line.end - line.begin);
-    if (!rewrite_reserve(run, line.end - line.begin)) return false;
+    run->whole = line.begin == 0 && line.end == run->source.size;
+    if (!rewrite_reserve(run, &run->items, &run->capacity, line.end - line.begin)) return false;
     for (uint32_t at = line.begin; at < line.end;) {
-        uint32_t code_point;
-        uint32_t size = (uint32_t)utf8_decode(run->text.bytes + at, &code_point);
-        run->items[run->count++] = (Item){code_point, classes_of(run->table, code_point), {at, at + size}};
+        Item *item = &run->items[run->count++];
+        uint32_t size = (uint32_t)utf8_decode(bytes + at, &item->code_point);
+        item->classes = classes_of(run->table, item->code_point);
+        item->origin = (ByteRange){at, at + size};
+        if (run->source_map) item->origin = offset_map_next(run->source_map, &span, item->origin);
+        run->seen |= item->classes;
         at += size;
     }
     return true;
@@ -41,6 +43,7 @@ void rewrite_replace(SanitizeRun *run, uint32_t index, uint32_t code_point)
     assert(index < run->count && code_point <= 0x10FFFF);
     run->items[index].code_point = code_point;
     run->items[index].classes = classes_of(run->table, code_point);
+    run->seen |= run->items[index].classes;
     run->changed = true;
 }
 
@@ -49,12 +52,14 @@ void rewrite_drop(SanitizeRun *run, uint32_t index)
     assert(index < run->count);
     run->items[index].code_point = REWRITE_GONE;
     run->items[index].classes = 0;
-    run->changed = true;
+    run->gone = run->changed = true;
 }
 
 void rewrite_sweep(SanitizeRun *run)
 {
     uint32_t count = 0;
+    if (!run->gone) return;
+    run->gone = false;
     for (uint32_t i = 0; i < run->count; i++) {
         if (run->items[i].code_point != REWRITE_GONE) run->items[count++] = run->items[i];
     }
@@ -68,7 +73,7 @@ void rewrite_begin(SanitizeRun *run)
 
 static void rewrite_append(SanitizeRun *run, Item item)
 {
-    if (run->failed || !rewrite_reserve(run, run->spare_count + 1)) return;
+    if (run->failed || !rewrite_reserve(run, &run->spare, &run->spare_capacity, run->spare_count + 1)) return;
     run->spare[run->spare_count++] = item;
 }
 
@@ -81,7 +86,9 @@ void rewrite_keep(SanitizeRun *run, uint32_t index)
 void rewrite_put(SanitizeRun *run, uint32_t code_point, ByteRange origin)
 {
     assert(code_point <= 0x10FFFF);
-    rewrite_append(run, (Item){code_point, classes_of(run->table, code_point), origin});
+    unsigned classes = classes_of(run->table, code_point);
+    run->seen |= classes;
+    rewrite_append(run, (Item){code_point, classes, origin});
 }
 
 /* What would grow beyond the bound is not rewritten: honest forms never do. */
@@ -97,8 +104,11 @@ void rewrite_end(SanitizeRun *run)
     }
     if (same || size > run->size_max) return;
     Item *items = run->items;
+    uint32_t capacity = run->capacity;
     run->items = run->spare;
+    run->capacity = run->spare_capacity;
     run->count = run->spare_count;
     run->spare = items;
+    run->spare_capacity = capacity;
     run->changed = true;
 }

@@ -1,9 +1,10 @@
-/* Findings as the families meet them, before they are listed. */
+/* What families share: scratch, and findings as they meet them, before they are listed. */
 #include "sanitizer/run.h"
 
 #include "unicode/utf8.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 /* The original bytes of items[begin, end), which a reordering may have moved. */
 static ByteRange run_origin(const SanitizeRun *run, uint32_t begin, uint32_t end)
@@ -28,14 +29,10 @@ void run_flush(SanitizeRun *run)
     for (int i = 0; i < RULE_COUNT; i++) run_flush_rule(run, (SanitizeRule)i);
 }
 
-void run_find_detail(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32_t end, uint32_t count,
-                     TextView detail)
+void run_find_bytes(SanitizeRun *run, SanitizeRule rule, ByteRange range, uint32_t count, TextView detail)
 {
-    assert(begin < end && end <= run->count && count > 0);
-    if (!sanitizer_looks_for(run->options, rule)) return;
-    /* What is not repaired is found again in each round. */
-    if (run->round && !sanitizer_repairs(run->options, rule)) return;
-    ByteRange range = run_origin(run, begin, end);
+    bool repairs = sanitizer_repairs(run->options, rule);
+    if (!sanitizer_looks_for(run->options, rule) || (run->round > 0 && !repairs)) return;
     Finding *pending = &run->pending[rule];
     if (pending->count && pending->range.end == range.begin && !pending->detail_size && !detail.size) {
         pending->range.end = range.end;
@@ -43,17 +40,44 @@ void run_find_detail(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32
         return;
     }
     run_flush_rule(run, rule);
-    bool acts = run->options->policy == SANITIZE_CLEAN && sanitizer_repairs(run->options, rule);
     pending->rule = rule;
     pending->range = range;
     pending->count = count;
-    pending->action = acts ? rules_info(rule)->action : ACTION_NONE;
+    pending->action = repairs && run->options->policy == SANITIZE_CLEAN ? rules_info(rule)->action : ACTION_NONE;
     while (detail.size > FINDING_DETAIL_BYTES_MAX) detail.size = utf8_previous(detail.bytes, detail.size);
     pending->detail_size = (uint8_t)detail.size;
     if (detail.size) memcpy(pending->detail, detail.bytes, detail.size);
 }
 
+void run_find_detail(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32_t end, uint32_t count,
+                     TextView detail)
+{
+    assert(begin < end && end <= run->count && count > 0);
+    run_find_bytes(run, rule, run_origin(run, begin, end), count, detail);
+}
+
 void run_find(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32_t end, uint32_t count)
 {
     run_find_detail(run, rule, begin, end, count, (TextView){NULL, 0});
+}
+
+void *run_scratch(SanitizeRun *run, size_t size)
+{
+    if (size > run->scratch_size) {
+        free(run->scratch);
+        run->scratch = malloc(size);
+        run->scratch_size = run->scratch ? size : 0;
+        if (!run->scratch) run->failed = true;
+    }
+    return run->scratch;
+}
+
+void run_close(SanitizeRun *run)
+{
+    if (!run) return;
+    free(run->items);
+    free(run->spare);
+    free(run->scratch);
+    unicode_bidi_close(run->bidi);
+    free(run);
 }

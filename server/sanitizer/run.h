@@ -1,13 +1,15 @@
 /* What the families share: a line of the text as code points that know where they came from.
  *
  * A family is one function that looks at run->items[0, count), adds findings and says what becomes of the items. It
- * looks at no other line (a line ends behind its line feed), and leaves alone what it finds once it is clean. The
- * families run in order, again and again until none changes anything. Findings and rewriting are separate: under
- * SANITIZE_REPORT the same happens and the result is thrown away, so report says exactly what clean repairs. */
+ * looks at no other line (scan.h), takes nothing from where items came from, and leaves alone what it finds once it is
+ * clean. The families run in order, again and again until none changes anything. Findings and rewriting are separate:
+ * under SANITIZE_REPORT the same happens and the result is thrown away, so report says exactly what clean repairs. */
 #pragma once
 
+#include "base/limits.h"
 #include "sanitizer/classes.h"
 #include "sanitizer/sanitizer.h"
+#include "unicode/bidi.h"
 
 /* One code point of the working text. */
 typedef struct Item {
@@ -16,23 +18,41 @@ typedef struct Item {
     ByteRange origin; /* of the original text */
 } Item;
 
+/* Lines beyond are looked at twice. */
+enum { SUSPECT_LINES_NOTED = 4096 };
+
 typedef struct SanitizeRun {
     const SanitizeOptions *options;
-    TextView text; /* the original */
+    TextView text;               /* the original */
+    TextView source;             /* what this round began with */
+    const OffsetMap *source_map; /* from it to the original; NULL: it is the original */
+    unsigned round;              /* rounds before this one; what is not repaired is found in the first only */
     const ClassTable *table;
     Sanitized *out;
-    uint64_t
-        letters[4]; /* of the whole text, that only one script has: Latin, Greek, Cyrillic, another script's */
-    uint32_t round; /* of passes over the line */
+    /* Of the scan: letters of the whole text that only one script has (Latin, Greek, Cyrillic, of another script), the
+     * class of the script of most of them, the lines that may be suspect, and where it goes on. */
+    uint64_t letters[4];
+    unsigned main_script;
+    uint64_t suspects[SUSPECT_LINES_NOTED / 64];
+    uint64_t lookalikes[SUSPECT_LINES_NOTED / 64]; /* only if another script is the main one */
+    uint32_t line_at;
+    uint32_t line_index;
     /* The working text, and where a pass writes it anew. malloc's, for one line after the other. */
     Item *items;
     uint32_t count;
+    uint32_t capacity;
+    unsigned seen; /* the classes of all items that it has or had */
     Item *spare;
     uint32_t spare_count;
-    uint32_t capacity;           /* of both */
-    uint32_t size_max;           /* bytes that the line may grow to */
-    bool changed;                /* by this round of passes */
-    bool failed;                 /* no memory */
+    uint32_t spare_capacity;
+    uint32_t size_max; /* bytes that the line may grow to */
+    bool whole;        /* the line is all of the text */
+    bool changed;      /* by the passes so far */
+    bool gone;         /* some items are */
+    bool failed;       /* no memory */
+    void *scratch;     /* run_scratch */
+    size_t scratch_size;
+    UnicodeBidi *bidi;           /* NULL until it is needed */
     Finding pending[RULE_COUNT]; /* the last of each rule, which may still grow; count 0: none */
 } SanitizeRun;
 
@@ -42,6 +62,9 @@ void run_find(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32_t end,
 /* The same with what it decodes to or becomes; cut at FINDING_DETAIL_BYTES_MAX on a UTF-8 border. */
 void run_find_detail(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32_t end, uint32_t count,
                      TextView detail);
+
+/* `size` bytes, uninitialized, until the next call; NULL: no memory, and the run has failed. */
+void *run_scratch(SanitizeRun *run, size_t size);
 
 /* Rewriting in place, one for one: the origin stays. */
 void rewrite_replace(SanitizeRun *run, uint32_t index, uint32_t code_point);
@@ -56,10 +79,13 @@ void rewrite_keep(SanitizeRun *run, uint32_t index);
 void rewrite_put(SanitizeRun *run, uint32_t code_point, ByteRange origin);
 void rewrite_end(SanitizeRun *run);
 
-/* For the run loop. */
+/* For the run loop: makes a line of run->source the working text (false: no memory), takes out what is gone, and hands
+ * the pending findings on. */
 bool rewrite_load(SanitizeRun *run, ByteRange line);
 void rewrite_sweep(SanitizeRun *run);
 void run_flush(SanitizeRun *run);
+void run_find_bytes(SanitizeRun *run, SanitizeRule rule, ByteRange range, uint32_t count, TextView detail);
+void run_close(SanitizeRun *run); /* NULL is a no-op */
 
 /* The families, in order. */
 void deletions_pass(SanitizeRun *run);

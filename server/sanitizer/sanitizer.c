@@ -1,125 +1,144 @@
 #include "sanitizer/sanitizer.h"
 
-#include "base/limits.h"
+#include "sanitizer/cleaned.h"
 #include "sanitizer/scan.h"
 #include "unicode/utf8.h"
 
-#include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
-/* Rounds of all families until nothing changes. */
-enum { ROUND_COUNT_MAX = 3 };
+/* Rounds of all families over the text: three that change it and one that proves that the last changed nothing. */
+enum { ROUND_COUNT_MAX = 4, GROWTH_MAX = 3 };
 
 typedef void Pass(SanitizeRun *run);
 
 static Pass *const PASSES[] = {deletions_pass, bidi_pass, invisible_pass, compat_pass, homoglyph_pass, marks_pass};
 
-/* Works on the items until no family changes them. */
-static void sanitizer_clean_line(SanitizeRun *run)
+/* Makes U+FFFD of what is malformed, with a finding for each. */
+static bool sanitizer_decode(SanitizeRun *run, Cleaned *next)
 {
-    for (run->round = 0; run->round < ROUND_COUNT_MAX && !run->failed; run->round++) {
+    static const char replacement[] = "\xEF\xBF\xBD";
+    TextView text = run->source;
+    for (uint32_t at = 0; at < text.size;) {
+        size_t valid;
+        TextView rest = {text.bytes + at, text.size - at};
+        if (utf8_valid(rest, &valid)) valid = rest.size;
+        if (!cleaned_copy(next, run, (ByteRange){at, at + (uint32_t)valid})) return false;
+        at += (uint32_t)valid;
+        if (at == text.size) break;
+        uint32_t end = at + (uint32_t)utf8_invalid_size(text.bytes + at, text.size - at);
+        run_find_bytes(run, RULE_ENC_INVALID_UTF8, (ByteRange){at, end}, 1, (TextView){NULL, 0});
+        if (!cleaned_append(next, replacement, sizeof replacement - 1, (ByteRange){at, end}, false)) return false;
+        at = end;
+    }
+    return true;
+}
+
+/* One round: the suspect lines go through the families. `next` is what becomes of the text, from the first line on that
+ * changes; empty: nothing does. */
+static bool sanitizer_round(SanitizeRun *run, Cleaned *next, bool *out_changed)
+{
+    uint32_t done = 0, size = (uint32_t)run->source.size;
+    *out_changed = false;
+    if (scan_is_plain(run->source) && !run->options->enabled) return true;
+    scan_text(run);
+    for (ByteRange line = scan_next(run); line.begin < size; line = scan_next(run)) {
+        if (!rewrite_load(run, line)) return false;
         run->changed = false;
         for (size_t i = 0; i < sizeof PASSES / sizeof PASSES[0] && !run->failed; i++) {
             PASSES[i](run);
             rewrite_sweep(run);
         }
         run_flush(run);
-        if (!run->changed) return;
-    }
-}
-
-/* The cleaned text as it grows: bytes of `size_max`, and where they came from. */
-typedef struct CleanedText {
-    char *bytes;
-    OffsetMap *map;
-    Arena *arena;
-} CleanedText;
-
-static bool cleaned_append(CleanedText *cleaned, const char *bytes, uint32_t size, ByteRange origin, bool copied)
-{
-    if (size) memcpy(cleaned->bytes + cleaned->map->cleaned_size, bytes, size);
-    return offset_map_append(cleaned->map, cleaned->arena, size, origin, copied);
-}
-
-/* Appends original bytes as they are. */
-static bool cleaned_copy(CleanedText *cleaned, TextView text, ByteRange range)
-{
-    return cleaned_append(cleaned, text.bytes + range.begin, range.end - range.begin, range, true);
-}
-
-static bool cleaned_append_items(CleanedText *cleaned, const SanitizeRun *run)
-{
-    for (uint32_t i = 0; i < run->count; i++) {
-        char bytes[UTF8_BYTES_MAX];
-        const Item *item = &run->items[i];
-        uint32_t size = (uint32_t)utf8_write(item->code_point, bytes);
-        const char *original = run->text.bytes + item->origin.begin;
-        bool copied = size == item->origin.end - item->origin.begin && memcmp(original, bytes, size) == 0;
-        if (!cleaned_append(cleaned, bytes, size, item->origin, copied)) return false;
-    }
-    return true;
-}
-
-static bool cleaned_open(CleanedText *cleaned, TextView text, const SuspectLine *lines, Arena *arena)
-{
-    size_t size = text.size;
-    for (const SuspectLine *line = lines; line; line = line->next)
-        size += 2 * (line->range.end - line->range.begin);
-    cleaned->arena = arena;
-    cleaned->bytes = arena_allocate(arena, size);
-    cleaned->map = arena_allocate_zeroed(arena, 1, sizeof *cleaned->map);
-    if (!cleaned->bytes || !cleaned->map) return false;
-    cleaned->map->original_size = (uint32_t)text.size;
-    return true;
-}
-
-/* Looks at the suspect lines; with `cleaned`, writes the whole text anew. */
-static bool sanitizer_work(SanitizeRun *run, const SuspectLine *lines, CleanedText *cleaned)
-{
-    uint32_t done = 0;
-    for (const SuspectLine *line = lines; line; line = line->next) {
-        if (!rewrite_load(run, line->range)) return false;
-        sanitizer_clean_line(run);
         if (run->failed) return false;
-        if (!cleaned) continue;
-        if (!cleaned_copy(cleaned, run->text, (ByteRange){done, line->range.begin})) return false;
-        if (!cleaned_append_items(cleaned, run)) return false;
-        done = line->range.end;
+        if (!run->changed) continue;
+        *out_changed = true;
+        if (!cleaned_copy(next, run, (ByteRange){done, line.begin})) return false;
+        if (!cleaned_append_items(next, run)) return false;
+        done = line.end;
     }
-    return !cleaned || cleaned_copy(cleaned, run->text, (ByteRange){done, (uint32_t)run->text.size});
+    return !*out_changed || cleaned_copy(next, run, (ByteRange){done, size});
 }
 
-static Status sanitizer_look(TextView text, const SanitizeOptions *options, Arena *arena, Sanitized *out,
-                             Error *out_error)
+/* What is left of a text that will not come to rest, or that grows too much: printable ASCII, which no rule that is on
+ * touches. No honest text gets here. */
+static bool sanitizer_keep_plain(SanitizeRun *run, Cleaned *next)
 {
-    SuspectLine *lines;
-    CleanedText cleaned;
-    Status status = STATUS_NO_MEMORY;
-    bool rewrites = options->policy == SANITIZE_CLEAN;
+    for (uint32_t at = 0; at < run->source.size; at++) {
+        unsigned char byte = (unsigned char)run->source.bytes[at];
+        bool plain = (byte >= 0x20 && byte <= 0x7E) || byte == '\t' || byte == '\n';
+        if (plain && !cleaned_copy(next, run, (ByteRange){at, at + 1})) return false;
+    }
+    return true;
+}
+
+/* `next` becomes the text that is worked on; what it was made of is freed. */
+static void sanitizer_take(SanitizeRun *run, Cleaned *now, Cleaned *next)
+{
+    next->map.original_size = (uint32_t)run->text.size;
+    cleaned_close(now);
+    *now = *next;
+    *next = (Cleaned){0};
+    run->source = cleaned_text(now);
+    run->source_map = &now->map;
+    run->round++;
+}
+
+/* Cleans run->text until nothing changes; *now is the result where it differs. */
+static bool sanitizer_work(SanitizeRun *run, bool malformed, Cleaned *now, Cleaned *next)
+{
+    if (malformed) {
+        if (!sanitizer_decode(run, next)) return false;
+        run_flush(run);
+        sanitizer_take(run, now, next);
+        run->round = 0;
+    }
+    for (unsigned round = 0; round < ROUND_COUNT_MAX; round++) {
+        bool changed;
+        if (!sanitizer_round(run, next, &changed)) return false;
+        if (!changed) return true;
+        sanitizer_take(run, now, next);
+        if (run->source.size > GROWTH_MAX * run->text.size) break;
+    }
+    if (!sanitizer_keep_plain(run, next)) return false;
+    sanitizer_take(run, now, next);
+    return true;
+}
+
+/* Hands the cleaned text and its map to the caller. */
+static bool sanitizer_store(const SanitizeRun *run, const Cleaned *now, Arena *arena)
+{
+    Sanitized *out = run->out;
+    char *bytes = arena_allocate(arena, run->source.size);
+    out->map = offset_map_store(&now->map, arena);
+    if (!bytes || !out->map) return false;
+    if (run->source.size) memcpy(bytes, run->source.bytes, run->source.size);
+    out->text = (TextView){bytes, run->source.size};
+    out->changed = true;
+    return true;
+}
+
+static Status sanitizer_look(TextView text, const SanitizeOptions *options, bool malformed, Arena *arena,
+                             Sanitized *out, Error *out_error)
+{
+    Cleaned now = {0}, next = {0};
+    bool done = false;
     SanitizeRun *run = calloc(1, sizeof *run);
-    if (!run) return error_set(out_error, STATUS_NO_MEMORY, "no memory to sanitize %zu bytes", text.size);
+    if (!run) goto fail;
     run->options = options;
-    run->text = text;
+    run->text = run->source = text;
     run->table = classes_table();
     run->out = out;
-    if (!scan_text(run, arena, &lines)) goto fail;
-    status = STATUS_OK;
-    if (!lines) goto fail;
-    status = STATUS_NO_MEMORY;
-    if (rewrites && !cleaned_open(&cleaned, text, lines, arena)) goto fail;
-    if (!sanitizer_work(run, lines, rewrites ? &cleaned : NULL)) goto fail;
-    status = STATUS_OK;
-    if (rewrites && !text_equal(text, (TextView){cleaned.bytes, cleaned.map->cleaned_size})) {
-        out->text = (TextView){cleaned.bytes, cleaned.map->cleaned_size};
-        out->map = cleaned.map;
-        out->changed = true;
+    done = sanitizer_work(run, malformed, &now, &next);
+    if (done && options->policy == SANITIZE_CLEAN && !text_equal(text, run->source)) {
+        done = sanitizer_store(run, &now, arena);
     }
 fail:
-    free(run->items);
-    free(run->spare);
-    free(run);
-    if (status) error_set(out_error, status, "no memory to sanitize %zu bytes", text.size);
-    return status;
+    cleaned_close(&now);
+    cleaned_close(&next);
+    run_close(run);
+    if (done) return STATUS_OK;
+    return error_set(out_error, STATUS_NO_MEMORY, "no memory to sanitize %zu bytes", text.size);
 }
 
 Status sanitizer_run(TextView text, const SanitizeOptions *options, Arena *arena, Sanitized *out, Error *out_error)
@@ -130,9 +149,19 @@ Status sanitizer_run(TextView text, const SanitizeOptions *options, Arena *arena
     out->changed = false;
     out->finding_count = 0;
     memset(out->totals, 0, sizeof out->totals);
-    if (text.size > TEXT_BYTES_MAX) return error_set(out_error, STATUS_INVALID_ARGUMENT, "%zu bytes", text.size);
-    if (!utf8_valid(text, &position)) {
+    if (text.size > TEXT_BYTES_MAX) {
+        return error_set(out_error, STATUS_INVALID_ARGUMENT, "%zu bytes of text, the limit is %" PRIu64, text.size,
+                         TEXT_BYTES_MAX);
+    }
+    if (scan_is_plain(text) && !options->enabled) return STATUS_OK;
+    bool malformed = !utf8_valid(text, &position);
+    if (malformed && options->policy != SANITIZE_CLEAN) {
+        uint32_t begin = (uint32_t)position;
+        Finding finding = {.rule = RULE_ENC_INVALID_UTF8, .range = {begin, begin}, .count = 1};
+        finding.range.end += (uint32_t)utf8_invalid_size(text.bytes + begin, text.size - begin);
+        sanitizer_add_finding(out, &finding);
         return error_set(out_error, STATUS_INVALID_ARGUMENT, "not valid UTF-8 at byte %zu", position);
     }
-    return options->policy == SANITIZE_OFF ? STATUS_OK : sanitizer_look(text, options, arena, out, out_error);
+    if (options->policy == SANITIZE_OFF) return STATUS_OK;
+    return sanitizer_look(text, options, malformed, arena, out, out_error);
 }

@@ -37,6 +37,21 @@ size_t utf8_read(const char *bytes, size_t left, uint32_t *out_code_point)
     return text_utf8_size(bytes, left) ? utf8_decode(bytes, out_code_point) : 0;
 }
 
+size_t utf8_invalid_size(const char *bytes, size_t left)
+{
+    /* A prefix may begin a sequence when some continuation of it is valid: the lowest or the highest one. */
+    size_t size = 1;
+    for (; size < 3 && size < left; size++) {
+        char low[UTF8_BYTES_MAX], high[UTF8_BYTES_MAX];
+        memset(low, 0x80, sizeof low);
+        memset(high, 0xBF, sizeof high);
+        memcpy(low, bytes, size + 1);
+        memcpy(high, bytes, size + 1);
+        if (text_utf8_size(low, sizeof low) <= size + 1 && text_utf8_size(high, sizeof high) <= size + 1) break;
+    }
+    return size;
+}
+
 size_t utf8_write(uint32_t code_point, char out_bytes[UTF8_BYTES_MAX])
 {
     unsigned char *out = (unsigned char *)out_bytes;

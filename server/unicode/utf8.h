@@ -13,6 +13,9 @@ bool utf8_valid(TextView text, size_t *out_position);
 /* The size of the valid sequence at `bytes`, of which `left` (at least 1) follow, and its code point; 0: not
  * valid. */
 size_t utf8_read(const char *bytes, size_t left, uint32_t *out_code_point);
+/* The bytes at `bytes`, which are not valid, that become one U+FFFD: as much as may begin a sequence, or one (Unicode
+ * 15, chapter 3.9, substitution of maximal subparts). */
+size_t utf8_invalid_size(const char *bytes, size_t left);
 /* Writes the scalar value `code_point`; returns the bytes written. */
 size_t utf8_write(uint32_t code_point, char out_bytes[UTF8_BYTES_MAX]);
 /* The start of the sequence that ends before `position` (at least 1) of valid text. */

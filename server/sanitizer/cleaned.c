@@ -1,0 +1,65 @@
+#include "sanitizer/cleaned.h"
+
+#include "unicode/utf8.h"
+
+#include <stdlib.h>
+
+static bool cleaned_reserve(Cleaned *cleaned, uint32_t more)
+{
+    uint64_t size = (uint64_t)cleaned->map.cleaned_size + more;
+    if (size <= cleaned->capacity) return true;
+    uint64_t capacity = size + size / 2 + 64;
+    char *bytes = capacity <= UINT32_MAX ? realloc(cleaned->bytes, capacity) : NULL;
+    if (!bytes) return false;
+    cleaned->bytes = bytes;
+    cleaned->capacity = (uint32_t)capacity;
+    return true;
+}
+
+bool cleaned_append(Cleaned *cleaned, const char *bytes, uint32_t size, ByteRange origin, bool copied)
+{
+    if (size == 0) return true;
+    if (!cleaned_reserve(cleaned, size)) return false;
+    memcpy(cleaned->bytes + cleaned->map.cleaned_size, bytes, size);
+    return offset_map_append(&cleaned->map, NULL, size, origin, copied);
+}
+
+/* One code point, `size` bytes, that came from `origin` of the original. */
+static bool cleaned_append_one(Cleaned *cleaned, const SanitizeRun *run, const char *bytes, uint32_t size,
+                               ByteRange origin)
+{
+    bool copied = size == origin.end - origin.begin && memcmp(run->text.bytes + origin.begin, bytes, size) == 0;
+    return cleaned_append(cleaned, bytes, size, origin, copied);
+}
+
+bool cleaned_append_items(Cleaned *cleaned, const SanitizeRun *run)
+{
+    for (uint32_t i = 0; i < run->count; i++) {
+        char bytes[UTF8_BYTES_MAX];
+        uint32_t size = (uint32_t)utf8_write(run->items[i].code_point, bytes);
+        if (!cleaned_append_one(cleaned, run, bytes, size, run->items[i].origin)) return false;
+    }
+    return true;
+}
+
+bool cleaned_copy(Cleaned *cleaned, const SanitizeRun *run, ByteRange range)
+{
+    const char *bytes = run->source.bytes;
+    if (!run->source_map) {
+        return cleaned_append(cleaned, bytes + range.begin, range.end - range.begin, range, true);
+    }
+    for (uint32_t at = range.begin, span = OFFSET_SPAN_UNKNOWN; at < range.end;) {
+        uint32_t size = (uint32_t)text_utf8_size(bytes + at, range.end - at);
+        ByteRange origin = offset_map_next(run->source_map, &span, (ByteRange){at, at + size});
+        if (!cleaned_append_one(cleaned, run, bytes + at, size, origin)) return false;
+        at += size;
+    }
+    return true;
+}
+
+void cleaned_close(Cleaned *cleaned)
+{
+    free(cleaned->bytes);
+    offset_map_close(&cleaned->map);
+    *cleaned = (Cleaned){0};
+}
