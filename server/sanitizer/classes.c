@@ -53,6 +53,8 @@ static unsigned classes_script(uint32_t code_point, unsigned category)
     if (script == unicode_script(0x3B1)) own = SCRIPT_GREEK;
     if (script == unicode_script(0x430)) own = SCRIPT_CYRILLIC;
     if (own == SCRIPT_NONE && classes_joins_any(script)) return 0;
+    /* Phonetics' own Cyrillic letters are none of Cyrillic words. */
+    if (own == SCRIPT_CYRILLIC && row && row->targets[own]) return CLASS_OTHER_SCRIPT | CLASS_CONFUSABLE;
     if (own == SCRIPT_NONE) return row ? CLASS_OTHER_SCRIPT | CLASS_CONFUSABLE : CLASS_OTHER_SCRIPT;
     return CLASS_LATIN << own | (confusables_is_close(code_point, own) ? CLASS_CONFUSABLE : 0);
 }

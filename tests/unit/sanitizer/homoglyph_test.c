@@ -17,6 +17,7 @@ static void a_letter_of_another_script_becomes_the_words_own(void **state)
          "\u0434\u0430\u043D\u0456 \u043F\u0440\u043E\u0432\u0435\u0440\u043A\u0438"},
         {"\u043F\u0440\u043E\u0433\u0440\u0430\u043C\u043C\u0430 Linu\u0445",
          "\u043F\u0440\u043E\u0433\u0440\u0430\u043C\u043C\u0430 Linux"},
+        {"\u0431\u044B\u1D2B\u0438", "\u0431\u044B\u043B\u0438"},
         {"practi\u03F2ally", "practically"},
         {"\u0437\u0430\u029C\u044F\u0442\u0438\u0435", "\u0437\u0430\u043D\u044F\u0442\u0438\u0435"},
     };
