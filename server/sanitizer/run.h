@@ -94,3 +94,7 @@ void invisible_pass(SanitizeRun *run);
 void compat_pass(SanitizeRun *run);
 void homoglyph_pass(SanitizeRun *run);
 void marks_pass(SanitizeRun *run);
+void spelling_pass(SanitizeRun *run);
+
+/* Any line may have what these look for. */
+#define SPELLING_RULES (1ull << RULE_SPLIT_WORD | 1ull << RULE_LEET)

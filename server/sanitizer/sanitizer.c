@@ -12,7 +12,8 @@ enum { ROUND_COUNT_MAX = 4, GROWTH_MAX = 3 };
 
 typedef void Pass(SanitizeRun *run);
 
-static Pass *const PASSES[] = {deletions_pass, bidi_pass, invisible_pass, compat_pass, homoglyph_pass, marks_pass};
+static Pass *const PASSES[] = {deletions_pass, bidi_pass,  invisible_pass, compat_pass,
+                               homoglyph_pass, marks_pass, spelling_pass};
 
 /* Makes U+FFFD of what is malformed, with a finding for each. */
 static bool sanitizer_decode(SanitizeRun *run, Cleaned *next)
@@ -153,7 +154,7 @@ Status sanitizer_run(TextView text, const SanitizeOptions *options, Arena *arena
         return error_set(out_error, STATUS_INVALID_ARGUMENT, "%zu bytes of text, the limit is %" PRIu64, text.size,
                          TEXT_BYTES_MAX);
     }
-    if (scan_is_plain(text) && !options->enabled) return STATUS_OK;
+    if (scan_is_plain(text) && !(options->enabled & SPELLING_RULES)) return STATUS_OK;
     bool malformed = !utf8_valid(text, &position);
     if (malformed && options->policy != SANITIZE_CLEAN) {
         uint32_t begin = (uint32_t)position;

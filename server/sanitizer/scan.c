@@ -84,7 +84,7 @@ static LineView scan_line(const SanitizeRun *run, ByteRange line)
         view.letters += SCAN_LANES[evidence / CLASS_LATIN];
     }
     view.lookalike |= plain ? 0 : word;
-    view.suspect = odd || (seen & CLASSES_SUSPECT) != 0;
+    view.suspect = odd || (seen & CLASSES_SUSPECT) || (run->options->enabled & SPELLING_RULES);
     return view;
 }
 
