@@ -5,6 +5,7 @@ sanitizer has to give that word back. sanitize_score.py measures how often it do
 """
 import pathlib
 import random
+import re
 import sys
 import unicodedata
 
@@ -111,14 +112,17 @@ def script_of(character):
 
 
 def homoglyphs(pairs):
-    """The attack of lookalikes in another script; at least one letter of the word is left."""
+    """The attack of lookalikes in another script; of each run of letters at least one is left."""
     def attack(generator, word, budget):
         others = {at: [other for other in pairs.get(character, [])
                        if script_of(other) and script_of(other) != script_of(character)]
-                  for at, character in enumerate(word) if script_of(character)}
-        open_places = [at for at, choices in others.items() if choices]
-        chosen = generator.sample(open_places, min(budget, len(open_places), max(0, len(others) - 1)))
-        return "".join(generator.choice(others[at]) if at in chosen else character for at, character in enumerate(word))
+                  for at, character in enumerate(word)}
+        runs = [range(*match.span()) for match in re.finditer(r"[^\W\d_]+", word)]
+        kept = {generator.choice(run) for run in runs}
+        able = [at for run in runs for at in run if others[at] and at not in kept]
+        chosen = generator.sample(able, min(budget, len(able)))
+        return "".join(generator.choice(others[at]) if at in chosen else character
+                       for at, character in enumerate(word))
     return attack
 
 
