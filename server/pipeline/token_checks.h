@@ -14,8 +14,8 @@ typedef struct Flood {
     uint32_t period;   /* of the cycle; 0: one token, with others in between */
 } Flood;
 
-/* Whether more than half of at least FLOOD_TOKENS_MIN tokens are one token, or a cycle of up to FLOOD_PERIOD_MAX. Unknown
- * tokens are different ones: in a script that the model does not know, all are. */
+/* Whether more than half of at least FLOOD_TOKENS_MIN tokens are one token, or a cycle of up to FLOOD_PERIOD_MAX.
+ * Unknown tokens are different ones: in a script that the model does not know, all are. */
 bool flood_find(const uint32_t *ids, uint32_t count, uint32_t unknown_id, Flood *out_flood);
 /* The end of the run of period `period` that begins at `begin`: ids[i] == ids[i - period] from begin + period on. */
 uint32_t flood_run_end(const uint32_t *ids, uint32_t count, uint32_t unknown_id, uint32_t begin, uint32_t period);
