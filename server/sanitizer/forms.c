@@ -3,8 +3,11 @@
 #include "sanitizer/confusables.h"
 #include "unicode/property.h"
 
+#include <assert.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 typedef struct FormRange {
     uint32_t first, last;
@@ -62,7 +65,7 @@ static FormKind forms_decomposed(uint32_t code_point, uint32_t out_letters[FORM_
     return FORM_NONE;
 }
 
-FormKind forms_find(uint32_t code_point, uint32_t out_letters[FORM_LETTERS_MAX], unsigned *out_count)
+static FormKind forms_ask(uint32_t code_point, uint32_t out_letters[FORM_LETTERS_MAX], unsigned *out_count)
 {
     if (code_point < 0x80) return FORM_NONE;
     for (size_t i = 0; i < sizeof NEGATIVE / sizeof NEGATIVE[0]; i++) {
@@ -83,4 +86,49 @@ FormKind forms_find(uint32_t code_point, uint32_t out_letters[FORM_LETTERS_MAX],
     if (!row || !row->targets[SCRIPT_LATIN] || row->loose & 1 << SCRIPT_LATIN) return FORM_NONE;
     out_letters[0] = row->targets[SCRIPT_LATIN];
     return FORM_PHONETIC;
+}
+
+/* Every form there is, by code point, so that ICU is asked once for each. */
+typedef struct Form {
+    uint32_t code_point;
+    uint32_t letters[FORM_LETTERS_MAX];
+    uint8_t count;
+    uint8_t kind;
+} Form;
+
+enum { FORM_FIRST = 0x80, FORM_LAST = 0x1FBF9, FORM_COUNT_MAX = 4096 };
+
+static Form forms[FORM_COUNT_MAX];
+static uint32_t form_count;
+static pthread_once_t forms_once = PTHREAD_ONCE_INIT;
+
+static void forms_fill(void)
+{
+    for (uint32_t code_point = FORM_FIRST; code_point <= FORM_LAST; code_point++) {
+        assert(form_count < FORM_COUNT_MAX);
+        Form *form = &forms[form_count];
+        unsigned count = 0;
+        form->code_point = code_point;
+        form->kind = (uint8_t)forms_ask(code_point, form->letters, &count);
+        form->count = (uint8_t)count;
+        form_count += form->kind != FORM_NONE;
+    }
+}
+
+FormKind forms_find(uint32_t code_point, uint32_t out_letters[FORM_LETTERS_MAX], unsigned *out_count)
+{
+    int failed = pthread_once(&forms_once, forms_fill);
+    assert(!failed);
+    uint32_t low = 0, high = form_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (forms[middle].code_point < code_point)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == form_count || forms[low].code_point != code_point) return FORM_NONE;
+    memcpy(out_letters, forms[low].letters, sizeof forms[low].letters);
+    *out_count = forms[low].count;
+    return (FormKind)forms[low].kind;
 }
