@@ -115,7 +115,7 @@ static bool compat_is_function(const SanitizeRun *run, const FormRun *found)
 /* Whether letters of another script stand right beside the run: then it is a word that homoglyph.c repairs. */
 static bool compat_is_part(const SanitizeRun *run, const FormRun *found)
 {
-    const unsigned others = CLASS_GREEK | CLASS_CYRILLIC;
+    const unsigned others = CLASS_GREEK | CLASS_CYRILLIC | CLASS_OTHER_SCRIPT;
     unsigned before = found->begin ? run->items[found->begin - 1].classes : 0;
     unsigned after = found->end < run->count ? run->items[found->end].classes : 0;
     return ((before | after) & others) != 0;

@@ -18,6 +18,7 @@ static void a_letter_of_another_script_becomes_the_words_own(void **state)
         {"\u043F\u0440\u043E\u0433\u0440\u0430\u043C\u043C\u0430 Linu\u0445",
          "\u043F\u0440\u043E\u0433\u0440\u0430\u043C\u043C\u0430 Linux"},
         {"\u0431\u044B\u1D2B\u0438", "\u0431\u044B\u043B\u0438"},
+        {"\u1D0Da\u1D2B\u043E", "\u043C\u0430\u043B\u043E"},
         {"practi\u03F2ally", "practically"},
         {"\u0437\u0430\u029C\u044F\u0442\u0438\u0435", "\u0437\u0430\u043D\u044F\u0442\u0438\u0435"},
     };
