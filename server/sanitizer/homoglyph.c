@@ -81,8 +81,9 @@ static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, Wor
 static void homoglyph_look_at_mixed(SanitizeRun *run, const Word *word)
 {
     WordScript target = SCRIPT_NONE;
-    uint64_t near[SCRIPT_COUNT];
-    homoglyph_count_context(run, word, near);
+    uint64_t near[SCRIPT_COUNT] = {0};
+    /* Only Greek words are judged by it, and most that are attacked have none. */
+    if (word->letters[SCRIPT_GREEK]) homoglyph_count_context(run, word, near);
     for (int script = 0; script < SCRIPT_COUNT; script++) {
         if (!word->letters[script] || !words_can_be(run, word, (WordScript)script, near)) continue;
         target =
