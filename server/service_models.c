@@ -11,7 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SERVICE_MODEL_DEFAULT "models/all-MiniLM-L6-v2"
+/* What is served when nothing is named: installed with the program, and linked into the build folder. */
+#define SERVICE_MODEL_DEFAULT "share/headlight/models/sentiment"
 #define SERVICE_MODEL_HINT \
     "get one with 'headlight pull sentence-transformers/all-MiniLM-L6-v2' and name its directory with --model"
 
@@ -56,14 +57,25 @@ static Status service_name_model(Service *service, const char *model, TextView s
     return status;
 }
 
-static size_t service_model_count(const Options *options)
+static Status service_name_default(Service *service, TextView served_name, Error *out_error)
 {
-    return options->model.count || options->models_directory[0] ? options->model.count : 1;
+    char directory[PATH_BYTES_MAX];
+    Status status = file_join_installed(directory, sizeof directory, SERVICE_MODEL_DEFAULT, out_error);
+    return status ? status : service_name_model(service, directory, served_name, out_error);
 }
 
-static const char *service_model(const Options *options, size_t index)
+static Status service_name_models(Service *service, Error *out_error)
 {
-    return options->model.count ? options->model.items[index] : SERVICE_MODEL_DEFAULT;
+    const Options *options = service->options;
+    TextView served_name = text_view(options->served_model_name);
+    if (options->model.count == 0 && !options->models_directory[0])
+        return service_name_default(service, served_name, out_error);
+    Status status = STATUS_OK;
+    for (size_t i = 0; i < options->model.count && !status; i++) {
+        status =
+            service_name_model(service, options->model.items[i], i == 0 ? served_name : text_view(""), out_error);
+    }
+    return status;
 }
 
 Status service_open_models(Service *service, Error *out_error)
@@ -93,12 +105,7 @@ Status service_open_models(Service *service, Error *out_error)
                          registry_options.folder);
     }
     Status status = registry_open(&registry_options, &service->registry, out_error);
-    size_t count = service_model_count(options);
-    for (size_t i = 0; i < count && !status; i++) {
-        TextView served_name = text_view(i == 0 ? options->served_model_name : "");
-        status = service_name_model(service, service_model(options, i), served_name, out_error);
-    }
-    return status;
+    return status ? status : service_name_models(service, out_error);
 }
 
 static void service_model_loaded(RegistryChange *change)

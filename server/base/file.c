@@ -1,9 +1,12 @@
 #include "base/file.h"
 
+#include "base/limits.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +27,22 @@ bool file_exists(const char *path)
 {
     struct stat information;
     return stat(path, &information) == 0;
+}
+
+Status file_join_installed(char *out_path, size_t capacity, const char *name, Error *out_error)
+{
+    char program[PATH_BYTES_MAX];
+    ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (size <= 0) {
+        return error_set(out_error, STATUS_NOT_FOUND, "/proc/self/exe: %s", strerror(errno));
+    }
+    program[size] = '\0';
+    for (int i = 0; i < 2; i++) { /* the program's name, then its folder's */
+        char *slash = strrchr(program, '/');
+        if (!slash) return error_set(out_error, STATUS_NOT_FOUND, "'%s' is in no folder", program);
+        *slash = '\0';
+    }
+    return file_join(out_path, capacity, program[0] ? program : "/", name, out_error);
 }
 
 void file_hold_standard(void)

@@ -10,6 +10,11 @@ CHECKED Status file_join(char *out_path, size_t capacity, const char *directory,
 
 bool file_exists(const char *path);
 
+/* The path of `name` beside the folder that the running program is in: of "share/a", for /usr/bin/program,
+ * /usr/share/a. Whether it exists is not asked. Fails with NOT_FOUND (the kernel does not say where the program is),
+ * INVALID_ARGUMENT (too long for `capacity`). */
+CHECKED Status file_join_installed(char *out_path, size_t capacity, const char *name, Error *out_error);
+
 /* Reads the whole regular file, at most `size_max` bytes. On success the caller frees (*out_bytes) with free();
  * the byte after the last is 0. Blocks. Fails with NOT_FOUND, IO, RESOURCE_EXHAUSTED (too large), NO_MEMORY. */
 CHECKED Status file_read(const char *path, size_t size_max, char **out_bytes, size_t *out_size, Error *out_error);

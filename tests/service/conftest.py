@@ -185,7 +185,7 @@ def small_model():
 @pytest.fixture(scope="module")
 def real_model():
     if not (REAL_MODEL / "model.safetensors").exists():
-        pytest.skip("models/all-MiniLM-L6-v2 is not there: deploy/models/get-default")
+        pytest.skip("models/all-MiniLM-L6-v2 is not there: deploy/models/get-minilm")
     return REAL_MODEL
 
 

@@ -1,6 +1,7 @@
 /* Files are read and mapped within limits, and nothing but regular files. */
 #include "base/file.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,6 +40,21 @@ static void file_join_puts_one_slash(void **state)
     assert_int_equal(file_join(path, sizeof path, "", "b", &error), STATUS_OK);
     assert_string_equal(path, "b");
     assert_int_equal(file_join(path, sizeof path, "abcd", "efg", &error), STATUS_INVALID_ARGUMENT);
+}
+
+static void file_beside_the_programs_folder_is_found(void **state)
+{
+    (void)state;
+    char path[4096], name[64];
+    Error error;
+    snprintf(name, sizeof name, "tests/%s",
+             program_invocation_short_name); /* the tests' programs are in build/tests */
+    assert_int_equal(file_join_installed(path, sizeof path, name, &error), STATUS_OK);
+    assert_int_equal(path[0], '/');
+    assert_true(file_exists(path));
+    assert_int_equal(file_join_installed(path, sizeof path, "share/none", &error), STATUS_OK);
+    assert_false(file_exists(path));
+    assert_int_equal(file_join_installed(path, 4, name, &error), STATUS_INVALID_ARGUMENT);
 }
 
 static void file_read_gives_all_bytes_and_a_terminator(void **state)
@@ -117,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(file_join_puts_one_slash),
+        cmocka_unit_test(file_beside_the_programs_folder_is_found),
         cmocka_unit_test(file_read_gives_all_bytes_and_a_terminator),
         cmocka_unit_test(file_over_the_limit_is_refused),
         cmocka_unit_test(file_that_is_not_regular_is_refused_without_waiting),
