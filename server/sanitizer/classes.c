@@ -59,6 +59,16 @@ static unsigned classes_script(uint32_t code_point, unsigned category)
     return CLASS_LATIN << own | (confusables_is_close(code_point, own) ? CLASS_CONFUSABLE : 0);
 }
 
+/* Of the blocks of marks that are no script's own. */
+static bool classes_is_overlay(uint32_t code_point, unsigned category)
+{
+    bool block = (code_point >= 0x300 && code_point <= 0x36F) || (code_point >= 0x1AB0 && code_point <= 0x1AFF) ||
+                 (code_point >= 0x1DC0 && code_point <= 0x1DFF) || (code_point >= 0x20D0 && code_point <= 0x20FF);
+    if (!block || !(category & (UNICODE_MN | UNICODE_ME))) return false;
+    if (code_point == 0x20E3 || unicode_is_ignorable(code_point)) return false; /* a keycap; what does not show */
+    return code_point == 0x338 || !unicode_may_compose(code_point);             /* 0338 is part of signs only */
+}
+
 static unsigned classes_ask(uint32_t code_point)
 {
     unsigned category = unicode_category(code_point), classes = 0;
@@ -71,6 +81,7 @@ static unsigned classes_ask(uint32_t code_point)
         classes |= CLASS_INVISIBLE;
     if (category & (UNICODE_CO | UNICODE_CN)) classes |= CLASS_RESERVED;
     if (category & (UNICODE_MN | UNICODE_ME)) classes |= CLASS_MARK;
+    if (classes_is_overlay(code_point, category)) classes |= CLASS_OVERLAY;
     if (!(category & (UNICODE_CN | UNICODE_CO))) classes |= classes_script(code_point, category);
     if (code_point == CONFUSABLE_CLICK || forms_find(code_point, form, &form_count)) classes |= CLASS_COMPAT;
     if (unicode_is_word(code_point) || classes & CLASSES_SCRIPTS) classes |= CLASS_WORD;

@@ -19,9 +19,11 @@ typedef enum CharacterClass {
     CLASS_OTHER_SCRIPT = 1 << 10,  /* a letter of any other script that has letters like those of another one */
     CLASS_CONFUSABLE = 1 << 11,    /* a letter, digit or sign that looks like a letter of another script */
     CLASS_RIGHT_TO_LEFT = 1 << 12, /* unicode_is_right_to_left */
+    CLASS_OVERLAY = 1 << 13,       /* marks that no letter of its own has: strokes, lines, rings around */
 } CharacterClass;
 
-#define CLASSES_SUSPECT (CLASS_CONTROL | CLASS_BIDI | CLASS_INVISIBLE | CLASS_COMPAT | CLASS_RESERVED)
+#define CLASSES_SUSPECT \
+    (CLASS_CONTROL | CLASS_BIDI | CLASS_INVISIBLE | CLASS_COMPAT | CLASS_RESERVED | CLASS_OVERLAY)
 #define CLASSES_SCRIPTS (CLASS_LATIN | CLASS_GREEK | CLASS_CYRILLIC | CLASS_OTHER_SCRIPT)
 
 enum { CLASS_BLOCK_SIZE = 256, CLASS_BLOCK_COUNT = 0x110000 / CLASS_BLOCK_SIZE };

@@ -165,11 +165,13 @@ static bool divides_words(const InvisibleJudge *judge)
     return !has_category(judge->after, UNICODE_M) && !(before && unicode_is_vowel_before(judge->before));
 }
 
+/* Letters from the right, or what else Arabic writes: digits and commas have no direction of their own. */
 static bool line_is_right_to_left(InvisibleJudge *judge)
 {
     for (uint32_t i = 0; !judge->direction_known && !judge->right_to_left && i < judge->count; i++) {
-        judge->right_to_left =
-            !invisible_is_hidden(&judge->items[i]) && unicode_is_right_to_left(judge->items[i].code_point);
+        const Item *item = &judge->items[i];
+        bool arabic = in_range(item->code_point, 0x600, 0x6FF) && item->code_point != ARABIC_LETTER_MARK;
+        judge->right_to_left = arabic || (item->classes & CLASS_RIGHT_TO_LEFT) != 0;
     }
     judge->direction_known = true;
     return judge->right_to_left;

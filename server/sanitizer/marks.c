@@ -9,6 +9,8 @@ enum {
     /* Marks of the letter's own script: vowels, tones, stacked consonants of Tibetan, accents of Hebrew. */
     MARKS_NATIVE_MAX = 10,
     MARKS_NATIVE_KEPT = 4,
+    /* Letters in a row that all bear the same strokes or lines. */
+    OVERLAID_LETTERS_MIN = 5,
 };
 
 /* A base and its marks: items[begin, end). */
@@ -88,6 +90,57 @@ static void find_floods(SanitizeRun *run)
     }
 }
 
+/* The end of the letter at `begin` if it bears a stroke or a line; otherwise `begin`. */
+static uint32_t overlaid_end(const SanitizeRun *run, uint32_t begin)
+{
+    uint32_t end = begin + 1;
+    if (run->items[begin].classes & CLASS_MARK || end == run->count) return begin;
+    if (!(run->items[end].classes & CLASS_OVERLAY)) return begin;
+    while (end < run->count && run->items[end].classes & CLASS_MARK) end++;
+    return end;
+}
+
+static bool bear_the_same(const SanitizeRun *run, uint32_t first, uint32_t second, uint32_t size)
+{
+    for (uint32_t i = 1; i < size; i++) {
+        if (run->items[first + i].code_point != run->items[second + i].code_point) return false;
+    }
+    return true;
+}
+
+static void clear_overlaid(SanitizeRun *run, uint32_t begin, uint32_t end, uint32_t letters)
+{
+    if (letters < OVERLAID_LETTERS_MIN) return;
+    Cluster cluster;
+    for (uint32_t at = begin; at < end; at = cluster.end) {
+        cluster = read_cluster(run, at);
+        drop_marks(run, &cluster);
+    }
+}
+
+/* Text that is struck through or underlined letter by letter; white space need not be. */
+static void find_overlaid(SanitizeRun *run)
+{
+    uint32_t begin = 0, end = 0, last = 0, letters = 0;
+    for (uint32_t at = 0, next; at < run->count; at = next) {
+        uint32_t after = overlaid_end(run, at);
+        next = after > at ? after : at + 1;
+        if (letters > 0 && after == at && is_gap(run, at)) continue;
+        bool goes_on =
+            letters > 0 && after > at && after - at == end - last && bear_the_same(run, last, at, after - at);
+        if (!goes_on) {
+            clear_overlaid(run, begin, end, letters);
+            begin = at;
+            letters = 0;
+        }
+        if (after == at) continue;
+        last = at;
+        end = after;
+        letters++;
+    }
+    clear_overlaid(run, begin, end, letters);
+}
+
 static void find_reserved(SanitizeRun *run)
 {
     bool drops = sanitizer_repairs(run->options, RULE_PRIVATE_UNASSIGNED);
@@ -102,5 +155,6 @@ static void find_reserved(SanitizeRun *run)
 void marks_pass(SanitizeRun *run)
 {
     if (run->seen & CLASS_MARK) find_floods(run);
+    if (run->seen & CLASS_OVERLAY) find_overlaid(run);
     if (run->seen & CLASS_RESERVED) find_reserved(run);
 }

@@ -71,6 +71,7 @@ static void marks_of_direction_stay_near_letters_from_the_right(void **state)
     (void)state;
     clean_keeps("C++\u200E \u05E9\u05DC\u05D5\u05DD");
     clean_keeps("\u0645\u0631\u062D\u0628\u0627 (12)\u200F.\n");
+    clean_keeps("\u06F1\u06F2\u200E km/h");
     clean_repairs("plain \u200Etext", "plain text", RULE_INV_FILLER, 1);
     clean_repairs("\u05E9\u200F\u05DC\u05D5\u05DD", "\u05E9\u05DC\u05D5\u05DD", RULE_INV_ZERO_WIDTH, 1);
     clean_repairs("one\u200F \n\u05E9\u05DC", "one \n\u05E9\u05DC", RULE_INV_FILLER, 1);

@@ -26,6 +26,18 @@ static void floods_go_from_the_whole_word(void **state)
                   "\u0E01\u0E47\u0E47\u0E47\u0E47", RULE_MARK_FLOOD, 7);
 }
 
+static void text_that_is_struck_through_is_freed(void **state)
+{
+    (void)state;
+    clean_repairs("s\u0336t\u0336r\u0336u\u0336c\u0336k\u0336", "struck", RULE_MARK_FLOOD, 6);
+    clean_repairs("o\u0332n\u0332 \u0332i\u0332t\u0332, no", "on it, no", RULE_MARK_FLOOD, 5);
+    clean_repairs("a\u0353\u033Dm\u0353\u033D i\u0353\u033Dt\u0353\u033Ds\u0353\u033D", "am its", RULE_MARK_FLOOD,
+                  4);
+    clean_keeps("a\u0332b\u0335c\u0332d\u0335e\u0332 w\u0332o\u0332r\u0332d");
+    clean_keeps("1\u20E32\u20E33\u20E34\u20E35\u20E36\u20E3");
+    clean_keeps("A\u0308A\u0308A\u0308A\u0308A\u0308h");
+}
+
 static void private_code_points_go_at_the_strict_level_only(void **state)
 {
     (void)state;
@@ -42,6 +54,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(marks_of_languages_stay),
         cmocka_unit_test(floods_go_from_the_whole_word),
+        cmocka_unit_test(text_that_is_struck_through_is_freed),
         cmocka_unit_test(private_code_points_go_at_the_strict_level_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
