@@ -33,7 +33,7 @@ static const Option sanitize_options[] = {
      "A model whose tokens are looked at too; without it the text alone."},
 };
 
-/* A request is one text under reject, so that the others of a batch are not refused with it. */
+/* A request is one text unless it is cleaned, so that no others are refused with it: what is not UTF-8 always is. */
 typedef struct SanitizeRun {
     const SanitizeSettings *settings;
     Results results;
@@ -210,6 +210,7 @@ static Status sanitize_refused(void *context, const ExchangeRequest *request, co
                                Error *out_error)
 {
     SanitizeRun *run = context;
+    if (request->text_count != 1) return out_error->status; /* nothing that is cleaned should be refused */
     Arena arena, text_arena = {0};
     ProtobufCMessage *report, *unpacked = NULL;
     Status status = codec_unpack(&arena, &headlight__v1__sanitize_report__descriptor, failure->report,
@@ -247,8 +248,7 @@ static int sanitize_run(const void *values, char *const *arguments, size_t argum
         .colours = terminal && !getenv("NO_COLOR"),
     };
     if (run.show == SANITIZE_AUTO) run.show = terminal ? SANITIZE_DIFF : SANITIZE_FINDINGS;
-    if (settings.texts.sanitize == HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_REJECT)
-        settings.texts.batch = 1;
+    if (settings.texts.sanitize != HEADLIGHT__V1__SANITIZE_POLICY__SANITIZE_POLICY_CLEAN) settings.texts.batch = 1;
     const TextsTask task = {
         .type = {.method = "/headlight.v1.Inference/Sanitize",
                  .reply_type = &headlight__v1__sanitize_response__descriptor,

@@ -62,11 +62,11 @@ def test_it_asks_for_what_it_was_told_to(server):
     seen = []
     answer = server.sanitize
     server.sanitize = lambda request, context: (seen.append(request), answer(request, context))[1]
-    out(headlight("sanitize", "--policy", "report", "--level", "strict", "--enable", "LEET, SPLIT_WORD,", "--model",
+    out(headlight("sanitize", "--level", "strict", "--enable", "LEET, SPLIT_WORD,", "--model",
                   "m", "--batch", "2", "a", "b", "c", server=server))
     assert [len(request.inputs) for request in seen] == [2, 1]
     assert (seen[0].policy, seen[0].sanitize_level, list(seen[0].sanitize_enable), seen[0].model) == (
-        2, 3, ["LEET", "SPLIT_WORD"], "m")
+        3, 3, ["LEET", "SPLIT_WORD"], "m")
     out(headlight("sanitize", "a", server=server))
     assert (seen[2].policy, seen[2].sanitize_level, seen[2].model) == (3, 0, "")
 

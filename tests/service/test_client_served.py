@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from client_cli import headlight, out
+from client_cli import failure, headlight, out
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "tasks" / "bert"
 TASKS = {"classify": "classify", "rerank": "rerank", "tag": "tag", "fill": "fill_mask", "answer": "answer"}
@@ -23,6 +23,7 @@ def fixture_ask(start_server):
             return json.loads(out(headlight(command, "--model", command, "--format", "json", *arguments,
                                             HEADLIGHT_ADDRESS=server.address)))
 
+        ask.address = server.address
         yield ask
 
 
@@ -76,3 +77,32 @@ def test_answer(ask):
         expected = [answer for answer in case["expected"] if answer["text"] or allow]
         assert [answer["text"] for answer in found["results"][0]["answers"]] == [item["text"] for item in expected]
         assert scores(found["results"][0]["answers"]) == near(expected)
+
+
+HOSTILE = "\u202eevil\u202c"  # "live" to a reader
+
+
+def test_a_hostile_text_is_cleaned_and_its_places_are_those_of_what_was_sent(ask):
+    text = "Ada L\u043evelace lived in Lon\u200bdon."
+    answer = ask("answer", "--question", "who", "--sanitize", "clean", text)["results"][0]
+    for span in answer["answers"]:
+        assert text.encode()[span["byte_begin"]:span["byte_end"]].decode() == span["text"]
+    assert [finding["code"] for finding in answer["sanitization"]["pair_findings"]] == ["HOMO_MIXED", "INV_ZERO_WIDTH"]
+    labels = ask("classify", "--sanitize", "clean", "--cleaned-text", "--", HOSTILE, "live")["classifications"]
+    assert labels[0]["labels"] == labels[1]["labels"] and labels[0]["sanitization"]["cleaned_text"] == "live"
+
+
+def test_bytes_that_are_no_utf8_are_refused_unless_they_are_cleaned(ask):
+    run = {"HEADLIGHT_ADDRESS": ask.address, "stdin": b"fine\ncaf\xe9\n"}
+    assert "line 2 of standard input is not UTF-8" in failure(headlight("classify", "--model", "classify", **run))
+    assert out(headlight("classify", "--model", "classify", "--sanitize", "clean", **run)).count("\n") == 2
+    done = headlight("sanitize", "--policy", "report", "--format", "jsonl", **run)
+    assert [json.loads(line)["refused"] for line in out(done, 3).splitlines()] == [False, True]
+    assert out(headlight("sanitize", "--show", "text", **run)) == "fine\ncaf\ufffd\n"
+
+
+def test_a_stream_ends_where_a_text_is_refused(ask):
+    done = headlight("classify", "--model", "classify", "--top-k", "1", "--batch", "1", "--sanitize", "reject",
+                     HEADLIGHT_ADDRESS=ask.address, stdin=f"fine\n{HOSTILE}\nlast\n")
+    assert "line 2 of standard input" in failure(done, 3) and b"critical\tBIDI_OVERRIDE" in done.stderr
+    assert done.stdout.count(b"\n") == 1
