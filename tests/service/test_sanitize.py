@@ -276,3 +276,41 @@ def test_many_hostile_texts_fit_the_request_memory(start_server, make_stub, pb):
             except grpc.RpcError as error:
                 assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED, error
         assert stub.Sanitize(pb.SanitizeRequest(inputs=[pb.Text(text="a cat")])).reports
+
+
+def test_malformed_text_is_repaired_only_where_texts_are_cleaned(served, pb, report_of, details):
+    """No client library sends it; a hostile client does."""
+    one = served("tag")
+
+    def call(method, request, reply):
+        wire = request.SerializeToString().replace(b"@@", b"\xC3\x28")
+        path = "/headlight.v1.Inference/" + method
+        return one.channel.unary_unary(path, response_deserializer=reply.FromString)(wire)
+
+    text = pb.Text(text="the cat @@ is in it", pair="a @@ dog")
+    for policy in (OFF, REPORT, REJECT):
+        request = pb.TagTokensRequest(inputs=[pb.Text(text=text.text)], options=pb.Options(sanitize=policy))
+        error = refused(lambda: call("TagTokens", request, pb.TagTokensResponse))
+        assert error.code() == grpc.StatusCode.INVALID_ARGUMENT and details(error)[0] == ["inputs[0].text"]
+        assert "UTF-8" in error.details()
+        error = refused(lambda: call("Sanitize", pb.SanitizeRequest(inputs=[text], policy=policy), pb.SanitizeResponse))
+        assert details(error)[0] == ["inputs[0].text"]
+    report = call("Sanitize", pb.SanitizeRequest(inputs=[text], policy=CLEAN), pb.SanitizeResponse).reports[0]
+    assert report.cleaned_text == "the cat \ufffd( is in it" and report.cleaned_pair == "a \ufffd( dog"
+    [finding] = report.findings
+    assert (finding.code, finding.byte_begin, finding.byte_end) == ("ENC_INVALID_UTF8", 8, 9)
+    request = pb.TagTokensRequest(inputs=[pb.Text(text=text.text)], aggregation="none",
+                                  options=pb.Options(sanitize=CLEAN))
+    entities = call("TagTokens", request, pb.TagTokensResponse).taggings[0].entities
+    assert entities
+    for entity in entities:
+        assert entity.text == "the cat ?( is in it"[entity.byte_begin:entity.byte_end]
+
+
+def test_deletions_and_overrides_are_read_as_they_are_seen(served, pb):
+    stub = served("tag").stub
+    for sent, seen in (("the cax\bt is in it", "the cat is in it"), ("the \u202etac\u202c is in it", "the cat is in it")):
+        request = pb.EmbedRequest(inputs=[pb.Text(text=sent), pb.Text(text=seen)],
+                                  options=pb.Options(sanitize=CLEAN, return_cleaned_text=True))
+        dirty, clean = stub.Embed(request).embeddings
+        assert dirty.sanitization.cleaned_text == seen and dirty.values == clean.values
