@@ -8,7 +8,10 @@ enum {
     SOFT_HYPHEN = 0xAD,
     GRAPHEME_JOINER = 0x34F,
     ARABIC_LETTER_MARK = 0x61C,
-    ARABIC_HAMZA = 0x621, /* joins nothing and yet ends words that Persian joins to others */
+    ARABIC_HAMZA = 0x621,  /* joins nothing and yet ends words that Persian joins to others */
+    CURSIVE_FIRST = 0x620, /* below are none of these letters, which is most of what is asked about */
+    INDIC_FIRST = 0x900,
+    THAI_FIRST = 0xE00,
     CHOSEONG_FILLER = 0x115F,
     JUNGSEONG_FILLER = 0x1160,
     MONGOLIAN_SEPARATOR = 0x180E,
@@ -122,7 +125,7 @@ static uint32_t letter_before(const InvisibleJudge *judge)
 
 static bool is_cursive(uint32_t letter)
 {
-    if (letter == NOTHING) return false;
+    if (letter < CURSIVE_FIRST) return false;
     UnicodeJoining joining = unicode_joining(letter);
     return joining == UNICODE_JOINING_BOTH || joining == UNICODE_JOINING_ONE || letter == ARABIC_HAMZA;
 }
@@ -137,7 +140,7 @@ static bool takes_endings(uint32_t letter)
  * Kannada); ZWJ also carries a sign on a vowel that has none of its own (Marathi). */
 static bool shapes_syllable(const InvisibleJudge *judge, uint32_t joiner)
 {
-    if (judge->before == NOTHING || !unicode_is_indic(judge->before)) return false;
+    if (judge->before < INDIC_FIRST || !unicode_is_indic(judge->before)) return false;
     if (unicode_is_virama(judge->before)) return true;
     bool mark = has_category(judge->after, UNICODE_M);
     if (joiner == UNICODE_ZWNJ && !mark && takes_endings(judge->before)) return true;
@@ -159,8 +162,8 @@ static bool shapes_letters(const InvisibleJudge *judge, uint32_t joiner)
 /* A border of words where words stand without spaces; never within a syllable. */
 static bool divides_words(const InvisibleJudge *judge)
 {
-    bool before = judge->before != NOTHING && unicode_is_without_spaces(judge->before);
-    bool after = judge->after != NOTHING && unicode_is_without_spaces(judge->after);
+    bool before = judge->before >= THAI_FIRST && unicode_is_without_spaces(judge->before);
+    bool after = judge->after >= THAI_FIRST && unicode_is_without_spaces(judge->after);
     if (!before && !after) return false;
     return !has_category(judge->after, UNICODE_M) && !(before && unicode_is_vowel_before(judge->before));
 }

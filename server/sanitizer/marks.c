@@ -22,6 +22,14 @@ typedef struct Cluster {
     uint32_t native;
 } Cluster;
 
+/* Marks of the first block are no script's own: the answer that ICU would give, at once. */
+static bool is_foreign(const SanitizeRun *run, const Cluster *cluster, uint32_t at)
+{
+    uint32_t mark = run->items[at].code_point;
+    if (mark >= 0x300 && mark <= 0x36F) return !(run->items[cluster->begin].classes & CLASS_MARK);
+    return unicode_script(mark) != cluster->script;
+}
+
 static Cluster read_cluster(const SanitizeRun *run, uint32_t begin)
 {
     Cluster cluster = {.begin = begin, .end = begin + 1};
@@ -29,9 +37,9 @@ static Cluster read_cluster(const SanitizeRun *run, uint32_t begin)
     if (cluster.end == begin + 1) return cluster;
     cluster.script = unicode_script(run->items[begin].code_point);
     for (uint32_t at = begin + 1; at < cluster.end; at++) {
-        if (unicode_script(run->items[at].code_point) == cluster.script) cluster.native++;
+        if (is_foreign(run, &cluster, at)) cluster.foreign++;
     }
-    cluster.foreign = cluster.end - begin - 1 - cluster.native;
+    cluster.native = cluster.end - begin - 1 - cluster.foreign;
     return cluster;
 }
 
@@ -48,8 +56,7 @@ static void drop_marks(SanitizeRun *run, const Cluster *cluster)
     uint32_t count = cluster->foreign + (cluster->native > native_max ? cluster->native - native_max : 0);
     if (count > 0) run_find(run, RULE_MARK_FLOOD, cluster->begin, cluster->end, count);
     for (uint32_t at = cluster->begin + 1; at < cluster->end; at++) {
-        bool foreign = unicode_script(run->items[at].code_point) != cluster->script;
-        if (foreign || native++ >= native_max) rewrite_drop(run, at);
+        if (is_foreign(run, cluster, at) || native++ >= native_max) rewrite_drop(run, at);
     }
 }
 
