@@ -37,6 +37,7 @@ enum {
     SYLLABLE_LETTERS_MIN = 2, /* hyphenation keeps at least two letters together in all languages */
     LATIN_LAST = 0x24F,
     MARKS_LOOKED_OVER_MAX = 8,
+    ACCIDENTS_MAX = 2, /* borders and viramas are often typed with two */
 };
 
 #define LETTER_CATEGORIES (UNICODE_LU | UNICODE_LL | UNICODE_LT | UNICODE_LM | UNICODE_LO)
@@ -180,13 +181,10 @@ static bool line_is_right_to_left(InvisibleJudge *judge)
     return judge->right_to_left;
 }
 
-/* Keeps together what a dash would let a line break behind: -- of an option, or two words with a long one. */
+/* Keeps a long dash at the word it belongs to. */
 static bool holds_dash(const InvisibleJudge *judge)
 {
-    if (in_range(judge->before, DASH_FIRST, DASH_LAST) || in_range(judge->after, DASH_FIRST, DASH_LAST))
-        return true;
-    if (judge->before != '-') return false;
-    return judge->begin < 2 || !(judge->items[judge->begin - 2].classes & CLASS_WORD);
+    return in_range(judge->before, DASH_FIRST, DASH_LAST) || in_range(judge->after, DASH_FIRST, DASH_LAST);
 }
 
 /* Letters that are no vowel in any alphabet of Latin letters, as far as they decompose to one of ASCII. */
@@ -312,18 +310,20 @@ static bool keeps_filler(const InvisibleJudge *judge, uint32_t filler)
 static SanitizeRule judge_zero_width(InvisibleJudge *judge, uint32_t at)
 {
     bool keep = false;
-    bool *kept = &judge->kept_other;
+    unsigned *kept = &judge->kept_others, kept_max = 1;
     switch (judge->items[at].code_point) {
     case ZERO_WIDTH_SPACE:
-        kept = &judge->kept_space;
+        kept = &judge->kept_spaces;
+        kept_max = ACCIDENTS_MAX;
         keep = divides_words(judge);
         break;
     case UNICODE_ZWJ:
-        kept = &judge->kept_joiner;
+        kept = &judge->kept_joiners;
         keep = judge->joins_emoji || shapes_letters(judge, UNICODE_ZWJ);
         break;
     case UNICODE_ZWNJ:
-        kept = &judge->kept_non_joiner;
+        kept = &judge->kept_non_joiners;
+        kept_max = judge->before != NOTHING && unicode_is_virama(judge->before) ? ACCIDENTS_MAX : 1;
         keep = shapes_letters(judge, UNICODE_ZWNJ);
         break;
     case WORD_JOINER:
@@ -335,8 +335,8 @@ static SanitizeRule judge_zero_width(InvisibleJudge *judge, uint32_t at)
         keep = word_is_hyphenated(judge, at);
         break;
     }
-    if (!keep || *kept) return RULE_INV_ZERO_WIDTH;
-    *kept = true;
+    if (!keep || *kept == kept_max) return RULE_INV_ZERO_WIDTH;
+    *kept += 1;
     return INVISIBLE_KEPT;
 }
 
@@ -394,7 +394,8 @@ uint32_t invisible_begin_run(InvisibleJudge *judge, uint32_t begin)
         joiner = joiner || judge->items[at].code_point == UNICODE_ZWJ;
     }
     judge->joins_emoji = joiner && joins_emoji(judge);
-    judge->kept_any = judge->kept_joiner = judge->kept_non_joiner = judge->kept_space = judge->kept_other = false;
+    judge->kept_any = false;
+    judge->kept_joiners = judge->kept_non_joiners = judge->kept_spaces = judge->kept_others = 0;
     judge->flag_end = judge->before == UNICODE_BLACK_FLAG ? flag_end(judge) : 0;
     return judge->end;
 }

@@ -21,10 +21,10 @@ typedef struct InvisibleJudge {
     uint32_t selector_count;
     bool joins_emoji;
     bool kept_any;
-    bool kept_joiner;     /* ZWJ */
-    bool kept_non_joiner; /* ZWNJ */
-    bool kept_space;
-    bool kept_other;
+    unsigned kept_joiners;     /* ZWJ */
+    unsigned kept_non_joiners; /* ZWNJ */
+    unsigned kept_spaces;
+    unsigned kept_others;
     /* What is known of the line, so that nothing is looked at twice. */
     uint32_t flag_end;       /* tags before it are a flag's */
     uint32_t emoji_end;      /* joiners before it join an emoji */

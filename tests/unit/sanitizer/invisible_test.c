@@ -62,6 +62,8 @@ static void words_without_spaces_keep_their_borders(void **state)
     clean_keeps("\u0E04\u0E33\u200B\u0E44\u0E17\u0E22");             /* Thai */
     clean_keeps("\u1797\u17B6\u179F\u17B6\u200B\u1781\u17D2\u1798"); /* Khmer */
     clean_keeps("\u0F56\u0F7C\u0F51\u200B\u0F66");                   /* Tibetan */
+    clean_keeps("\u0E04\u0E33\u200B\u200B\u0E44\u0E17\u0E22 \u0CA8\u0CCD\u200C\u200C\u0CA8");
+    clean_repairs("\u0E04\u200B\u200B\u200B\u200B\u0E44", "\u0E04\u200B\u200B\u0E44", RULE_INV_ZERO_WIDTH, 2);
     clean_repairs("\u0E19\u200B\u0E49\u0E33", "\u0E19\u0E49\u0E33", RULE_INV_ZERO_WIDTH, 1);
     clean_repairs("\u0E44\u200B\u0E17\u0E22", "\u0E44\u0E17\u0E22", RULE_INV_ZERO_WIDTH, 1);
 }
@@ -95,7 +97,8 @@ static void a_byte_order_mark_goes_and_bound_dashes_stay(void **state)
     (void)state;
     clean_repairs("\uFEFFtext\nmore", "text\nmore", RULE_INV_FILLER, 1);
     clean_repairs("text\n\uFEFFmore", "text\nmore", RULE_INV_ZERO_WIDTH, 1);
-    clean_keeps("this\u2060\u2014that -\u2060-option");
+    clean_keeps("this\u2060\u2014that");
+    clean_repairs("-\u2060-option", "--option", RULE_INV_ZERO_WIDTH, 1);
     clean_repairs("well-\u2060known", "well-known", RULE_INV_ZERO_WIDTH, 1);
 }
 
