@@ -76,32 +76,40 @@ static uint32_t words_latin_prefix(const SanitizeRun *run, const Word *word)
     return i - word->first;
 }
 
-/* Whether nothing but a function's name stands before a Greek letter: sin alpha. */
-static bool words_is_formula(const SanitizeRun *run, const Word *word, uint32_t index)
+/* Whether items[begin, end) are a function's name. */
+static bool words_is_function(const SanitizeRun *run, uint32_t begin, uint32_t end)
 {
-    static const char *const names[] = {"sin", "cos", "tan", "tg",  "cot", "sec", "arg", "log", "ln",
-                                        "lg",  "exp", "lim", "max", "min", "sup", "inf", "det"};
+    static const char *const names[] = {"sin", "cos", "tan", "tg",  "cot", "sec", "arg",  "log", "ln",  "lg",
+                                        "exp", "lim", "max", "min", "sup", "inf", "mean", "det", "avg", "tot"};
     for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
         uint32_t size = (uint32_t)strlen(names[n]), same = 0;
-        if (index - word->first != size) continue;
-        while (same < size && run->items[word->first + same].code_point == (unsigned char)names[n][same]) same++;
+        if (end - begin != size) continue;
+        while (same < size && run->items[begin + same].code_point == (unsigned char)names[n][same]) same++;
         if (same == size) return true;
     }
     return false;
+}
+
+/* Formulas have Greek letters beside a name (sin alpha, sigma max), and few Latin ones otherwise. Berber languages write
+ * gamma for their own letter. */
+static bool words_is_disguised_greek(const SanitizeRun *run, const Word *word, uint32_t index)
+{
+    uint32_t latin = word->letters[SCRIPT_LATIN];
+    if (run->items[index].code_point == 0x3B3 || words_is_function(run, word->first, index) ||
+        words_is_function(run, index + 1, word->last + 1))
+        return false;
+    if (index > word->first && index < word->last) return latin > 1;
+    return latin > 2 && run->letters[SCRIPT_GREEK] == 0 && words_is_lower(run, word->first + 1) &&
+           words_is_lower(run, word->last);
 }
 
 /* Whether a letter that only looks like Latin in some fonts, or is at home beside it, was put into a Latin word. */
 static bool words_is_disguised(const SanitizeRun *run, const Word *word, uint32_t index)
 {
     const Item *item = &run->items[index];
-    bool inside = index > word->first && index < word->last;
     if (item->classes & CLASS_CYRILLIC) return true;
-    if (item->classes & CLASS_GREEK) {
-        /* Berber languages write gamma for their own letter. */
-        return inside && word->letters[SCRIPT_LATIN] > 1 && word->count > 3 && item->code_point != 0x3B3 &&
-               !words_is_formula(run, word, index);
-    }
-    if (inside) return true;
+    if (item->classes & CLASS_GREEK) return words_is_disguised_greek(run, word, index);
+    if (index > word->first && index < word->last) return true;
     uint32_t neighbour = index == word->first ? index + 1 : index - 1;
     return run->letters[SCRIPT_ARMENIAN] == 0 && neighbour < word->end &&
            words_is_evidence(&run->items[neighbour]);
