@@ -95,12 +95,13 @@ static bool words_is_function(const SanitizeRun *run, uint32_t begin, uint32_t e
 static bool words_is_disguised_greek(const SanitizeRun *run, const Word *word, uint32_t index)
 {
     uint32_t latin = word->letters[SCRIPT_LATIN];
+    if (word->script_count > 2) return true;
     if (run->items[index].code_point == 0x3B3 || words_is_function(run, word->first, index) ||
         words_is_function(run, index + 1, word->last + 1))
         return false;
     if (index > word->first && index < word->last) return latin > 1;
-    return latin > 2 && run->letters[SCRIPT_GREEK] == 0 && words_is_lower(run, word->first + 1) &&
-           words_is_lower(run, word->last);
+    bool latin_text = run->letters[SCRIPT_LATIN] / 4 > run->letters[SCRIPT_GREEK];
+    return latin > 2 && latin_text && words_is_lower(run, word->first + 1) && words_is_lower(run, word->last);
 }
 
 /* Whether a letter that only looks like Latin in some fonts, or is at home beside it, was put into a Latin word. */
