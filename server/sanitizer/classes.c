@@ -16,7 +16,7 @@ enum { CLASS_DISTINCT_BLOCKS_MAX = 1024 };
 enum { CJK_FIRST = 0x3400 };
 
 static ClassTable table;
-static uint16_t blocks[CLASS_DISTINCT_BLOCKS_MAX][CLASS_BLOCK_SIZE];
+static uint32_t blocks[CLASS_DISTINCT_BLOCKS_MAX][CLASS_BLOCK_SIZE];
 static unsigned block_count;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -86,6 +86,8 @@ static unsigned classes_ask(uint32_t code_point)
     if (code_point == CONFUSABLE_CLICK || forms_find(code_point, form, &form_count)) classes |= CLASS_COMPAT;
     if (unicode_is_word(code_point) || classes & CLASSES_SCRIPTS) classes |= CLASS_WORD;
     if (unicode_is_right_to_left(code_point)) classes |= CLASS_RIGHT_TO_LEFT;
+    if (code_point == '\r') classes |= CLASS_RETURN;
+    if (!(classes & CLASS_CONFUSABLE)) classes |= (classes & CLASSES_SCRIPTS) << CLASS_EVIDENCE_SHIFT;
     return classes;
 }
 
@@ -110,9 +112,8 @@ static void classes_fill(void)
         assert(block_count < CLASS_DISTINCT_BLOCKS_MAX);
         uint32_t first = i * CLASS_BLOCK_SIZE;
         bool uniform = classes_is_uniform(first);
-        uint16_t *block = blocks[block_count], classes = (uint16_t)classes_ask(first);
-        for (unsigned k = 0; k < CLASS_BLOCK_SIZE; k++)
-            block[k] = uniform ? classes : (uint16_t)classes_ask(first + k);
+        uint32_t *block = blocks[block_count], classes = classes_ask(first);
+        for (unsigned k = 0; k < CLASS_BLOCK_SIZE; k++) block[k] = uniform ? classes : classes_ask(first + k);
         unsigned same = 0;
         while (memcmp(blocks[same], block, sizeof blocks[0]) != 0) same++;
         table.blocks[i] = blocks[same];

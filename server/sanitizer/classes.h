@@ -20,7 +20,11 @@ typedef enum CharacterClass {
     CLASS_CONFUSABLE = 1 << 11,    /* a letter, digit or sign that looks like a letter of another script */
     CLASS_RIGHT_TO_LEFT = 1 << 12, /* unicode_is_right_to_left */
     CLASS_OVERLAY = 1 << 13,       /* marks that no letter of its own has: strokes, lines, rings around */
+    CLASS_RETURN = 1 << 14,        /* carriage return */
 } CharacterClass;
+
+/* A letter that no other script has the like of has its script a second time, so far up. */
+#define CLASS_EVIDENCE_SHIFT 16
 
 #define CLASSES_SUSPECT \
     (CLASS_CONTROL | CLASS_BIDI | CLASS_INVISIBLE | CLASS_COMPAT | CLASS_RESERVED | CLASS_OVERLAY)
@@ -30,7 +34,7 @@ enum { CLASS_BLOCK_SIZE = 256, CLASS_BLOCK_COUNT = 0x110000 / CLASS_BLOCK_SIZE }
 
 /* Blocks that are the same are one. */
 typedef struct ClassTable {
-    const uint16_t *blocks[CLASS_BLOCK_COUNT];
+    const uint32_t *blocks[CLASS_BLOCK_COUNT];
 } ClassTable;
 
 /* The table; made at the first call, which takes some milliseconds. Any thread. Never fails: it is static. */

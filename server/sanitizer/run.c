@@ -78,6 +78,7 @@ void run_close(SanitizeRun *run)
     free(run->items);
     free(run->spare);
     free(run->scratch);
+    free(run->notes);
     unicode_bidi_close(run->bidi);
     free(run);
 }

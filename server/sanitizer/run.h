@@ -18,8 +18,17 @@ typedef struct Item {
     ByteRange origin; /* of the original text */
 } Item;
 
+/* What a scan says of a line. */
+typedef struct LineNote {
+    uint16_t size;
+    bool suspect;  /* a family works on it */
+    bool doubtful; /* if its words say so */
+    uint8_t
+        scripts; /* or if they say so and one of these is not the text's main one: CLASSES_SCRIPTS / CLASS_LATIN */
+} LineNote;
+
 /* Lines beyond are looked at twice. */
-enum { SUSPECT_LINES_NOTED = 4096 };
+enum { LINES_NOTED_MAX = 1 << 16 };
 
 typedef struct SanitizeRun {
     const SanitizeOptions *options;
@@ -30,11 +39,11 @@ typedef struct SanitizeRun {
     const ClassTable *table;
     Sanitized *out;
     /* Of the scan: letters of the whole text that only one script has (Latin, Greek, Cyrillic, of another script), the
-     * class of the script of most of them, the lines that may be suspect, and where it goes on. */
+     * class of the script of most of them, what lines may be, and where it goes on. */
     uint64_t letters[4];
     unsigned main_script;
-    uint64_t suspects[SUSPECT_LINES_NOTED / 64];
-    uint64_t lookalikes[SUSPECT_LINES_NOTED / 64]; /* only if another script is the main one */
+    LineNote *notes; /* [note_capacity]: of the first lines; malloc's */
+    uint32_t note_capacity;
     uint32_t line_at;
     uint32_t line_index;
     /* The working text, and where a pass writes it anew. malloc's, for one line after the other. */

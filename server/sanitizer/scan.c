@@ -2,14 +2,12 @@
 
 #include "unicode/utf8.h"
 
+#include <stdlib.h>
+
 enum { SCAN_BLOCK = 64, SCAN_MARKS_MAX = 4 };
 
-/* What one line has to look at. */
-typedef struct LineView {
-    bool suspect;       /* a suspect code point, a word of two scripts, or stacked marks */
-    unsigned lookalike; /* scripts of whole words that may be taken for another script's */
-    uint64_t letters;   /* letters that only one script has, 16 bits for each of CLASSES_SCRIPTS */
-} LineView;
+/* A letter's script, and that it is evidence of it. */
+#define SCAN_SCRIPTS (CLASSES_SCRIPTS | CLASSES_SCRIPTS << CLASS_EVIDENCE_SHIFT)
 
 /* 1 in the 16 bits of a script, by its class. */
 static const uint64_t SCAN_LANES[] = {
@@ -19,7 +17,7 @@ static const uint64_t SCAN_LANES[] = {
     [CLASS_OTHER_SCRIPT / CLASS_LATIN] = 1ull << 48,
 };
 
-static_assert(SANITIZE_LINE_BYTES_MAX <= 1 << 16, "a line's letters are counted in 16 bits");
+static_assert(SANITIZE_LINE_BYTES_MAX <= 1 << 16, "lines have sizes and counts of 16 bits");
 
 /* Byte by byte without a branch, which compilers turn into vectors. A carriage return that ends no line is odd. */
 static size_t scan_plain_blocks(TextView text)
@@ -61,31 +59,59 @@ static ByteRange scan_line_at(TextView text, uint32_t begin)
     return (ByteRange){begin, begin + (uint32_t)size};
 }
 
-static LineView scan_line(const SanitizeRun *run, ByteRange line)
+/* What the line's code points are, and how many letters only one script has, 16 bits for each of CLASSES_SCRIPTS. */
+static LineNote scan_classes(const SanitizeRun *run, ByteRange line, uint64_t *out_letters)
 {
-    LineView view = {0};
-    unsigned seen = 0, word = 0, plain = 0, marks = 0, odd = 0;
-    for (uint32_t at = line.begin; at < line.end;) {
-        uint32_t code_point;
-        at += (uint32_t)utf8_decode(run->source.bytes + at, &code_point);
-        unsigned classes = classes_of(run->table, code_point), scripts = classes & CLASSES_SCRIPTS;
-        unsigned evidence = classes & CLASS_CONFUSABLE ? 0 : scripts;
-        seen |= classes;
-        if (!(classes & CLASS_WORD)) {
-            view.lookalike |= plain ? 0 : word;
-            word = plain = 0;
+    const char *at = run->source.bytes + line.begin, *end = run->source.bytes + line.end;
+    const uint32_t *ascii = run->table->blocks[0];
+    uint32_t seen = 0;
+    uint64_t letters = 0;
+    while (at < end) {
+        uint32_t latin = 0, code_point;
+        for (; at < end && !(*at & 0x80); at++) {
+            seen |= ascii[(unsigned char)*at];
+            latin += ascii[(unsigned char)*at] >> CLASS_EVIDENCE_SHIFT;
         }
-        word |= scripts;
-        plain |= evidence;
-        odd |= word & (word - 1);
-        marks = classes & CLASS_MARK ? marks + 1 : 0;
-        odd |= marks > SCAN_MARKS_MAX;
-        if (code_point == '\r') odd |= at < line.end && run->source.bytes[at] != '\n';
-        view.letters += SCAN_LANES[evidence / CLASS_LATIN];
+        letters += latin / CLASS_LATIN;
+        while (at < end && (*at & 0x80)) {
+            at += utf8_decode(at, &code_point);
+            uint32_t classes = classes_of(run->table, code_point);
+            seen |= classes;
+            letters += SCAN_LANES[(classes >> CLASS_EVIDENCE_SHIFT) / CLASS_LATIN];
+        }
     }
-    view.lookalike |= plain ? 0 : word;
-    view.suspect = odd || (seen & CLASSES_SUSPECT) || (run->options->enabled & SPELLING_RULES);
-    return view;
+    uint32_t scripts = seen & CLASSES_SCRIPTS;
+    *out_letters = letters;
+    return (LineNote){
+        .size = (uint16_t)(line.end - line.begin),
+        .suspect = (seen & CLASSES_SUSPECT) || (run->options->enabled & SPELLING_RULES),
+        .doubtful = (scripts & (scripts - 1)) || (seen & (CLASS_MARK | CLASS_RETURN)),
+        .scripts = (uint8_t)(seen & CLASS_CONFUSABLE ? scripts / CLASS_LATIN : 0),
+    };
+}
+
+/* Whether words of the line mix scripts, or are of letters alone that look like those of another script than the
+ * text's, which are honest in its own; or whether marks are stacked or a carriage return ends no line. Without branches
+ * but the decoder's: where words end is not to be foreseen. */
+static bool scan_words(const SanitizeRun *run, ByteRange line)
+{
+    const char *at = run->source.bytes + line.begin, *end = run->source.bytes + line.end;
+    /* The scripts of the word so far, and further up those that it has evidence of. */
+    uint32_t word = 0, marks = 0, odd = 0, lookalike = 0;
+    while (at < end) {
+        uint32_t code_point;
+        at += utf8_decode(at, &code_point);
+        uint32_t classes = classes_of(run->table, code_point);
+        uint32_t goes_on = -(uint32_t)((classes & CLASS_WORD) != 0), ended = word & ~goes_on;
+        lookalike |= ended & -(uint32_t)(ended >> CLASS_EVIDENCE_SHIFT == 0);
+        word = (word & goes_on) | (classes & SCAN_SCRIPTS);
+        odd |= word & CLASSES_SCRIPTS & ((word & CLASSES_SCRIPTS) - 1);
+        marks = (marks + 1) & -(uint32_t)((classes & CLASS_MARK) != 0);
+        odd |= marks > SCAN_MARKS_MAX;
+        if (code_point == '\r') odd |= at < end && *at != '\n';
+    }
+    lookalike |= word & -(uint32_t)(word >> CLASS_EVIDENCE_SHIFT == 0);
+    return odd || (lookalike & ~run->main_script);
 }
 
 /* The script of most letters that only one script has; 0: there are none. */
@@ -96,19 +122,29 @@ static unsigned scan_main_script(const SanitizeRun *run)
     return run->letters[most] ? (unsigned)CLASS_LATIN << most : 0;
 }
 
+/* Makes room for one more note; false: there is no more. */
+static bool scan_reserve_note(SanitizeRun *run, uint32_t index)
+{
+    if (index < run->note_capacity) return true;
+    uint32_t capacity = run->note_capacity ? 2 * run->note_capacity : 64;
+    LineNote *notes = capacity <= LINES_NOTED_MAX ? realloc(run->notes, capacity * sizeof *notes) : NULL;
+    if (!notes) return false;
+    run->notes = notes;
+    run->note_capacity = capacity;
+    return true;
+}
+
 void scan_text(SanitizeRun *run)
 {
     memset(run->letters, 0, sizeof run->letters);
-    memset(run->suspects, 0, sizeof run->suspects);
-    memset(run->lookalikes, 0, sizeof run->lookalikes);
     run->line_at = run->line_index = 0;
     uint32_t index = 0;
     for (uint32_t at = 0; at < run->source.size; index++) {
         ByteRange line = scan_line_at(run->source, at);
-        LineView view = scan_line(run, line);
-        for (int i = 0; i < 4; i++) run->letters[i] += view.letters >> 16 * i & 0xFFFF;
-        uint64_t *notes = view.suspect ? run->suspects : view.lookalike ? run->lookalikes : NULL;
-        if (notes && index < SUSPECT_LINES_NOTED) notes[index / 64] |= 1ull << index % 64;
+        uint64_t letters;
+        LineNote note = scan_classes(run, line, &letters);
+        for (int i = 0; i < 4; i++) run->letters[i] += letters >> 16 * i & 0xFFFF;
+        if (scan_reserve_note(run, index)) run->notes[index] = note;
         at = line.end;
     }
     run->main_script = scan_main_script(run);
@@ -117,16 +153,20 @@ void scan_text(SanitizeRun *run)
 ByteRange scan_next(SanitizeRun *run)
 {
     while (run->line_at < run->source.size) {
-        ByteRange line = scan_line_at(run->source, run->line_at);
-        uint32_t index = run->line_index++;
-        run->line_at = line.end;
-        if (index < SUSPECT_LINES_NOTED) {
-            if (run->suspects[index / 64] >> index % 64 & 1) return line;
-            if (!(run->lookalikes[index / 64] >> index % 64 & 1)) continue;
+        ByteRange line = {run->line_at, 0};
+        LineNote note;
+        if (run->line_index < run->note_capacity) {
+            note = run->notes[run->line_index++];
+            line.end = line.begin + note.size;
+        } else {
+            uint64_t letters;
+            line = scan_line_at(run->source, line.begin);
+            note = scan_classes(run, line, &letters);
         }
-        LineView view = scan_line(run, line);
-        /* What looks like another script is honest in the text's own. */
-        if (view.suspect || (view.lookalike & ~run->main_script)) return line;
+        run->line_at = line.end;
+        if (note.suspect) return line;
+        bool strange = (note.scripts * CLASS_LATIN & ~run->main_script) != 0;
+        if ((note.doubtful || strange) && scan_words(run, line)) return line;
     }
     return (ByteRange){run->line_at, run->line_at};
 }

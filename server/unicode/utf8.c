@@ -15,12 +15,77 @@ static size_t utf8_ascii_prefix(const char *bytes, size_t size)
     return at;
 }
 
+/* What may follow, as shifts of six bits: Vognsen's automaton, which takes a shift a byte. */
+enum {
+    STATE_START = 0,
+    STATE_INVALID = 6,
+    STATE_ONE = 12, /* so many continuations */
+    STATE_TWO = 18,
+    STATE_THREE = 24,
+    STATE_E0 = 30, /* and these behind certain first bytes */
+    STATE_ED = 36,
+    STATE_F0 = 42,
+    STATE_F4 = 48,
+    STATE_MASK = 63,
+};
+
+/* The state behind a byte, for each state before it. */
+#define STATES(start, one, two, three, e0, ed, f0, f4) \
+    ((uint64_t)STATE_##start << STATE_START | (uint64_t)STATE_INVALID << STATE_INVALID | \
+     (uint64_t)STATE_##one << STATE_ONE | (uint64_t)STATE_##two << STATE_TWO | \
+     (uint64_t)STATE_##three << STATE_THREE | (uint64_t)STATE_##e0 << STATE_E0 | \
+     (uint64_t)STATE_##ed << STATE_ED | (uint64_t)STATE_##f0 << STATE_F0 | (uint64_t)STATE_##f4 << STATE_F4)
+#define FIRST(state) STATES(state, INVALID, INVALID, INVALID, INVALID, INVALID, INVALID, INVALID)
+#define TWICE(row) row, row
+#define BLOCK(row) TWICE(TWICE(TWICE(TWICE(row))))
+
+static const uint64_t BYTES[256] = {
+    TWICE(TWICE(TWICE(BLOCK(FIRST(START))))),
+    BLOCK(STATES(INVALID, START, ONE, TWO, INVALID, ONE, INVALID, TWO)), /* 80 */
+    BLOCK(STATES(INVALID, START, ONE, TWO, INVALID, ONE, TWO, INVALID)), /* 90 */
+    TWICE(BLOCK(STATES(INVALID, START, ONE, TWO, ONE, INVALID, TWO, INVALID))),
+    TWICE(FIRST(INVALID)), /* C0 */
+    TWICE(FIRST(ONE)),
+    TWICE(TWICE(FIRST(ONE))),
+    TWICE(TWICE(TWICE(FIRST(ONE)))),
+    BLOCK(FIRST(ONE)),
+    FIRST(E0),
+    TWICE(TWICE(TWICE(FIRST(TWO)))),
+    TWICE(TWICE(FIRST(TWO))),
+    FIRST(ED),
+    TWICE(FIRST(TWO)),
+    FIRST(F0),
+    FIRST(THREE),
+    TWICE(FIRST(THREE)),
+    FIRST(F4),
+    FIRST(INVALID), /* F5 */
+    TWICE(FIRST(INVALID)),
+    TWICE(TWICE(TWICE(FIRST(INVALID)))),
+};
+
+enum { UTF8_BLOCK = 64 };
+
+/* Where what may not be valid begins: behind valid sequences, at most a block before it. */
+static size_t utf8_doubtful(TextView text)
+{
+    uint64_t state = STATE_START;
+    size_t at = 0, begin = 0;
+    while (at < text.size) {
+        if (state == STATE_START) at += utf8_ascii_prefix(text.bytes + at, text.size - at);
+        size_t end = text.size - at < UTF8_BLOCK ? text.size : at + UTF8_BLOCK;
+        for (begin = at; at < end; at++) state = BYTES[(unsigned char)text.bytes[at]] >> (state & STATE_MASK);
+        state &= STATE_MASK;
+        if (state == STATE_INVALID) break;
+    }
+    if (state == STATE_START) return text.size;
+    /* The block may begin within a sequence. */
+    while (begin > 0 && ((unsigned char)text.bytes[--begin] & 0xC0) == 0x80) continue;
+    return begin;
+}
+
 bool utf8_valid(TextView text, size_t *out_position)
 {
-    size_t at = 0;
-    while (at < text.size) { /* an empty text may have no address, to which not even 0 may be added */
-        at += utf8_ascii_prefix(text.bytes + at, text.size - at);
-        if (at == text.size) return true;
+    for (size_t at = utf8_doubtful(text); at < text.size;) {
         size_t size = text_utf8_size(text.bytes + at, text.size - at);
         if (size == 0) {
             *out_position = at;

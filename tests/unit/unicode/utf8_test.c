@@ -44,6 +44,32 @@ static void utf8_refuses_overlong_surrogate_and_too_large_forms(void **state)
     }
 }
 
+/* Texts of a few bytes that matter, long enough to have borders of blocks anywhere in a sequence. */
+static void utf8_valid_agrees_with_sequences_one_by_one(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {
+        "a",        "\xC3\xA4", "\xE4\xB8\x80", "\xF0\x9F\x98\x80", "\xED\x9F\xBF", "\xE4\xB8",
+        "\xF0\x9F", "\x80",     "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE0\x80\x80"};
+    enum { PART_COUNT = sizeof parts / sizeof parts[0], VALID_COUNT = 5 };
+    uint64_t random = 1;
+    for (int round = 0; round < 20000; round++) {
+        char bytes[256];
+        size_t size = 0, expected = 0, position = 0;
+        for (uint32_t i = 0; i < 50; i++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            uint32_t pick = (uint32_t)(random >> 33);
+            const char *part = parts[pick % 64 == 0 ? pick / 64 % PART_COUNT : pick / 64 % VALID_COUNT];
+            memcpy(bytes + size, part, strlen(part));
+            size += strlen(part);
+        }
+        for (size_t step = 1; step && expected < size; expected += step)
+            step = text_utf8_size(bytes + expected, size - expected);
+        assert_int_equal(utf8_valid((TextView){bytes, size}, &position), expected == size);
+        if (expected < size) assert_int_equal(position, expected);
+    }
+}
+
 static void utf8_says_where_a_text_becomes_invalid(void **state)
 {
     (void)state;
@@ -66,6 +92,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(utf8_round_trips_every_scalar_value),
         cmocka_unit_test(utf8_refuses_overlong_surrogate_and_too_large_forms),
+        cmocka_unit_test(utf8_valid_agrees_with_sequences_one_by_one),
         cmocka_unit_test(utf8_says_where_a_text_becomes_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
