@@ -34,10 +34,16 @@ static bool cleaned_append_one(Cleaned *cleaned, const SanitizeRun *run, const c
 
 bool cleaned_append_items(Cleaned *cleaned, const SanitizeRun *run)
 {
+    if (!cleaned_reserve(cleaned, run->count * UTF8_BYTES_MAX)) return false;
     for (uint32_t i = 0; i < run->count; i++) {
-        char bytes[UTF8_BYTES_MAX];
-        uint32_t size = (uint32_t)utf8_write(run->items[i].code_point, bytes);
-        if (!cleaned_append_one(cleaned, run, bytes, size, run->items[i].origin)) return false;
+        char *bytes = cleaned->bytes + cleaned->map.cleaned_size;
+        ByteRange origin = run->items[i].origin;
+        const char *original = run->text.bytes + origin.begin;
+        uint32_t size = (uint32_t)utf8_write(run->items[i].code_point, bytes), same = 0;
+        if (size == origin.end - origin.begin) {
+            while (same < size && bytes[same] == original[same]) same++;
+        }
+        if (!offset_map_append(&cleaned->map, NULL, size, origin, same == size)) return false;
     }
     return true;
 }

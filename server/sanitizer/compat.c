@@ -37,8 +37,8 @@ static FormKind compat_kind(const SanitizeRun *run, uint32_t index, uint32_t let
 /* Letters that words of every Latin orthography have: ASCII's, with marks or without. */
 static bool compat_is_usual(uint32_t code_point)
 {
-    uint32_t parts[UNICODE_DECOMPOSITION_MAX];
-    unicode_decompose(code_point, false, parts);
+    uint32_t parts[UNICODE_DECOMPOSITION_MAX] = {code_point};
+    if (code_point >= 0x80) unicode_decompose(code_point, false, parts);
     return parts[0] < 0x80;
 }
 
@@ -224,6 +224,7 @@ static bool compat_is_ideographic(const SanitizeRun *run)
 void compat_pass(SanitizeRun *run)
 {
     unsigned seen = 0;
+    if (!(run->seen & CLASS_COMPAT)) return;
     for (uint32_t i = 0; i < run->count; i++) seen |= run->items[i].classes;
     if (!(seen & CLASS_COMPAT)) return;
     bool ideographic = compat_is_ideographic(run);

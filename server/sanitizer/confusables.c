@@ -1,6 +1,7 @@
 #include "sanitizer/confusables.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stddef.h>
 
 static const Confusable ROWS[] = {
@@ -12,17 +13,25 @@ static const Confusable ROWS[] = {
 
 enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0] };
 
+enum { SOURCE_MAX = 0x1FFFF };
+
+static uint16_t indices[SOURCE_MAX + 1]; /* by source: of its row, from 1 on */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void confusables_fill(void)
+{
+    for (uint32_t i = 0; i < ROW_COUNT; i++) {
+        assert(ROWS[i].source <= SOURCE_MAX);
+        indices[ROWS[i].source] = (uint16_t)(i + 1);
+    }
+}
+
 const Confusable *confusables_find(uint32_t code_point)
 {
-    uint32_t low = 0, high = ROW_COUNT;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (ROWS[middle].source < code_point)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < ROW_COUNT && ROWS[low].source == code_point ? &ROWS[low] : NULL;
+    int failed = pthread_once(&once, confusables_fill);
+    assert(!failed);
+    if (code_point > SOURCE_MAX || !indices[code_point]) return NULL;
+    return &ROWS[indices[code_point] - 1];
 }
 
 bool confusables_is_close(uint32_t code_point, WordScript own)

@@ -180,8 +180,7 @@ static void deletions_drop_controls(SanitizeRun *run)
 
 void deletions_pass(SanitizeRun *run)
 {
-    bool controls = (run->seen & CLASS_CONTROL) != 0, returns = false;
-    for (uint32_t i = 0; i < run->count && !returns; i++) returns = run->items[i].code_point == '\r';
+    bool controls = (run->seen & CLASS_CONTROL) != 0, returns = (run->seen & CLASS_RETURN) != 0;
     if (controls) {
         deletions_replace_nul(run);
         deletions_apply_backspaces(run);

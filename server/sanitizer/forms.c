@@ -88,30 +88,31 @@ static FormKind forms_ask(uint32_t code_point, uint32_t out_letters[FORM_LETTERS
     return FORM_PHONETIC;
 }
 
-/* Every form there is, by code point, so that ICU is asked once for each. */
+/* Every form there is, so that ICU is asked once for each. */
 typedef struct Form {
-    uint32_t code_point;
     uint32_t letters[FORM_LETTERS_MAX];
     uint8_t count;
     uint8_t kind;
 } Form;
 
-enum { FORM_FIRST = 0x80, FORM_LAST = 0x1FBF9, FORM_COUNT_MAX = 4096 };
+enum { FORM_LAST = 0x1FBF9, FORM_COUNT_MAX = 4096 };
 
-static Form forms[FORM_COUNT_MAX];
-static uint32_t form_count;
+static Form forms[FORM_COUNT_MAX];           /* [0] is none */
+static uint16_t form_indices[FORM_LAST + 1]; /* by code point */
 static pthread_once_t forms_once = PTHREAD_ONCE_INIT;
 
 static void forms_fill(void)
 {
-    for (uint32_t code_point = FORM_FIRST; code_point <= FORM_LAST; code_point++) {
-        assert(form_count < FORM_COUNT_MAX);
-        Form *form = &forms[form_count];
+    uint32_t form_count = 1;
+    for (uint32_t code_point = 0; code_point <= FORM_LAST; code_point++) {
+        Form form;
         unsigned count = 0;
-        form->code_point = code_point;
-        form->kind = (uint8_t)forms_ask(code_point, form->letters, &count);
-        form->count = (uint8_t)count;
-        form_count += form->kind != FORM_NONE;
+        form.kind = (uint8_t)forms_ask(code_point, form.letters, &count);
+        form.count = (uint8_t)count;
+        if (form.kind == FORM_NONE) continue;
+        assert(form_count < FORM_COUNT_MAX);
+        form_indices[code_point] = (uint16_t)form_count;
+        forms[form_count++] = form;
     }
 }
 
@@ -119,16 +120,9 @@ FormKind forms_find(uint32_t code_point, uint32_t out_letters[FORM_LETTERS_MAX],
 {
     int failed = pthread_once(&forms_once, forms_fill);
     assert(!failed);
-    uint32_t low = 0, high = form_count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (forms[middle].code_point < code_point)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == form_count || forms[low].code_point != code_point) return FORM_NONE;
-    memcpy(out_letters, forms[low].letters, sizeof forms[low].letters);
-    *out_count = forms[low].count;
-    return (FormKind)forms[low].kind;
+    if (code_point > FORM_LAST || !form_indices[code_point]) return FORM_NONE;
+    const Form *form = &forms[form_indices[code_point]];
+    memcpy(out_letters, form->letters, sizeof form->letters);
+    *out_count = form->count;
+    return (FormKind)form->kind;
 }

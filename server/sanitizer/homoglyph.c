@@ -42,7 +42,7 @@ static void homoglyph_repair(SanitizeRun *run, const Word *word, WordScript targ
     }
     run_find_detail(run, rule, word->begin, word->end, word->count - word->letters[target],
                     (TextView){detail, size});
-    if (!sanitizer_repairs(run->options, rule)) return;
+    if (!run_repairs(run, rule)) return;
     for (uint32_t i = word->begin; i < word->end; i++) {
         if (!words_is_foreign(&run->items[i], target)) continue;
         before = i > word->begin ? run->items[i - 1].code_point : ' ';

@@ -136,6 +136,7 @@ void invisible_pass(SanitizeRun *run)
     const uint64_t evidence = UINT64_C(1) << RULE_INV_ZERO_WIDTH | UINT64_C(1) << RULE_INV_TAG | selectors;
     InvisibleJudge judge = {.items = run->items, .count = run->count};
     uint64_t broken = 0;
+    if (!(run->seen & (CLASS_INVISIBLE | CLASS_BIDI))) return;
     for (uint32_t at = 0; at < run->count; at++) {
         if (!invisible_is_hidden(&run->items[at])) continue;
         uint32_t end = invisible_begin_run(&judge, at);

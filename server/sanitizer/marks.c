@@ -150,7 +150,7 @@ static void find_overlaid(SanitizeRun *run)
 
 static void find_reserved(SanitizeRun *run)
 {
-    bool drops = sanitizer_repairs(run->options, RULE_PRIVATE_UNASSIGNED);
+    bool drops = run_repairs(run, RULE_PRIVATE_UNASSIGNED);
     for (uint32_t at = 0; at < run->count; at++) {
         if (!(run->items[at].classes & CLASS_RESERVED)) continue;
         if (unicode_is_pictographic(run->items[at].code_point)) continue; /* an emoji of tomorrow */

@@ -31,8 +31,8 @@ void run_flush(SanitizeRun *run)
 
 void run_find_bytes(SanitizeRun *run, SanitizeRule rule, ByteRange range, uint32_t count, TextView detail)
 {
-    bool repairs = sanitizer_repairs(run->options, rule);
-    if (!sanitizer_looks_for(run->options, rule) || (run->round > 0 && !repairs)) return;
+    bool repairs = run_repairs(run, rule);
+    if (!run_looks_for(run, rule) || (run->round > 0 && !repairs)) return;
     Finding *pending = &run->pending[rule];
     if (pending->count && pending->range.end == range.begin && !pending->detail_size && !detail.size) {
         pending->range.end = range.end;

@@ -37,6 +37,7 @@ typedef struct SanitizeRun {
     const OffsetMap *source_map; /* from it to the original; NULL: it is the original */
     unsigned round;              /* rounds before this one; what is not repaired is found in the first only */
     const ClassTable *table;
+    uint64_t looked_for, repaired; /* what the options make of rules, a bit each */
     Sanitized *out;
     /* Of the scan: letters of the whole text that only one script has (Latin, Greek, Cyrillic, of another script), the
      * class of the script of most of them, what lines may be, and where it goes on. */
@@ -64,6 +65,16 @@ typedef struct SanitizeRun {
     UnicodeBidi *bidi;           /* NULL until it is needed */
     Finding pending[RULE_COUNT]; /* the last of each rule, which may still grow; count 0: none */
 } SanitizeRun;
+
+static inline bool run_looks_for(const SanitizeRun *run, SanitizeRule rule)
+{
+    return (run->looked_for >> rule & 1) != 0;
+}
+
+static inline bool run_repairs(const SanitizeRun *run, SanitizeRule rule)
+{
+    return (run->repaired >> rule & 1) != 0;
+}
 
 /* Adds a finding over items[begin, end) (not empty) of `count` code points. Ranges of one rule that touch become one,
  * unless they have details. The action is what SANITIZE_CLEAN does about it, or none. */

@@ -130,6 +130,10 @@ static Status sanitizer_look(TextView text, const SanitizeOptions *options, bool
     run->text = run->source = text;
     run->table = classes_table();
     run->out = out;
+    for (int rule = 0; rule < RULE_COUNT; rule++) {
+        run->looked_for |= (uint64_t)sanitizer_looks_for(options, (SanitizeRule)rule) << rule;
+        run->repaired |= (uint64_t)sanitizer_repairs(options, (SanitizeRule)rule) << rule;
+    }
     done = sanitizer_work(run, malformed, &now, &next);
     if (done && options->policy == SANITIZE_CLEAN && !text_equal(text, run->source)) {
         done = sanitizer_store(run, &now, arena);

@@ -75,7 +75,7 @@ static void split_join(SanitizeRun *run, uint32_t begin, uint32_t end)
     for (uint32_t i = begin; i < end && size < FINDING_DETAIL_BYTES_MAX; i += 2)
         size += (uint32_t)utf8_write(run->items[i].code_point, detail + size);
     run_find_detail(run, RULE_SPLIT_WORD, begin, end, (end - begin + 1) / 2, (TextView){detail, size});
-    if (!sanitizer_repairs(run->options, RULE_SPLIT_WORD)) return;
+    if (!run_repairs(run, RULE_SPLIT_WORD)) return;
     for (uint32_t i = begin + 1; i < end; i += 2) rewrite_drop(run, i);
 }
 
@@ -157,7 +157,7 @@ static void leet_write(SanitizeRun *run, uint32_t begin, uint32_t end, LeetWord 
         if (upper || spelling_is_upper(run->items[i].code_point)) word->letters[i - begin] &= ~0x20;
     }
     run_find_detail(run, RULE_LEET, begin, end, word->sign_count, (TextView){word->letters, end - begin});
-    if (!sanitizer_repairs(run->options, RULE_LEET)) return;
+    if (!run_repairs(run, RULE_LEET)) return;
     for (uint32_t i = begin; i < end; i++) {
         uint32_t letter = (unsigned char)word->letters[i - begin];
         if (run->items[i].code_point != letter) rewrite_replace(run, i, letter);
@@ -190,7 +190,7 @@ static void leet_look(SanitizeRun *run)
 
 void spelling_pass(SanitizeRun *run)
 {
-    if (sanitizer_looks_for(run->options, RULE_SPLIT_WORD)) split_look(run);
+    if (run_looks_for(run, RULE_SPLIT_WORD)) split_look(run);
     rewrite_sweep(run);
-    if (sanitizer_looks_for(run->options, RULE_LEET)) leet_look(run);
+    if (run_looks_for(run, RULE_LEET)) leet_look(run);
 }

@@ -11,6 +11,9 @@ static_assert(UNICODE_CN == 1 << U_UNASSIGNED && UNICODE_MN == 1 << U_NON_SPACIN
 static_assert(UNICODE_CC == 1 << U_CONTROL_CHAR && UNICODE_PD == 1 << U_DASH_PUNCTUATION, "the bits are ICU's");
 static_assert(UNICODE_PF == 1 << U_FINAL_PUNCTUATION && U_CHAR_CATEGORY_COUNT == 30, "the bits are ICU's");
 
+/* No letter of a script with a virama, and none that does without spaces, is before Devanagari. */
+enum { INDIC_FIRST = 0x900 };
+
 UnicodeCategory unicode_category(uint32_t code_point)
 {
     return (UnicodeCategory)(1u << u_charType((UChar32)code_point));
@@ -172,6 +175,7 @@ bool unicode_is_virama(uint32_t code_point)
 bool unicode_is_indic(uint32_t code_point)
 {
     const unsigned letters = UNICODE_LM | UNICODE_LO | UNICODE_M;
+    if (code_point < INDIC_FIRST) return false;
     return u_getIntPropertyValue((UChar32)code_point, UCHAR_INDIC_SYLLABIC_CATEGORY) != U_INSC_OTHER &&
            (unicode_category(code_point) & letters) != 0;
 }
@@ -196,6 +200,7 @@ bool unicode_is_right_to_left(uint32_t code_point)
 /* The scripts after Line_Break SA have classes of their own, or none, by the version of Unicode. */
 bool unicode_is_without_spaces(uint32_t code_point)
 {
+    if (code_point < INDIC_FIRST) return false;
     if (u_getIntPropertyValue((UChar32)code_point, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT) return true;
     switch (u_getIntPropertyValue((UChar32)code_point, UCHAR_SCRIPT)) {
     case USCRIPT_TIBETAN:
