@@ -90,8 +90,8 @@ static bool words_is_function(const SanitizeRun *run, uint32_t begin, uint32_t e
     return false;
 }
 
-/* Formulas have Greek letters beside a name (sin alpha, sigma max), and few Latin ones otherwise. Berber languages write
- * gamma for their own letter. */
+/* Formulas have Greek letters beside a name (sin alpha, sigma max), and few Latin ones otherwise. Berber languages
+ * write gamma for their own letter. */
 static bool words_is_disguised_greek(const SanitizeRun *run, const Word *word, uint32_t index)
 {
     uint32_t latin = word->letters[SCRIPT_LATIN];
