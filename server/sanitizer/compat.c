@@ -42,15 +42,12 @@ static bool compat_is_usual(uint32_t code_point)
     return parts[0] < 0x80;
 }
 
-static void compat_count(const SanitizeRun *run, FormRun *found, uint32_t index)
+/* Adds an item that is a form of `letter`, or none. */
+static void compat_count(FormRun *found, const Item *item, FormKind kind, uint32_t letter)
 {
-    uint32_t letters[FORM_LETTERS_MAX];
-    unsigned count;
-    FormKind kind = compat_kind(run, index, letters, &count);
-    const Item *item = &run->items[index];
     if (kind) {
         found->forms[kind]++;
-        found->letters[kind] += letters[0] >= 'A';
+        found->letters[kind] += letter >= 'A';
         found->upright += item->code_point >= 0x1D5A0 && item->code_point <= 0x1D6A3;
     } else if (item->classes & CLASS_LATIN) {
         found->plain++;
@@ -70,16 +67,16 @@ static bool compat_joins(const SanitizeRun *run, uint32_t index)
 static bool compat_next(const SanitizeRun *run, uint32_t at, FormRun *out)
 {
     while (at < run->count) {
-        uint32_t letters[FORM_LETTERS_MAX];
+        uint32_t letters[FORM_LETTERS_MAX] = {0};
         unsigned count;
         *out = (FormRun){.begin = at};
         bool has_form = false;
         for (; at < run->count; at++) {
-            bool is_form = compat_kind(run, at, letters, &count) != FORM_NONE;
+            FormKind kind = compat_kind(run, at, letters, &count);
             bool joins = at > out->begin && compat_joins(run, at);
-            if (!is_form && !joins && !compat_is_plain(&run->items[at])) break;
-            has_form |= is_form;
-            compat_count(run, out, at);
+            if (!kind && !joins && !compat_is_plain(&run->items[at])) break;
+            has_form |= kind != FORM_NONE;
+            compat_count(out, &run->items[at], kind, letters[0]);
         }
         out->end = at++;
         if (has_form) return true;
@@ -176,11 +173,16 @@ static void compat_write(SanitizeRun *run, const FormRun *found, unsigned styles
 {
     char detail[FINDING_DETAIL_BYTES_MAX + UTF8_BYTES_MAX];
     uint32_t size = 0, folded = 0;
+    unsigned folds = 0; /* kinds, as bits */
+    for (int kind = 1; kind < FORM_KIND_COUNT; kind++) {
+        if (found->forms[kind] && compat_folds(run, found, (FormKind)kind, styles, ideographic))
+            folds |= 1u << kind;
+    }
     for (uint32_t i = found->begin; i < found->end; i++) {
         uint32_t letters[FORM_LETTERS_MAX] = {run->items[i].code_point};
         unsigned count = 1;
         FormKind kind = compat_kind(run, i, letters, &count);
-        if (kind && compat_folds(run, found, kind, styles, ideographic)) {
+        if (folds >> kind & 1) {
             folded++;
             for (unsigned k = 0; k < count; k++) rewrite_put(run, letters[k], run->items[i].origin);
         } else {

@@ -35,41 +35,33 @@ static void homoglyph_repair(SanitizeRun *run, const Word *word, WordScript targ
 {
     char detail[FINDING_DETAIL_BYTES_MAX + UTF8_BYTES_MAX];
     uint32_t size = 0, before = ' ';
-    for (uint32_t i = word->begin; i < word->end && size < FINDING_DETAIL_BYTES_MAX; i++) {
-        before = words_is_foreign(&run->items[i], target) ? homoglyph_map(run, word, i, target, before)
-                                                          : run->items[i].code_point;
-        size += (uint32_t)utf8_write(before, detail + size);
+    bool repairs = run_repairs(run, rule);
+    for (uint32_t i = word->begin; i < word->end; i++) {
+        bool foreign = words_is_foreign(&run->items[i], target);
+        before = foreign ? homoglyph_map(run, word, i, target, before) : run->items[i].code_point;
+        if (foreign && repairs) rewrite_replace(run, i, before);
+        if (size < FINDING_DETAIL_BYTES_MAX) size += (uint32_t)utf8_write(before, detail + size);
     }
     run_find_detail(run, rule, word->begin, word->end, word->count - word->letters[target],
                     (TextView){detail, size});
-    if (!run_repairs(run, rule)) return;
-    for (uint32_t i = word->begin; i < word->end; i++) {
-        if (!words_is_foreign(&run->items[i], target)) continue;
-        before = i > word->begin ? run->items[i - 1].code_point : ' ';
-        rewrite_replace(run, i, homoglyph_map(run, word, i, target, before));
-    }
 }
 
 /* Letters around the word that only one script has. */
-static void homoglyph_count_context(const SanitizeRun *run, const Word *word, uint64_t out_letters[SCRIPT_COUNT])
+static void homoglyph_count_context(const SanitizeRun *run, const Word *word,
+                                    uint64_t out_letters[SCRIPT_COUNT + 1])
 {
     uint32_t begin = word->begin > CONTEXT_ITEMS ? word->begin - CONTEXT_ITEMS : 0;
     uint32_t end = run->count - word->end > CONTEXT_ITEMS ? word->end + CONTEXT_ITEMS : run->count;
-    memset(out_letters, 0, SCRIPT_COUNT * sizeof out_letters[0]);
-    for (uint32_t i = begin; i < end; i++) {
-        if (i == word->begin) i = word->end;
-        if (i >= end) break;
-        const Item *item = &run->items[i];
-        WordScript script = words_is_evidence(item) ? words_script(item) : SCRIPT_NONE;
-        if (script != SCRIPT_NONE) out_letters[script]++;
-    }
+    memset(out_letters, 0, (SCRIPT_COUNT + 1) * sizeof out_letters[0]);
+    words_count_evidence(run, begin, word->begin, out_letters);
+    words_count_evidence(run, word->end, end, out_letters);
 }
 
 /* The more likely one of two scripts in either of which a word can be written: its neighbours', then the text's, then
  * what the letters say. */
 static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, WordScript a, WordScript b)
 {
-    uint64_t near[SCRIPT_COUNT];
+    uint64_t near[SCRIPT_COUNT + 1];
     homoglyph_count_context(run, word, near);
     if (near[a] != near[b]) return near[a] > near[b] ? a : b;
     if (a < SCRIPT_ARMENIAN && b < SCRIPT_ARMENIAN && run->letters[a] != run->letters[b]) {
@@ -81,7 +73,7 @@ static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, Wor
 static void homoglyph_look_at_mixed(SanitizeRun *run, const Word *word)
 {
     WordScript target = SCRIPT_NONE;
-    uint64_t near[SCRIPT_COUNT] = {0};
+    uint64_t near[SCRIPT_COUNT + 1] = {0};
     /* Only Greek words are judged by it, and most that are attacked have none. */
     if (word->letters[SCRIPT_GREEK]) homoglyph_count_context(run, word, near);
     for (int script = 0; script < SCRIPT_COUNT; script++) {
@@ -116,7 +108,7 @@ static bool homoglyph_is_prose(const SanitizeRun *run, const Word *word)
 /* Whether a word of a script that nothing else in the text is certainly of was put among the words of another one. */
 static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordScript text)
 {
-    uint64_t near[SCRIPT_COUNT];
+    uint64_t near[SCRIPT_COUNT + 1];
     if (text != SCRIPT_LATIN || word->script > SCRIPT_CYRILLIC || run->letters[word->script]) return false;
     /* Acronyms, and words that are spoken of, are cited. */
     if (words_is_quoted(run, word)) return false;
@@ -161,11 +153,10 @@ void homoglyph_pass(SanitizeRun *run)
 {
     Word word;
     uint64_t line[SCRIPT_COUNT + 1] = {0};
-    bool latin = (run->seen & CLASSES_SCRIPTS) == CLASS_LATIN && !(run->main_script & ~(unsigned)CLASS_LATIN);
-    if (latin && !(run->seen & CLASS_COMPAT)) return;
-    for (uint32_t i = 0; i < run->count; i++) {
-        if (words_is_evidence(&run->items[i])) line[words_script(&run->items[i])]++;
-    }
+    unsigned scripts = run->seen & CLASSES_SCRIPTS, main_script = run->main_script;
+    bool native = scripts == (main_script ? main_script : CLASS_LATIN);
+    if ((native || !scripts) && !(run->seen & CLASS_COMPAT)) return;
+    words_count_evidence(run, 0, run->count, line);
     for (uint32_t at = 0; words_next(run, at, &word); at = word.end) {
         homoglyph_look_at_clicks(run, &word);
         if (!words_measure(run, &word)) continue;

@@ -34,6 +34,19 @@ static uint32_t words_markup(const SanitizeRun *run, uint32_t at)
     return is_latin && ends ? size : 0;
 }
 
+void words_count_evidence(const SanitizeRun *run, uint32_t begin, uint32_t end, uint64_t letters[SCRIPT_COUNT + 1])
+{
+    uint32_t counts[1 + CLASSES_SCRIPTS / CLASS_LATIN] = {0}; /* by script as a bit */
+    for (uint32_t i = begin; i < end; i++) {
+        uint32_t script = (run->items[i].classes >> CLASS_EVIDENCE_SHIFT) / CLASS_LATIN;
+        counts[script]++;
+        if (script == CLASS_OTHER_SCRIPT / CLASS_LATIN) letters[words_script(&run->items[i])]++;
+    }
+    letters[SCRIPT_LATIN] += counts[CLASS_LATIN / CLASS_LATIN];
+    letters[SCRIPT_GREEK] += counts[CLASS_GREEK / CLASS_LATIN];
+    letters[SCRIPT_CYRILLIC] += counts[CLASS_CYRILLIC / CLASS_LATIN];
+}
+
 bool words_next(const SanitizeRun *run, uint32_t at, Word *out)
 {
     while (at < run->count && !words_is_letter(&run->items[at])) at++;
@@ -192,6 +205,7 @@ bool words_is_rare(const SanitizeRun *run, const Word *word)
     static const uint16_t rare[] = {0x405, 0x455, 0x474, 0x475, 0x4BA, 0x4BB, 0x4BC, 0x4BD,
                                     0x4CF, 0x500, 0x501, 0x50C, 0x51A, 0x51B, 0x51C, 0x51D};
     for (uint32_t i = word->first; i <= word->last; i++) {
+        if (run->items[i].code_point < rare[0] || run->items[i].code_point > 0x51D) continue;
         for (size_t r = 0; r < sizeof rare / sizeof rare[0]; r++) {
             if (run->items[i].code_point == rare[r]) return true;
         }

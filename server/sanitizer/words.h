@@ -37,9 +37,12 @@ static inline bool words_is_foreign(const Item *item, WordScript own)
 /* A letter that tells which script is meant: no other one has its like. */
 static inline bool words_is_evidence(const Item *item)
 {
-    return words_is_letter(item) && !(item->classes & CLASS_CONFUSABLE);
+    return item->classes >> CLASS_EVIDENCE_SHIFT != 0;
 }
 
+/* Adds the letters of items[begin, end) that are evidence of a script. */
+void words_count_evidence(const SanitizeRun *run, uint32_t begin, uint32_t end,
+                          uint64_t letters[SCRIPT_COUNT + 1]);
 /* Finds begin and end of the next word from `at` on; false: there is none. */
 bool words_next(const SanitizeRun *run, uint32_t at, Word *out);
 /* Fills in the rest; false: no letters. */

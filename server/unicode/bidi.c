@@ -110,6 +110,12 @@ static void bidi_append(UnicodeBidi *bidi, int32_t *size, uint32_t code_point, u
     for (int32_t unit = begin; unit < *size; unit++) bidi->indices[unit] = index;
 }
 
+/* A letter or digit of ASCII: neither a control nor a bracket. */
+static bool bidi_is_plain(uint32_t code_point)
+{
+    return code_point - '0' < 10 || (code_point | 0x20) - 'a' < 26;
+}
+
 /* The text as ICU reads it right. ICU 72 and 76 forget that an override holds for isolates, which shows beside
  * embeddings, and for brackets: 31 of Unicode's 91,707 cases. Under an override a letter beside the isolate, which the
  * override turns as it should turn the isolate, and one in place of the bracket change nothing else. */
@@ -119,6 +125,10 @@ static int32_t bidi_prepare(UnicodeBidi *bidi, const uint32_t *code_points, uint
     BidiStack stack = {.depth = 0};
     int32_t size = 0;
     for (uint32_t i = 0; i < count; i++) {
+        if (bidi_is_plain(code_points[i])) {
+            bidi_append(bidi, &size, code_points[i], i);
+            continue;
+        }
         UCharDirection kind = u_charDirection((UChar32)code_points[i]);
         bool isolates = kind >= U_FIRST_STRONG_ISOLATE && kind <= U_RIGHT_TO_LEFT_ISOLATE;
         bool embeds = kind == U_LEFT_TO_RIGHT_EMBEDDING || kind == U_LEFT_TO_RIGHT_OVERRIDE ||
