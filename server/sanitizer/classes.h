@@ -40,6 +40,13 @@ typedef struct ClassTable {
 /* The table; made at the first call, which takes some milliseconds. Any thread. Never fails: it is static. */
 const ClassTable *classes_table(void);
 
+/* 1 in the 16 bits of the script that a letter is evidence of, in the order of CLASSES_SCRIPTS, so that sums count. */
+static inline uint64_t classes_evidence(uint32_t classes)
+{
+    /* Puts bit k to 16 k. */
+    return (classes >> CLASS_EVIDENCE_SHIFT) / CLASS_LATIN * UINT64_C(0x200040008001) & UINT64_C(0x1000100010001);
+}
+
 static inline unsigned classes_of(const ClassTable *table, uint32_t code_point)
 {
     return table->blocks[code_point / CLASS_BLOCK_SIZE][code_point % CLASS_BLOCK_SIZE];

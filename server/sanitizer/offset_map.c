@@ -20,13 +20,13 @@ bool offset_map_append(OffsetMap *map, Arena *arena, uint32_t size, ByteRange or
     assert(original.begin <= original.end && (!copied || size == original.end - original.begin));
     if (size == 0) return true;
     OffsetSpan *last = map->span_count ? &map->spans[map->span_count - 1] : NULL;
-    if (last && original.begin < last->original.end && !(original.begin == last->original.begin && !copied)) {
-        map->reordered = true;
-    }
     if (last && copied && last->copied && last->original.end == original.begin) {
         last->original.end = original.end;
         map->cleaned_size += size;
         return true;
+    }
+    if (last && original.begin < last->original.end && !(original.begin == last->original.begin && !copied)) {
+        map->reordered = true;
     }
     if (map->span_count == map->span_capacity && !offset_map_grow(map, arena)) return false;
     map->spans[map->span_count++] = (OffsetSpan){map->cleaned_size, copied, original};

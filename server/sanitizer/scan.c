@@ -9,14 +9,6 @@ enum { SCAN_BLOCK = 64, SCAN_MARKS_MAX = 4 };
 /* A letter's script, and that it is evidence of it. */
 #define SCAN_SCRIPTS (CLASSES_SCRIPTS | CLASSES_SCRIPTS << CLASS_EVIDENCE_SHIFT)
 
-/* 1 in the 16 bits of a script, by its class. */
-static const uint64_t SCAN_LANES[] = {
-    [CLASS_LATIN / CLASS_LATIN] = 1,
-    [CLASS_GREEK / CLASS_LATIN] = 1ull << 16,
-    [CLASS_CYRILLIC / CLASS_LATIN] = 1ull << 32,
-    [CLASS_OTHER_SCRIPT / CLASS_LATIN] = 1ull << 48,
-};
-
 static_assert(SANITIZE_LINE_BYTES_MAX <= 1 << 16, "lines have sizes and counts of 16 bits");
 
 /* Byte by byte without a branch, which compilers turn into vectors. A carriage return that ends no line is odd. */
@@ -77,7 +69,7 @@ static LineNote scan_classes(const SanitizeRun *run, ByteRange line, uint64_t *o
             at += utf8_decode(at, &code_point);
             uint32_t classes = classes_of(run->table, code_point);
             seen |= classes;
-            letters += SCAN_LANES[(classes >> CLASS_EVIDENCE_SHIFT) / CLASS_LATIN];
+            letters += classes_evidence(classes);
         }
     }
     uint32_t scripts = seen & CLASSES_SCRIPTS;

@@ -36,15 +36,16 @@ static uint32_t words_markup(const SanitizeRun *run, uint32_t at)
 
 void words_count_evidence(const SanitizeRun *run, uint32_t begin, uint32_t end, uint64_t letters[SCRIPT_COUNT + 1])
 {
-    uint32_t counts[1 + CLASSES_SCRIPTS / CLASS_LATIN] = {0}; /* by script as a bit */
-    for (uint32_t i = begin; i < end; i++) {
-        uint32_t script = (run->items[i].classes >> CLASS_EVIDENCE_SHIFT) / CLASS_LATIN;
-        counts[script]++;
-        if (script == CLASS_OTHER_SCRIPT / CLASS_LATIN) letters[words_script(&run->items[i])]++;
+    uint64_t counts = 0;
+    uint32_t stop = end - begin > UINT16_MAX ? begin + UINT16_MAX : end;
+    for (uint32_t i = begin; i < stop; i++) counts += classes_evidence(run->items[i].classes);
+    for (int script = SCRIPT_LATIN; script <= SCRIPT_CYRILLIC; script++)
+        letters[script] += counts >> 16 * script & 0xFFFF;
+    for (uint32_t i = begin; i < stop && counts >> 48; i++) {
+        if (run->items[i].classes & CLASS_OTHER_SCRIPT && words_is_evidence(&run->items[i]))
+            letters[words_script(&run->items[i])]++;
     }
-    letters[SCRIPT_LATIN] += counts[CLASS_LATIN / CLASS_LATIN];
-    letters[SCRIPT_GREEK] += counts[CLASS_GREEK / CLASS_LATIN];
-    letters[SCRIPT_CYRILLIC] += counts[CLASS_CYRILLIC / CLASS_LATIN];
+    if (stop < end) words_count_evidence(run, stop, end, letters);
 }
 
 bool words_next(const SanitizeRun *run, uint32_t at, Word *out)

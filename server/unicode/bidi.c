@@ -48,6 +48,9 @@ static bool unicode_bidi_reserve(UnicodeBidi *bidi, uint32_t capacity)
     return bidi->capacity != 0;
 }
 
+/* Higher levels are ICU's: putting levels into order takes time for each. */
+enum { SIMPLE_LEVEL_MAX = 16 };
+
 /* A directional status of UAX 9's stack (X1). */
 typedef struct BidiStatus {
     uint8_t level;
@@ -110,10 +113,67 @@ static void bidi_append(UnicodeBidi *bidi, int32_t *size, uint32_t code_point, u
     for (int32_t unit = begin; unit < *size; unit++) bidi->indices[unit] = index;
 }
 
-/* A letter or digit of ASCII: neither a control nor a bracket. */
-static bool bidi_is_plain(uint32_t code_point)
+static UCharDirection bidi_kind(uint32_t code_point)
 {
-    return code_point - '0' < 10 || (code_point | 0x20) - 'a' < 26;
+    bool letter = (code_point | 0x20) - 'a' < 26;
+    return letter ? U_LEFT_TO_RIGHT : u_charDirection((UChar32)code_point);
+}
+
+static bool bidi_isolates(UCharDirection kind)
+{
+    return kind >= U_FIRST_STRONG_ISOLATE && kind <= U_RIGHT_TO_LEFT_ISOLATE;
+}
+
+static bool bidi_embeds(UCharDirection kind)
+{
+    return kind == U_LEFT_TO_RIGHT_EMBEDDING || kind == U_LEFT_TO_RIGHT_OVERRIDE ||
+           kind == U_RIGHT_TO_LEFT_EMBEDDING || kind == U_RIGHT_TO_LEFT_OVERRIDE;
+}
+
+/* The levels of a text in which all but letters from left to right is under overrides, as it is in attacks: there, W1
+ * to N2 have nothing to do, and ICU takes ten times as long. false: it is none. */
+static bool bidi_find_levels(const uint32_t *code_points, uint32_t count, unsigned level, int32_t *out_levels)
+{
+    BidiStack stack = {.depth = 0};
+    UCharDirection kind = U_OTHER_NEUTRAL;
+    stack.statuses[0].level = (uint8_t)level;
+    for (uint32_t i = 0; i < count; i++) {
+        kind = bidi_kind(code_points[i]);
+        bool isolates = bidi_isolates(kind), embeds = bidi_embeds(kind),
+             removed = embeds || kind == U_POP_DIRECTIONAL_FORMAT;
+        if (kind == U_POP_DIRECTIONAL_ISOLATE) bidi_close(&stack, kind);
+        BidiStatus status = stack.statuses[stack.depth];
+        bool left = kind == U_LEFT_TO_RIGHT && !status.overrides;
+        bool separates = kind == U_SEGMENT_SEPARATOR || kind == U_BLOCK_SEPARATOR;
+        if (separates || kind == U_BOUNDARY_NEUTRAL || kind == U_FIRST_STRONG_ISOLATE) return false;
+        if (!removed && !left && !status.overrides) return false;
+        out_levels[i] = left ? (status.level + 1) & ~1 : status.level;
+        if (removed) out_levels[i] = i > 0 ? out_levels[i - 1] : (int32_t)level;
+        if (isolates || embeds) bidi_open(&stack, kind);
+        if (kind == U_POP_DIRECTIONAL_FORMAT) bidi_close(&stack, kind);
+        if (stack.overflow_isolates || stack.overflow_embeddings || status.level > SIMPLE_LEVEL_MAX) return false;
+    }
+    return kind == U_LEFT_TO_RIGHT; /* no white space at the end, whose level is the paragraph's (L1) */
+}
+
+/* L2. */
+static void bidi_reorder(const int32_t *levels, uint32_t count, uint32_t *out_order)
+{
+    int32_t highest = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        out_order[i] = i;
+        if (levels[i] > highest) highest = levels[i];
+    }
+    for (int32_t level = highest; level > 0; level--) {
+        for (uint32_t begin = 0, end; begin < count; begin = end + 1) {
+            for (end = begin; end < count && levels[end] >= level; end++) continue;
+            for (uint32_t low = begin, high = end; low + 1 < high; low++) {
+                uint32_t index = out_order[low];
+                out_order[low] = out_order[--high];
+                out_order[high] = index;
+            }
+        }
+    }
 }
 
 /* The text as ICU reads it right. ICU 72 and 76 forget that an override holds for isolates, which shows beside
@@ -125,14 +185,8 @@ static int32_t bidi_prepare(UnicodeBidi *bidi, const uint32_t *code_points, uint
     BidiStack stack = {.depth = 0};
     int32_t size = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (bidi_is_plain(code_points[i])) {
-            bidi_append(bidi, &size, code_points[i], i);
-            continue;
-        }
-        UCharDirection kind = u_charDirection((UChar32)code_points[i]);
-        bool isolates = kind >= U_FIRST_STRONG_ISOLATE && kind <= U_RIGHT_TO_LEFT_ISOLATE;
-        bool embeds = kind == U_LEFT_TO_RIGHT_EMBEDDING || kind == U_LEFT_TO_RIGHT_OVERRIDE ||
-                      kind == U_RIGHT_TO_LEFT_EMBEDDING || kind == U_RIGHT_TO_LEFT_OVERRIDE;
+        UCharDirection kind = bidi_kind(code_points[i]);
+        bool isolates = bidi_isolates(kind), embeds = bidi_embeds(kind);
         bool closes = kind == U_POP_DIRECTIONAL_FORMAT || kind == U_POP_DIRECTIONAL_ISOLATE;
         bool overridden = stack.statuses[stack.depth].overrides;
         if (isolates && overridden) bidi_append(bidi, &size, letter, UINT32_MAX);
@@ -154,6 +208,10 @@ bool unicode_bidi_order(UnicodeBidi *bidi, const uint32_t *code_points, uint32_t
 {
     assert(count < INT32_MAX / 4 && level <= 1);
     if (!unicode_bidi_reserve(bidi, 2 * count)) return false;
+    if (bidi_find_levels(code_points, count, level, bidi->order)) {
+        bidi_reorder(bidi->order, count, out_order);
+        return true;
+    }
     int32_t size = bidi_prepare(bidi, code_points, count);
     UErrorCode error = U_ZERO_ERROR;
     ubidi_setPara(bidi->levels, bidi->units, size, (UBiDiLevel)level, NULL, &error);
