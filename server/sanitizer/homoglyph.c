@@ -127,8 +127,7 @@ static void homoglyph_look_at_whole(SanitizeRun *run, const Word *word, const ui
 {
     WordScript own = word->script, text = homoglyph_main_script(run->letters);
     if (own == text) return;
-    bool rare = words_is_rare(run, word);
-    if (text == SCRIPT_NONE) text = rare ? SCRIPT_LATIN : own;
+    if (text == SCRIPT_NONE) text = words_is_rare(run, word) ? SCRIPT_LATIN : own;
     if (own == text || line[own] || !words_reads_as(run, word, text)) return;
     if (homoglyph_is_planted(run, word, text)) {
         homoglyph_repair(run, word, text, RULE_HOMO_MIXED);
@@ -136,7 +135,7 @@ static void homoglyph_look_at_whole(SanitizeRun *run, const Word *word, const ui
     }
     bool alone = run->letters[own < SCRIPT_ARMENIAN ? own : SCRIPT_ARMENIAN] == 0;
     if (word->count < 2 && (own != SCRIPT_CYRILLIC || !alone)) return;
-    if (line[text] || alone || rare) homoglyph_repair(run, word, text, RULE_HOMO_WHOLE);
+    if (line[text] || alone || words_is_rare(run, word)) homoglyph_repair(run, word, text, RULE_HOMO_WHOLE);
 }
 
 /* A click of Khoisan languages never ends a word; it is an exclamation mark. */

@@ -26,6 +26,8 @@ static void run_flush_rule(SanitizeRun *run, SanitizeRule rule)
 
 void run_flush(SanitizeRun *run)
 {
+    if (!run->any_pending) return;
+    run->any_pending = false;
     for (int i = 0; i < RULE_COUNT; i++) run_flush_rule(run, (SanitizeRule)i);
 }
 
@@ -40,6 +42,7 @@ void run_find_bytes(SanitizeRun *run, SanitizeRule rule, ByteRange range, uint32
         return;
     }
     run_flush_rule(run, rule);
+    run->any_pending = true;
     pending->rule = rule;
     pending->range = range;
     pending->count = count;

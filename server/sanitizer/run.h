@@ -64,6 +64,7 @@ typedef struct SanitizeRun {
     size_t scratch_size;
     UnicodeBidi *bidi;           /* NULL until it is needed */
     Finding pending[RULE_COUNT]; /* the last of each rule, which may still grow; count 0: none */
+    bool any_pending;
 } SanitizeRun;
 
 static inline bool run_looks_for(const SanitizeRun *run, SanitizeRule rule)
