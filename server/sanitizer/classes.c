@@ -72,8 +72,6 @@ static bool classes_is_overlay(uint32_t code_point, unsigned category)
 static unsigned classes_ask(uint32_t code_point)
 {
     unsigned category = unicode_category(code_point), classes = 0;
-    uint32_t form[FORM_LETTERS_MAX];
-    unsigned form_count;
     if (classes_is_control(code_point, category)) classes |= CLASS_CONTROL;
     if (classes_is_bidi(code_point))
         classes |= CLASS_BIDI;
@@ -83,7 +81,7 @@ static unsigned classes_ask(uint32_t code_point)
     if (category & (UNICODE_MN | UNICODE_ME)) classes |= CLASS_MARK;
     if (classes_is_overlay(code_point, category)) classes |= CLASS_OVERLAY;
     if (!(category & (UNICODE_CN | UNICODE_CO))) classes |= classes_script(code_point, category);
-    if (code_point == CONFUSABLE_CLICK || forms_find(code_point, form, &form_count)) classes |= CLASS_COMPAT;
+    if (code_point == CONFUSABLE_CLICK || forms_find(code_point)->kind) classes |= CLASS_COMPAT;
     if (unicode_is_word(code_point) || classes & CLASSES_SCRIPTS) classes |= CLASS_WORD;
     if (unicode_is_right_to_left(code_point)) classes |= CLASS_RIGHT_TO_LEFT;
     if (code_point == '\r') classes |= CLASS_RETURN;

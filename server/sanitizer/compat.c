@@ -26,12 +26,12 @@ static bool compat_is_plain(const Item *item)
 }
 
 /* The form of an item; a letter that is shown as a picture is none. */
-static FormKind compat_kind(const SanitizeRun *run, uint32_t index, uint32_t letters[FORM_LETTERS_MAX],
-                            unsigned *count)
+static const Form *compat_form(const SanitizeRun *run, uint32_t index)
 {
-    if (!(run->items[index].classes & CLASS_COMPAT)) return FORM_NONE;
-    if (index + 1 < run->count && run->items[index + 1].code_point == 0xFE0F) return FORM_NONE;
-    return forms_find(run->items[index].code_point, letters, count);
+    static const Form none = {.kind = FORM_NONE};
+    if (!(run->items[index].classes & CLASS_COMPAT)) return &none;
+    if (index + 1 < run->count && run->items[index + 1].code_point == 0xFE0F) return &none;
+    return forms_find(run->items[index].code_point);
 }
 
 /* Letters that words of every Latin orthography have: ASCII's, with marks or without. */
@@ -42,12 +42,11 @@ static bool compat_is_usual(uint32_t code_point)
     return parts[0] < 0x80;
 }
 
-/* Adds an item that is a form of `letter`, or none. */
-static void compat_count(FormRun *found, const Item *item, FormKind kind, uint32_t letter)
+static void compat_count(FormRun *found, const Item *item, const Form *form)
 {
-    if (kind) {
-        found->forms[kind]++;
-        found->letters[kind] += letter >= 'A';
+    if (form->kind) {
+        found->forms[form->kind]++;
+        found->letters[form->kind] += form->letters[0] >= 'A';
         found->upright += item->code_point >= 0x1D5A0 && item->code_point <= 0x1D6A3;
     } else if (item->classes & CLASS_LATIN) {
         found->plain++;
@@ -67,16 +66,15 @@ static bool compat_joins(const SanitizeRun *run, uint32_t index)
 static bool compat_next(const SanitizeRun *run, uint32_t at, FormRun *out)
 {
     while (at < run->count) {
-        uint32_t letters[FORM_LETTERS_MAX] = {0};
-        unsigned count;
         *out = (FormRun){.begin = at};
         bool has_form = false;
         for (; at < run->count; at++) {
-            FormKind kind = compat_kind(run, at, letters, &count);
-            bool joins = at > out->begin && compat_joins(run, at);
-            if (!kind && !joins && !compat_is_plain(&run->items[at])) break;
-            has_form |= kind != FORM_NONE;
-            compat_count(out, &run->items[at], kind, letters[0]);
+            const Form *form = compat_form(run, at);
+            bool joins =
+                form->kind || compat_is_plain(&run->items[at]) || (at > out->begin && compat_joins(run, at));
+            if (!joins) break;
+            has_form |= form->kind != FORM_NONE;
+            compat_count(out, &run->items[at], form);
         }
         out->end = at++;
         if (has_form) return true;
@@ -173,26 +171,22 @@ static void compat_write(SanitizeRun *run, const FormRun *found, unsigned styles
 {
     char detail[FINDING_DETAIL_BYTES_MAX + UTF8_BYTES_MAX];
     uint32_t size = 0, folded = 0;
-    unsigned folds = 0; /* kinds, as bits */
+    unsigned folded_kinds = 0; /* as bits */
     for (int kind = 1; kind < FORM_KIND_COUNT; kind++) {
         if (found->forms[kind] && compat_folds(run, found, (FormKind)kind, styles, ideographic))
-            folds |= 1u << kind;
+            folded_kinds |= 1u << kind;
     }
     for (uint32_t i = found->begin; i < found->end; i++) {
-        uint32_t letters[FORM_LETTERS_MAX] = {run->items[i].code_point};
-        unsigned count = 1;
-        FormKind kind = compat_kind(run, i, letters, &count);
-        if (folds >> kind & 1) {
-            folded++;
-            for (unsigned k = 0; k < count; k++) rewrite_put(run, letters[k], run->items[i].origin);
-        } else {
-            letters[0] = run->items[i].code_point;
-            count = 1;
-            rewrite_keep(run, i);
-        }
+        const Form *form = compat_form(run, i);
+        bool folds = (folded_kinds >> form->kind & 1) != 0;
+        const uint32_t *letters = folds ? form->letters : &run->items[i].code_point;
+        unsigned count = folds ? form->count : 1;
         for (unsigned k = 0; k < count && size < FINDING_DETAIL_BYTES_MAX; k++) {
             size += (uint32_t)utf8_write(letters[k], detail + size);
         }
+        folded += folds;
+        for (unsigned k = 0; k < count && folds; k++) rewrite_put(run, letters[k], run->items[i].origin);
+        if (!folds) rewrite_keep(run, i);
     }
     if (folded) {
         run_find_detail(run, RULE_COMPAT_FORM, found->begin, found->end, folded, (TextView){detail, size});

@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
 typedef struct FormRange {
     uint32_t first, last;
@@ -89,12 +88,6 @@ static FormKind forms_ask(uint32_t code_point, uint32_t out_letters[FORM_LETTERS
 }
 
 /* Every form there is, so that ICU is asked once for each. */
-typedef struct Form {
-    uint32_t letters[FORM_LETTERS_MAX];
-    uint8_t count;
-    uint8_t kind;
-} Form;
-
 enum { FORM_LAST = 0x1FBF9, FORM_COUNT_MAX = 4096 };
 
 static Form forms[FORM_COUNT_MAX];           /* [0] is none */
@@ -116,13 +109,9 @@ static void forms_fill(void)
     }
 }
 
-FormKind forms_find(uint32_t code_point, uint32_t out_letters[FORM_LETTERS_MAX], unsigned *out_count)
+const Form *forms_find(uint32_t code_point)
 {
     int failed = pthread_once(&forms_once, forms_fill);
     assert(!failed);
-    if (code_point > FORM_LAST || !form_indices[code_point]) return FORM_NONE;
-    const Form *form = &forms[form_indices[code_point]];
-    memcpy(out_letters, form->letters, sizeof form->letters);
-    *out_count = form->count;
-    return (FormKind)form->kind;
+    return &forms[code_point <= FORM_LAST ? form_indices[code_point] : 0];
 }

@@ -18,6 +18,11 @@ typedef enum FormKind {
 
 enum { FORM_LETTERS_MAX = 4 };
 
-/* What kind of form `code_point` is; other than FORM_NONE: and the letters or digits that it stands for, of which there
- * are *out_count. */
-FormKind forms_find(uint32_t code_point, uint32_t out_letters[FORM_LETTERS_MAX], unsigned *out_count);
+typedef struct Form {
+    uint32_t letters[FORM_LETTERS_MAX]; /* or digits, that it stands for */
+    uint8_t count;                      /* of them; 0: no form */
+    uint8_t kind;                       /* FormKind */
+} Form;
+
+/* What `code_point` is: of FORM_NONE, which stands for nothing, if it is no form. */
+const Form *forms_find(uint32_t code_point);
