@@ -148,13 +148,26 @@ static void homoglyph_look_at_clicks(SanitizeRun *run, const Word *word)
     for (uint32_t i = begin; i < word->end; i++) rewrite_replace(run, i, '!');
 }
 
+/* Whether a line of letters of one class has one that no other script has the like of: then its words are honest, unless
+ * they are of scripts that the class does not tell apart. */
+static bool homoglyph_is_evident(const SanitizeRun *run)
+{
+    uint32_t evidence = 0, armenian = 0;
+    for (uint32_t i = 0; i < run->count; i++) {
+        evidence |= run->items[i].classes >> CLASS_EVIDENCE_SHIFT;
+        armenian |= words_is_armenian(&run->items[i]);
+    }
+    return evidence && !armenian;
+}
+
 void homoglyph_pass(SanitizeRun *run)
 {
     Word word;
     uint64_t line[SCRIPT_COUNT + 1] = {0};
     unsigned scripts = run->seen & CLASSES_SCRIPTS, main_script = run->main_script;
     bool native = scripts == (main_script ? main_script : CLASS_LATIN);
-    if ((native || !scripts) && !(run->seen & CLASS_COMPAT)) return;
+    bool single = (scripts & (scripts - 1)) == 0;
+    if (!(run->seen & CLASS_COMPAT) && (native || !scripts || (single && homoglyph_is_evident(run)))) return;
     words_count_evidence(run, 0, run->count, line);
     for (uint32_t at = 0; words_next(run, at, &word); at = word.end) {
         homoglyph_look_at_clicks(run, &word);

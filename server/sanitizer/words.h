@@ -21,12 +21,17 @@ static inline bool words_is_letter(const Item *item)
     return (item->classes & CLASSES_SCRIPTS) != 0;
 }
 
+static inline bool words_is_armenian(const Item *item)
+{
+    return item->code_point >= 0x531 && item->code_point <= 0x588;
+}
+
 static inline WordScript words_script(const Item *item)
 {
     if (item->classes & CLASS_LATIN) return SCRIPT_LATIN;
     if (item->classes & CLASS_GREEK) return SCRIPT_GREEK;
     if (item->classes & CLASS_CYRILLIC) return SCRIPT_CYRILLIC;
-    return item->code_point >= 0x531 && item->code_point <= 0x588 ? SCRIPT_ARMENIAN : SCRIPT_NONE;
+    return words_is_armenian(item) ? SCRIPT_ARMENIAN : SCRIPT_NONE;
 }
 
 static inline bool words_is_foreign(const Item *item, WordScript own)
