@@ -21,20 +21,21 @@ static bool rewrite_reserve(SanitizeRun *run, Item **items, uint32_t *capacity, 
 bool rewrite_load(SanitizeRun *run, ByteRange line)
 {
     const char *bytes = run->source.bytes;
-    uint32_t span = OFFSET_SPAN_UNKNOWN;
-    run->count = run->seen = 0;
+    const ClassTable *table = run->table;
+    uint32_t span = OFFSET_SPAN_UNKNOWN, seen = 0;
     run->size_max = 3 * (line.end - line.begin);
     run->whole = line.begin == 0 && line.end == run->source.size;
     if (!rewrite_reserve(run, &run->items, &run->capacity, line.end - line.begin)) return false;
-    for (uint32_t at = line.begin; at < line.end;) {
-        Item *item = &run->items[run->count++];
-        uint32_t size = (uint32_t)utf8_decode(bytes + at, &item->code_point);
-        item->classes = classes_of(run->table, item->code_point);
-        item->origin = (ByteRange){at, at + size};
+    Item *item = run->items;
+    for (uint32_t at = line.begin; at < line.end; item++) {
+        uint32_t code_point, size = (uint32_t)utf8_decode(bytes + at, &code_point);
+        *item = (Item){code_point, classes_of(table, code_point), {at, at + size}};
         if (run->source_map) item->origin = offset_map_next(run->source_map, &span, item->origin);
-        run->seen |= item->classes;
+        seen |= item->classes;
         at += size;
     }
+    run->count = (uint32_t)(item - run->items);
+    run->seen = seen;
     return true;
 }
 
