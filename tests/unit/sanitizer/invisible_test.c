@@ -1,172 +1,177 @@
 /* What does not show: kept where scripts and emoji need it, dropped elsewhere. */
-#include "clean.h"
+#include "cleaning.h"
 
 static void zero_width_characters_leave_words(void **state)
 {
     (void)state;
-    clean_repairs("ig\u200Bno\u200Cre a\u200Dll", "ignore all", RULE_INV_ZERO_WIDTH, 1);
-    assert_int_equal(clean_result.totals[RULE_INV_ZERO_WIDTH], 3);
-    clean_repairs("\u2060at\u2060 the\uFEFF end\u200B", "at the end", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("h\u200B\u200C\u200D\u200Bi", "hi", RULE_INV_ZERO_WIDTH, 4);
-    clean_repairs("h\u200Ei", "hi", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("h\u202A\u202Ci", "hi", RULE_INV_ZERO_WIDTH, 2);
-    clean_repairs("\u043F\u0440\u200B\u0438", "\u043F\u0440\u0438", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("\u4F60\u200B\u597D", "\u4F60\u597D", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("ig\u200Bno\u200Cre a\u200Dll", "ignore all", RULE_INV_ZERO_WIDTH, 1);
+    assert_int_equal(cleaning_result.totals[RULE_INV_ZERO_WIDTH], 3);
+    cleaning_expect_rule("\u2060at\u2060 the\uFEFF end\u200B", "at the end", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("h\u200B\u200C\u200D\u200Bi", "hi", RULE_INV_ZERO_WIDTH, 4);
+    cleaning_expect_rule("h\u200Ei", "hi", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("h\u202A\u202Ci", "hi", RULE_INV_ZERO_WIDTH, 2);
+    cleaning_expect_rule("\u043F\u0440\u200B\u0438", "\u043F\u0440\u0438", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\u4F60\u200B\u597D", "\u4F60\u597D", RULE_INV_ZERO_WIDTH, 1);
 }
 
 static void emoji_keep_their_joiners_and_selectors(void **state)
 {
     (void)state;
-    clean_keeps("\U0001F469\u200D\U0001F680 \U0001F469\U0001F3FD\u200D\U0001F680");
-    clean_keeps("\u2764\uFE0F\u200D\U0001F525 \u2764\u200D\U0001F525 \u2764\uFE0E");
-    clean_keeps("\U0001F469\u200D\u2764\uFE0F\u200D\U0001F48B\u200D\U0001F468");
-    clean_keeps("\U0001F3F3\uFE0F\u200D\u26A7\uFE0F #\uFE0F\u20E3 1\uFE0F\u20E3 2\u20E3 \u00A9\uFE0F");
-    clean_keeps("\U0001F575\U0001F3FB\u200D\u2642\uFE0F\U0001F1E9\U0001F1EA");
-    clean_keeps("\U0001F34B\u200D\U0001F7E9"); /* of Unicode 15.1 */
-    clean_keeps("\U0001FAFF\u200D\U0001FAFE"); /* of tomorrow */
+    cleaning_expect_nothing("\U0001F469\u200D\U0001F680 \U0001F469\U0001F3FD\u200D\U0001F680");
+    cleaning_expect_nothing("\u2764\uFE0F\u200D\U0001F525 \u2764\u200D\U0001F525 \u2764\uFE0E");
+    cleaning_expect_nothing("\U0001F469\u200D\u2764\uFE0F\u200D\U0001F48B\u200D\U0001F468");
+    cleaning_expect_nothing("\U0001F3F3\uFE0F\u200D\u26A7\uFE0F #\uFE0F\u20E3 1\uFE0F\u20E3 2\u20E3 \u00A9\uFE0F");
+    cleaning_expect_nothing("\U0001F575\U0001F3FB\u200D\u2642\uFE0F\U0001F1E9\U0001F1EA");
+    cleaning_expect_nothing("\U0001F34B\u200D\U0001F7E9"); /* of Unicode 15.1 */
+    cleaning_expect_nothing("\U0001FAFF\u200D\U0001FAFE"); /* of tomorrow */
 }
 
 static void joiners_that_join_no_emoji_go(void **state)
 {
     (void)state;
-    clean_repairs("\U0001F600\u200D\U0001F600", "\U0001F600\U0001F600", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("\U0001F469\u200D", "\U0001F469", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("\U0001F469\u200Da", "\U0001F469a", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("\U0001F469\u200B\u200D\u200D\U0001F680", "\U0001F469\u200D\U0001F680", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("\U0001F469\U0001F3FD\u200D\U0001F680\u200D\U0001F600",
-                  "\U0001F469\U0001F3FD\u200D\U0001F680\U0001F600", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\U0001F600\u200D\U0001F600", "\U0001F600\U0001F600", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\U0001F469\u200D", "\U0001F469", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\U0001F469\u200Da", "\U0001F469a", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\U0001F469\u200B\u200D\u200D\U0001F680", "\U0001F469\u200D\U0001F680",
+                         RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\U0001F469\U0001F3FD\u200D\U0001F680\u200D\U0001F600",
+                         "\U0001F469\U0001F3FD\u200D\U0001F680\U0001F600", RULE_INV_ZERO_WIDTH, 1);
 }
 
 static void scripts_keep_their_joiners(void **state)
 {
     (void)state;
-    clean_keeps("\u0645\u06CC\u200C\u062E\u0648\u0627\u0647\u0645"); /* Persian: mi-khaham */
-    clean_keeps("\u06A9\u0627\u0631\u200C\u0647\u0627 CD\u200C\u0647\u0627 \u06F3\u200C\u0628\u0639\u062F\u06CC");
-    clean_keeps("\u0633\u0648\u0621\u200C\u0627\u0633\u062A \u0647\u200D"); /* hamza; an abbreviation */
-    clean_keeps("\u0645\u0650\u200C\u0646");                                /* over a vowel */
-    clean_keeps("\u0915\u094D\u200D\u0937 \u0915\u094D\u200C\u0937");       /* Devanagari conjuncts */
-    clean_keeps("\u0905\u200D\u0945\u091F");                                /* Marathi */
-    clean_keeps("\u09B0\u200D\u09CD\u09AF");                                /* Bengali, before the virama */
-    clean_keeps("\u0D05\u0D32\u0D4D\u200D\u200C\u0D17\u0D4B");              /* Malayalam, both */
-    clean_keeps("\u0C95\u0CC1\u200C\u0C97\u0CB3\u0CC1");                    /* Kannada, before an ending */
-    clean_keeps("\u1820\u180E\u1820 \u1820\u180B");                         /* Mongolian */
-    clean_repairs("\u0915\u200D\u0937", "\u0915\u0937", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("\u0645\u200D\u06CC", "\u0645\u06CC", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("\u0645\u06CC\u200C\u200C\u062E", "\u0645\u06CC\u200C\u062E", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("a\u0301\u200D\u0301\u200D", "a\u0301\u0301", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_nothing("\u0645\u06CC\u200C\u062E\u0648\u0627\u0647\u0645"); /* Persian: mi-khaham */
+    cleaning_expect_nothing(
+        "\u06A9\u0627\u0631\u200C\u0647\u0627 CD\u200C\u0647\u0627 \u06F3\u200C\u0628\u0639\u062F\u06CC");
+    cleaning_expect_nothing(
+        "\u0633\u0648\u0621\u200C\u0627\u0633\u062A \u0647\u200D");               /* hamza; an abbreviation */
+    cleaning_expect_nothing("\u0645\u0650\u200C\u0646");                          /* over a vowel */
+    cleaning_expect_nothing("\u0915\u094D\u200D\u0937 \u0915\u094D\u200C\u0937"); /* Devanagari conjuncts */
+    cleaning_expect_nothing("\u0905\u200D\u0945\u091F");                          /* Marathi */
+    cleaning_expect_nothing("\u09B0\u200D\u09CD\u09AF");                          /* Bengali, before the virama */
+    cleaning_expect_nothing("\u0D05\u0D32\u0D4D\u200D\u200C\u0D17\u0D4B");        /* Malayalam, both */
+    cleaning_expect_nothing("\u0C95\u0CC1\u200C\u0C97\u0CB3\u0CC1");              /* Kannada, before an ending */
+    cleaning_expect_nothing("\u1820\u180E\u1820 \u1820\u180B");                   /* Mongolian */
+    cleaning_expect_rule("\u0915\u200D\u0937", "\u0915\u0937", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\u0645\u200D\u06CC", "\u0645\u06CC", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\u0645\u06CC\u200C\u200C\u062E", "\u0645\u06CC\u200C\u062E", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("a\u0301\u200D\u0301\u200D", "a\u0301\u0301", RULE_INV_ZERO_WIDTH, 1);
 }
 
 static void words_without_spaces_keep_their_borders(void **state)
 {
     (void)state;
-    clean_keeps("\u0E04\u0E33\u200B\u0E44\u0E17\u0E22");             /* Thai */
-    clean_keeps("\u1797\u17B6\u179F\u17B6\u200B\u1781\u17D2\u1798"); /* Khmer */
-    clean_keeps("\u0F56\u0F7C\u0F51\u200B\u0F66");                   /* Tibetan */
-    clean_keeps("\u0E04\u0E33\u200B\u200B\u0E44\u0E17\u0E22 \u0CA8\u0CCD\u200C\u200C\u0CA8");
-    clean_repairs("\u0E04\u200B\u200B\u200B\u200B\u0E44", "\u0E04\u200B\u200B\u0E44", RULE_INV_ZERO_WIDTH, 2);
-    clean_repairs("\u0E19\u200B\u0E49\u0E33", "\u0E19\u0E49\u0E33", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("\u0E44\u200B\u0E17\u0E22", "\u0E44\u0E17\u0E22", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_nothing("\u0E04\u0E33\u200B\u0E44\u0E17\u0E22");             /* Thai */
+    cleaning_expect_nothing("\u1797\u17B6\u179F\u17B6\u200B\u1781\u17D2\u1798"); /* Khmer */
+    cleaning_expect_nothing("\u0F56\u0F7C\u0F51\u200B\u0F66");                   /* Tibetan */
+    cleaning_expect_nothing("\u0E04\u0E33\u200B\u200B\u0E44\u0E17\u0E22 \u0CA8\u0CCD\u200C\u200C\u0CA8");
+    cleaning_expect_rule("\u0E04\u200B\u200B\u200B\u200B\u0E44", "\u0E04\u200B\u200B\u0E44", RULE_INV_ZERO_WIDTH,
+                         2);
+    cleaning_expect_rule("\u0E19\u200B\u0E49\u0E33", "\u0E19\u0E49\u0E33", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\u0E44\u200B\u0E17\u0E22", "\u0E44\u0E17\u0E22", RULE_INV_ZERO_WIDTH, 1);
 }
 
 static void marks_of_direction_stay_near_letters_from_the_right(void **state)
 {
     (void)state;
-    clean_keeps("C++\u200E \u05E9\u05DC\u05D5\u05DD");
-    clean_keeps("\u0645\u0631\u062D\u0628\u0627 (12)\u200F.\n");
-    clean_keeps("\u06F1\u06F2\u200E km/h");
-    clean_repairs("plain \u200Etext", "plain text", RULE_INV_FILLER, 1);
-    clean_repairs("\u05E9\u200F\u05DC\u05D5\u05DD", "\u05E9\u05DC\u05D5\u05DD", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("one\u200F \n\u05E9\u05DC", "one \n\u05E9\u05DC", RULE_INV_FILLER, 1);
+    cleaning_expect_nothing("C++\u200E \u05E9\u05DC\u05D5\u05DD");
+    cleaning_expect_nothing("\u0645\u0631\u062D\u0628\u0627 (12)\u200F.\n");
+    cleaning_expect_nothing("\u06F1\u06F2\u200E km/h");
+    cleaning_expect_rule("plain \u200Etext", "plain text", RULE_INV_FILLER, 1);
+    cleaning_expect_rule("\u05E9\u200F\u05DC\u05D5\u05DD", "\u05E9\u05DC\u05D5\u05DD", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("one\u200F \n\u05E9\u05DC", "one \n\u05E9\u05DC", RULE_INV_FILLER, 1);
 }
 
 static void soft_hyphens_stay_between_syllables(void **state)
 {
     (void)state;
-    clean_keeps("Do\u00ADnau\u00ADdampf\u00ADschiff, \u043F\u0435\u00ADре\u00ADнос");
-    clean_keeps("\u00FCber\u00ADall \u00E9v\u00E9\u00ADne\u00ADment");
-    clean_keeps("trans\u00AD\nlation");
-    clean_repairs("h\u00ADate", "hate", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("hate\u00ADs", "hates", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("ig\u00ADn\u00ADore", "ignore", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("hat\u00ADrd", "hatrd", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("word\u00AD next", "word next", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_nothing("Do\u00ADnau\u00ADdampf\u00ADschiff, \u043F\u0435\u00ADре\u00ADнос");
+    cleaning_expect_nothing("\u00FCber\u00ADall \u00E9v\u00E9\u00ADne\u00ADment");
+    cleaning_expect_nothing("trans\u00AD\nlation");
+    cleaning_expect_rule("h\u00ADate", "hate", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("hate\u00ADs", "hates", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("ig\u00ADn\u00ADore", "ignore", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("hat\u00ADrd", "hatrd", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("word\u00AD next", "word next", RULE_INV_ZERO_WIDTH, 1);
 }
 
 static void a_byte_order_mark_goes_and_bound_dashes_stay(void **state)
 {
     (void)state;
-    clean_repairs("\uFEFFtext\nmore", "text\nmore", RULE_INV_FILLER, 1);
-    clean_repairs("text\n\uFEFFmore", "text\nmore", RULE_INV_ZERO_WIDTH, 1);
-    clean_keeps("this\u2060\u2014that");
-    clean_repairs("-\u2060-option", "--option", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("well-\u2060known", "well-known", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\uFEFFtext\nmore", "text\nmore", RULE_INV_FILLER, 1);
+    cleaning_expect_rule("text\n\uFEFFmore", "text\nmore", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_nothing("this\u2060\u2014that");
+    cleaning_expect_rule("-\u2060-option", "--option", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("well-\u2060known", "well-known", RULE_INV_ZERO_WIDTH, 1);
 }
 
 static void a_line_that_hides_something_has_no_benefit_of_the_doubt(void **state)
 {
     (void)state;
-    clean_repairs("one Do\u00ADnau t\u200Bwo\nDo\u00ADnau", "one Donau two\nDo\u00ADnau", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("\u845B\U000E0100\u57CE\U000E01EF", "\u845B\u57CE", RULE_INV_VARSEL, 1);
-    clean_repairs("\u845B\U000E0100\u57CE\u200B", "\u845B\U000E0100\u57CE", RULE_INV_ZERO_WIDTH, 1);
-    clean_repairs("\u2764\uFE0F te\uFE0Fxt", "\u2764\uFE0F text", RULE_INV_VARSEL, 1);
+    cleaning_expect_rule("one Do\u00ADnau t\u200Bwo\nDo\u00ADnau", "one Donau two\nDo\u00ADnau",
+                         RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\u845B\U000E0100\u57CE\U000E01EF", "\u845B\u57CE", RULE_INV_VARSEL, 1);
+    cleaning_expect_rule("\u845B\U000E0100\u57CE\u200B", "\u845B\U000E0100\u57CE", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\u2764\uFE0F te\uFE0Fxt", "\u2764\uFE0F text", RULE_INV_VARSEL, 1);
 }
 
 static void hidden_tags_are_told(void **state)
 {
     (void)state;
-    clean_repairs("hi\U000E0068\U000E0065\U000E0079\U000E0020\U000E0021 you", "hi you", RULE_INV_TAG, 5);
-    clean_tells("hey !");
-    assert_int_equal(clean_result.findings[0].range.begin, 2);
-    assert_int_equal(clean_result.findings[0].range.end, 22);
-    assert_int_equal(clean_result.findings[0].action, ACTION_DROPPED);
+    cleaning_expect_rule("hi\U000E0068\U000E0065\U000E0079\U000E0020\U000E0021 you", "hi you", RULE_INV_TAG, 5);
+    cleaning_expect_detail("hey !");
+    assert_int_equal(cleaning_result.findings[0].range.begin, 2);
+    assert_int_equal(cleaning_result.findings[0].range.end, 22);
+    assert_int_equal(cleaning_result.findings[0].action, ACTION_DROPPED);
 }
 
 static void flags_keep_their_tags(void **state)
 {
     (void)state;
 #define ENGLAND "\U0001F3F4\U000E0067\U000E0062\U000E0065\U000E006E\U000E0067\U000E007F"
-    clean_keeps(ENGLAND " \U0001F3F4\U000E0075\U000E0073\U000E0074\U000E0078\U000E007F");
-    clean_repairs(ENGLAND "\U000E0067\U000E0062", ENGLAND, RULE_INV_TAG, 2);
-    clean_tells("gb");
+    cleaning_expect_nothing(ENGLAND " \U0001F3F4\U000E0075\U000E0073\U000E0074\U000E0078\U000E007F");
+    cleaning_expect_rule(ENGLAND "\U000E0067\U000E0062", ENGLAND, RULE_INV_TAG, 2);
+    cleaning_expect_detail("gb");
     /* no such region; no end */
-    clean_repairs("\U0001F3F4\U000E0078\U000E0078\U000E0065\U000E007F", "\U0001F3F4", RULE_INV_TAG, 4);
-    clean_repairs("\U0001F3F4\U000E0067\U000E0062\U000E0065", "\U0001F3F4", RULE_INV_TAG, 3);
+    cleaning_expect_rule("\U0001F3F4\U000E0078\U000E0078\U000E0065\U000E007F", "\U0001F3F4", RULE_INV_TAG, 4);
+    cleaning_expect_rule("\U0001F3F4\U000E0067\U000E0062\U000E0065", "\U0001F3F4", RULE_INV_TAG, 3);
 }
 
 static void hidden_bytes_are_told(void **state)
 {
     (void)state;
-    clean_repairs("\U0001F60A\U000E0158\U000E0159", "\U0001F60A", RULE_INV_VARSEL, 2); /* 'h', 'i' */
-    clean_tells("hi");
-    clean_repairs("a\U000E0168\U000E0169", "a", RULE_INV_VARSEL,
-                  2); /* by the distance from the first of the 240 */
-    clean_tells("xy");
-    clean_repairs("x\uFE00\U000E01EF", "x", RULE_INV_VARSEL, 2);
-    clean_tells("00ff");
-    clean_repairs("\u2764\uFE0F\U000E0158\U000E0159", "\u2764\uFE0F", RULE_INV_VARSEL, 2);
+    cleaning_expect_rule("\U0001F60A\U000E0158\U000E0159", "\U0001F60A", RULE_INV_VARSEL, 2); /* 'h', 'i' */
+    cleaning_expect_detail("hi");
+    cleaning_expect_rule("a\U000E0168\U000E0169", "a", RULE_INV_VARSEL,
+                         2); /* by the distance from the first of the 240 */
+    cleaning_expect_detail("xy");
+    cleaning_expect_rule("x\uFE00\U000E01EF", "x", RULE_INV_VARSEL, 2);
+    cleaning_expect_detail("00ff");
+    cleaning_expect_rule("\u2764\uFE0F\U000E0158\U000E0159", "\u2764\uFE0F", RULE_INV_VARSEL, 2);
 }
 
 static void selectors_out_of_place_go(void **state)
 {
     (void)state;
-    clean_repairs("te\uFE0Fxt", "text", RULE_INV_VARSEL, 1);
-    clean_keeps("1\uFE0F first, #\uFE0E");
-    clean_repairs("1\uFE0F2", "12", RULE_INV_VARSEL, 1);
-    clean_repairs("\u845B\U000E01EF", "\u845B", RULE_INV_VARSEL, 1);
-    clean_repairs("\uFE0Fx", "x", RULE_INV_VARSEL, 1);
-    clean_keeps("\u845B\U000E0100\u57CE \u2229\uFE00 \u4FAE\uFE00");
+    cleaning_expect_rule("te\uFE0Fxt", "text", RULE_INV_VARSEL, 1);
+    cleaning_expect_nothing("1\uFE0F first, #\uFE0E");
+    cleaning_expect_rule("1\uFE0F2", "12", RULE_INV_VARSEL, 1);
+    cleaning_expect_rule("\u845B\U000E01EF", "\u845B", RULE_INV_VARSEL, 1);
+    cleaning_expect_rule("\uFE0Fx", "x", RULE_INV_VARSEL, 1);
+    cleaning_expect_nothing("\u845B\U000E0100\u57CE \u2229\uFE00 \u4FAE\uFE00");
 }
 
 static void fillers_go(void **state)
 {
     (void)state;
-    clean_repairs("h\u3164i\u034F t\u115F\uFFA0here\u180E", "hi there", RULE_INV_FILLER, 1);
-    clean_repairs("a\u2062b", "ab", RULE_INV_FILLER, 1);
-    clean_repairs("a\u206Ab\U000E0FFFc", "abc", RULE_INV_FILLER, 1);
-    clean_keeps("\U0001D453\u2061(\U0001D465) 2\u2062\U0001D465");
-    clean_repairs("mmap(2\u2062)", "mmap(2)", RULE_INV_FILLER, 1);
-    clean_keeps("\u115F\u1161 \u1100\u1160");
-    clean_keeps("\u05D0\u05B7\u034F\u05B4");
+    cleaning_expect_rule("h\u3164i\u034F t\u115F\uFFA0here\u180E", "hi there", RULE_INV_FILLER, 1);
+    cleaning_expect_rule("a\u2062b", "ab", RULE_INV_FILLER, 1);
+    cleaning_expect_rule("a\u206Ab\U000E0FFFc", "abc", RULE_INV_FILLER, 1);
+    cleaning_expect_nothing("\U0001D453\u2061(\U0001D465) 2\u2062\U0001D465");
+    cleaning_expect_rule("mmap(2\u2062)", "mmap(2)", RULE_INV_FILLER, 1);
+    cleaning_expect_nothing("\u115F\u1161 \u1100\u1160");
+    cleaning_expect_nothing("\u05D0\u05B7\u034F\u05B4");
 }
 
 static void a_flood_takes_linear_time(void **state)
@@ -182,9 +187,9 @@ static void a_flood_takes_linear_time(void **state)
         SanitizeOptions options = {SANITIZE_CLEAN, SANITIZE_HIGH, 0};
         for (size_t i = 0; i < REPEATS; i++) memcpy(text + i * size, parts[part], size);
         arena_init(&arena, 64 * MIB);
-        assert_int_equal(sanitizer_run((TextView){text, REPEATS * size}, &options, &arena, &clean_result, NULL),
+        assert_int_equal(sanitizer_run((TextView){text, REPEATS * size}, &options, &arena, &cleaning_result, NULL),
                          STATUS_OK);
-        assert_true(clean_result.changed);
+        assert_true(cleaning_result.changed);
         arena_free(&arena);
     }
 }
