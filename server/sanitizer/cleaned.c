@@ -34,16 +34,18 @@ static bool cleaned_append_one(Cleaned *cleaned, const SanitizeRun *run, const c
 
 bool cleaned_append_items(Cleaned *cleaned, const SanitizeRun *run)
 {
+    OffsetMap *map = &cleaned->map;
     if (!cleaned_reserve(cleaned, run->count * UTF8_BYTES_MAX)) return false;
+    if (!offset_map_reserve(map, NULL, run->count)) return false;
     for (uint32_t i = 0; i < run->count; i++) {
-        char *bytes = cleaned->bytes + cleaned->map.cleaned_size;
+        char *bytes = cleaned->bytes + map->cleaned_size;
         ByteRange origin = run->items[i].origin;
         const char *original = run->text.bytes + origin.begin;
         uint32_t size = (uint32_t)utf8_write(run->items[i].code_point, bytes), same = 0;
         if (size == origin.end - origin.begin) {
             while (same < size && bytes[same] == original[same]) same++;
         }
-        if (!offset_map_append(&cleaned->map, NULL, size, origin, same == size)) return false;
+        offset_map_put(map, size, origin, same == size);
     }
     return true;
 }

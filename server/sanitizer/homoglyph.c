@@ -148,8 +148,8 @@ static void homoglyph_look_at_clicks(SanitizeRun *run, const Word *word)
     for (uint32_t i = begin; i < word->end; i++) rewrite_replace(run, i, '!');
 }
 
-/* Whether a line of letters of one class has one that no other script has the like of: then its words are honest, unless
- * they are of scripts that the class does not tell apart. */
+/* Whether a line of letters of one class has one that no other script has the like of: then its words are honest,
+ * unless they are of scripts that the class does not tell apart. */
 static bool homoglyph_is_evident(const SanitizeRun *run)
 {
     uint32_t evidence = 0, armenian = 0;

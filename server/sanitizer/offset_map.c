@@ -3,34 +3,24 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static bool offset_map_grow(OffsetMap *map, Arena *arena)
+bool offset_map_reserve(OffsetMap *map, Arena *arena, uint32_t more)
 {
-    uint32_t capacity = map->span_capacity ? 2 * map->span_capacity : 16;
+    if (more <= map->span_capacity - map->span_count) return true;
+    uint64_t wanted = (uint64_t)map->span_count + more, capacity = 2 * (uint64_t)map->span_capacity;
+    if (capacity < wanted) capacity = wanted < 16 ? 16 : wanted;
     size_t size = capacity * sizeof *map->spans;
     OffsetSpan *spans = arena ? arena_allocate(arena, size) : realloc(map->spans, size);
-    if (!spans) return false;
+    if (!spans || capacity > UINT32_MAX) return false;
     if (arena && map->span_count) memcpy(spans, map->spans, map->span_count * sizeof *spans);
     map->spans = spans;
-    map->span_capacity = capacity;
+    map->span_capacity = (uint32_t)capacity;
     return true;
 }
 
 bool offset_map_append(OffsetMap *map, Arena *arena, uint32_t size, ByteRange original, bool copied)
 {
-    assert(original.begin <= original.end && (!copied || size == original.end - original.begin));
-    if (size == 0) return true;
-    OffsetSpan *last = map->span_count ? &map->spans[map->span_count - 1] : NULL;
-    if (last && copied && last->copied && last->original.end == original.begin) {
-        last->original.end = original.end;
-        map->cleaned_size += size;
-        return true;
-    }
-    if (last && original.begin < last->original.end && !(original.begin == last->original.begin && !copied)) {
-        map->reordered = true;
-    }
-    if (map->span_count == map->span_capacity && !offset_map_grow(map, arena)) return false;
-    map->spans[map->span_count++] = (OffsetSpan){map->cleaned_size, copied, original};
-    map->cleaned_size += size;
+    if (!offset_map_reserve(map, arena, 1)) return false;
+    offset_map_put(map, size, original, copied);
     return true;
 }
 

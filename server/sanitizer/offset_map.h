@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 
+#include <assert.h>
 #include <stdbool.h>
 
 /* Cleaned bytes from `cleaned_begin` to where the next span begins. What is copied maps byte by byte; all of what
@@ -36,6 +37,25 @@ ByteRange offset_map_next(const OffsetMap *map, uint32_t *span, ByteRange cleane
 /* Appends `size` cleaned bytes that came from `original`. `copied`: byte by byte; they join copied bytes before them.
  * Always with the same arena, or with NULL: then offset_map_close frees the spans. false: no memory. */
 bool offset_map_append(OffsetMap *map, Arena *arena, uint32_t size, ByteRange original, bool copied);
+/* The same in two steps: room for `more` spans first. */
+bool offset_map_reserve(OffsetMap *map, Arena *arena, uint32_t more);
+static inline void offset_map_put(OffsetMap *map, uint32_t size, ByteRange original, bool copied)
+{
+    assert(original.begin <= original.end && (!copied || size == original.end - original.begin));
+    if (size == 0) return;
+    OffsetSpan *last = map->span_count ? &map->spans[map->span_count - 1] : NULL;
+    if (last && copied && last->copied && last->original.end == original.begin) {
+        last->original.end = original.end;
+        map->cleaned_size += size;
+        return;
+    }
+    if (last && original.begin < last->original.end && !(original.begin == last->original.begin && !copied)) {
+        map->reordered = true;
+    }
+    assert(map->span_count < map->span_capacity);
+    map->spans[map->span_count++] = (OffsetSpan){map->cleaned_size, copied, original};
+    map->cleaned_size += size;
+}
 /* A copy in `arena`; NULL: it is out. */
 const OffsetMap *offset_map_store(const OffsetMap *map, Arena *arena);
 void offset_map_close(OffsetMap *map);

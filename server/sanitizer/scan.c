@@ -90,7 +90,7 @@ static bool scan_words(const SanitizeRun *run, ByteRange line)
     const char *at = run->source.bytes + line.begin, *end = run->source.bytes + line.end;
     /* The scripts of the word so far, and further up those that it has evidence of. */
     uint32_t word = 0, marks = 0, odd = 0, lookalike = 0;
-    while (at < end) {
+    while (at < end && !odd) {
         uint32_t code_point;
         at += utf8_decode(at, &code_point);
         uint32_t classes = classes_of(run->table, code_point);
