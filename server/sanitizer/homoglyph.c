@@ -139,13 +139,14 @@ static void homoglyph_look_at_whole(SanitizeRun *run, const Word *word, const ui
 }
 
 /* A click of Khoisan languages never ends a word; it is an exclamation mark. */
-static void homoglyph_look_at_clicks(SanitizeRun *run, const Word *word)
+static void homoglyph_look_at_clicks(SanitizeRun *run, Word *word)
 {
     uint32_t begin = word->end;
     while (begin > word->begin && run->items[begin - 1].code_point == CONFUSABLE_CLICK) begin--;
     if (begin == word->end || begin == word->begin) return;
     run_find_detail(run, RULE_HOMO_MIXED, begin, word->end, word->end - begin, text_view("!"));
     for (uint32_t i = begin; i < word->end; i++) rewrite_replace(run, i, '!');
+    words_measure(run, word);
 }
 
 /* Whether a line of letters of one class has one that no other script has the like of: then its words are honest,
@@ -171,10 +172,9 @@ void homoglyph_pass(SanitizeRun *run)
     words_count_evidence(run, 0, run->count, line);
     for (uint32_t at = 0; words_next(run, at, &word); at = word.end) {
         homoglyph_look_at_clicks(run, &word);
-        if (!words_measure(run, &word)) continue;
         if (word.script_count > 1)
             homoglyph_look_at_mixed(run, &word);
-        else if (word.letters[word.script] != word.exclusive)
+        else if (word.count && word.letters[word.script] != word.exclusive)
             homoglyph_look_at_whole(run, &word, line);
     }
 }

@@ -48,28 +48,32 @@ void words_count_evidence(const SanitizeRun *run, uint32_t begin, uint32_t end, 
     if (stop < end) words_count_evidence(run, stop, end, letters);
 }
 
+/* Counts items[index] as part of the word if it is a letter. */
+static void words_add(const SanitizeRun *run, Word *word, uint32_t index)
+{
+    const Item *item = &run->items[index];
+    if (!words_is_letter(item)) return;
+    if (word->count++ == 0) word->first = index;
+    word->last = index;
+    word->script = words_script(item);
+    word->script_count += word->letters[word->script]++ == 0;
+    word->exclusive += !(item->classes & CLASS_CONFUSABLE);
+}
+
 bool words_next(const SanitizeRun *run, uint32_t at, Word *out)
 {
     while (at < run->count && !words_is_letter(&run->items[at])) at++;
     at += words_markup(run, at);
     *out = (Word){.begin = at, .first = at, .last = at};
-    while (at < run->count && words_goes_on(run, at)) at++;
+    for (; at < run->count && words_goes_on(run, at); at++) words_add(run, out, at);
     out->end = at;
     return out->begin < out->end;
 }
 
-bool words_measure(const SanitizeRun *run, Word *word)
+void words_measure(const SanitizeRun *run, Word *word)
 {
-    for (uint32_t i = word->begin; i < word->end; i++) {
-        const Item *item = &run->items[i];
-        if (!words_is_letter(item)) continue;
-        if (word->count++ == 0) word->first = i;
-        word->last = i;
-        word->script = words_script(item);
-        word->script_count += word->letters[word->script]++ == 0;
-        word->exclusive += !(item->classes & CLASS_CONFUSABLE);
-    }
-    return word->count > 0;
+    *word = (Word){.begin = word->begin, .end = word->end, .first = word->begin, .last = word->begin};
+    for (uint32_t i = word->begin; i < word->end; i++) words_add(run, word, i);
 }
 
 static bool words_is_lower(const SanitizeRun *run, uint32_t index)

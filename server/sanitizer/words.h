@@ -48,10 +48,10 @@ static inline bool words_is_evidence(const Item *item)
 /* Adds the letters of items[begin, end) that are evidence of a script. */
 void words_count_evidence(const SanitizeRun *run, uint32_t begin, uint32_t end,
                           uint64_t letters[SCRIPT_COUNT + 1]);
-/* Finds begin and end of the next word from `at` on; false: there is none. */
+/* Finds the next word from `at` on; false: there is none. */
 bool words_next(const SanitizeRun *run, uint32_t at, Word *out);
-/* Fills in the rest; false: no letters. */
-bool words_measure(const SanitizeRun *run, Word *word);
+/* Counts its letters anew. */
+void words_measure(const SanitizeRun *run, Word *word);
 /* Whether all letters of a word that mixes scripts can be `target`'s, one of them, and it is not honestly mixed. `near`
  * counts letters around the word that only one script has. */
 bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, const uint64_t near[SCRIPT_COUNT]);
