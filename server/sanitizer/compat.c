@@ -25,12 +25,37 @@ static bool compat_is_plain(const Item *item)
            (item->code_point >= '0' && item->code_point <= '9');
 }
 
+static unsigned compat_classes(const SanitizeRun *run, uint32_t index)
+{
+    return index < run->count ? run->items[index].classes : 0;
+}
+
+/* Whether an item is shown as a picture: its selector says so, or it is one of the six emoji that are forms of letters
+ * and stands at an end of a word of plain letters, or alone. */
+static bool compat_is_picture(const SanitizeRun *run, uint32_t index)
+{
+    if (index + 1 < run->count && run->items[index + 1].code_point == 0xFE0F) return true;
+    unsigned before = index > 0 ? compat_classes(run, index - 1) : 0;
+    unsigned after = compat_classes(run, index + 1);
+    if ((before | after) & CLASS_COMPAT || before & after & CLASS_LATIN) return false;
+    switch (run->items[index].code_point) {
+    case 0x2139:  /* i */
+    case 0x24C2:  /* M */
+    case 0x1F170: /* A */
+    case 0x1F171: /* B */
+    case 0x1F17E: /* O */
+    case 0x1F17F: /* P */
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* The form of an item; a letter that is shown as a picture is none. */
 static const Form *compat_form(const SanitizeRun *run, uint32_t index)
 {
     static const Form none = {.kind = FORM_NONE};
-    if (!(run->items[index].classes & CLASS_COMPAT)) return &none;
-    if (index + 1 < run->count && run->items[index + 1].code_point == 0xFE0F) return &none;
+    if (!(run->items[index].classes & CLASS_COMPAT) || compat_is_picture(run, index)) return &none;
     return forms_find(run->items[index].code_point);
 }
 
