@@ -10,8 +10,8 @@
 /* Cleaned bytes from `cleaned_begin` to where the next span begins. What is copied maps byte by byte; all of what
  * something else became maps to the whole of it. */
 typedef struct OffsetSpan {
-    uint32_t cleaned_begin;
-    uint32_t copied; /* 1: byte by byte */
+    uint32_t cleaned_begin : 31;
+    uint32_t copied : 1; /* byte by byte */
     ByteRange original;
 } OffsetSpan;
 
@@ -53,7 +53,7 @@ static inline void offset_map_put(OffsetMap *map, uint32_t size, ByteRange origi
         map->reordered = true;
     }
     assert(map->span_count < map->span_capacity);
-    map->spans[map->span_count++] = (OffsetSpan){map->cleaned_size, copied, original};
+    map->spans[map->span_count++] = (OffsetSpan){map->cleaned_size & INT32_MAX, copied, original};
     map->cleaned_size += size;
 }
 /* A copy in `arena`; NULL: it is out. */

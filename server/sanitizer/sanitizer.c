@@ -4,11 +4,14 @@
 #include "sanitizer/scan.h"
 #include "unicode/utf8.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 /* Rounds of all families over the text: three that change it and one that proves that the last changed nothing. */
 enum { ROUND_COUNT_MAX = 4, GROWTH_MAX = 3 };
+
+static_assert(GROWTH_MAX * TEXT_BYTES_MAX <= INT32_MAX, "positions have 31 bits in a span");
 
 typedef void Pass(SanitizeRun *run);
 
