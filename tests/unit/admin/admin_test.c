@@ -48,6 +48,9 @@ static void *exchange_run(void *context)
         for (size_t i = 0; i < exchange->repeat; i++) {
             if (send(client, exchange->request, strlen(exchange->request), MSG_NOSIGNAL) < 0) break;
         }
+        /* Otherwise the server waits for more until the connection has been idle too long. */
+        const char closing[] = "DELETE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        (void)send(client, closing, strlen(closing), MSG_NOSIGNAL); /* fails where it has closed already */
         shutdown(client, SHUT_WR);
         ssize_t got;
         while ((got = read(client, exchange->reply + size, sizeof exchange->reply - size - 1)) > 0)
