@@ -62,6 +62,8 @@ static void homoglyph_count_context(const SanitizeRun *run, const Word *word,
 static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, WordScript a, WordScript b)
 {
     uint64_t near[SCRIPT_COUNT + 1];
+    /* Only Macedonian writes a letter like s, and hardly ever: ASCII and ISO stand in all texts. */
+    if (a == SCRIPT_LATIN && b == SCRIPT_CYRILLIC && words_has_dze(run, word)) return SCRIPT_LATIN;
     homoglyph_count_context(run, word, near);
     if (near[a] != near[b]) return near[a] > near[b] ? a : b;
     if (a < SCRIPT_ARMENIAN && b < SCRIPT_ARMENIAN && run->letters[a] != run->letters[b]) {

@@ -205,6 +205,15 @@ bool words_is_quoted(const SanitizeRun *run, const Word *word)
     return opens && (after == '"' || after == '\'' || (unicode_category(after) & quotes) != 0);
 }
 
+bool words_has_dze(const SanitizeRun *run, const Word *word)
+{
+    for (uint32_t i = word->first; i <= word->last; i++) {
+        uint32_t code_point = run->items[i].code_point;
+        if (code_point == 's' || code_point == 'S' || code_point == 0x405 || code_point == 0x455) return true;
+    }
+    return false;
+}
+
 bool words_is_rare(const SanitizeRun *run, const Word *word)
 {
     static const uint16_t rare[] = {0x405, 0x455, 0x474, 0x475, 0x4BA, 0x4BB, 0x4BC, 0x4BD,
@@ -236,7 +245,8 @@ static int words_latin_weight(uint32_t latin)
 WordScript words_guess(const SanitizeRun *run, const Word *word, WordScript a, WordScript b)
 {
     bool latin = a == SCRIPT_LATIN || b == SCRIPT_LATIN, cyrillic = a == SCRIPT_CYRILLIC || b == SCRIPT_CYRILLIC;
-    if (!latin || !cyrillic) return word->letters[b] > word->letters[a] ? b : a;
+    if (latin && !cyrillic) return SCRIPT_LATIN; /* acronyms stand in texts of all scripts */
+    if (!latin) return word->letters[b] > word->letters[a] ? b : a;
     int weight = 3 * ((int)word->letters[SCRIPT_LATIN] - (int)word->letters[SCRIPT_CYRILLIC]);
     for (uint32_t i = word->first; i <= word->last; i++) {
         if (!words_is_letter(&run->items[i])) continue;

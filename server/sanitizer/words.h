@@ -59,6 +59,8 @@ bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, c
 bool words_reads_as(const SanitizeRun *run, const Word *word, WordScript target);
 /* Whether it stands between quotation marks. */
 bool words_is_quoted(const SanitizeRun *run, const Word *word);
+/* Whether it has an s, or the Cyrillic letter that looks so. */
+bool words_has_dze(const SanitizeRun *run, const Word *word);
 /* Whether a Cyrillic word has a letter that next to no language writes. */
 bool words_is_rare(const SanitizeRun *run, const Word *word);
 /* The more likely one of two scripts by the letters alone. */
