@@ -52,7 +52,7 @@ class Bench:
         return {match[2]: (float(match[4]), float(match[5])) for match in map(LINE.match, output.splitlines())}
 
     def model(self, tokens):
-        ((seconds, mib),) = self.run("model", tokens).values()
+        ((seconds, mib),) = self.run("model", tokens, rounds=2).values()  # the first warms up, as for products
         return seconds, mib
 
     def products(self, tokens):
@@ -88,7 +88,8 @@ class Transformers:
 
 
 def turns(ours, theirs, rounds):
-    """Both of each turn; ours first, then theirs."""
+    """Both of each turn; ours first, then theirs, which has warmed up."""
+    theirs()
     return [(ours(), theirs()) for _ in range(rounds)]
 
 
@@ -107,7 +108,6 @@ def print_bar(name, measured, bound, seconds=""):
 def bars_longformer(arguments, directory):
     model = make_shape("longformer-base", directory, arguments.layers or LAYERS)
     bench, theirs = Bench(arguments.long_bench, model), Transformers(model, "eager")
-    bench.model(512), theirs.run(512)
     pairs = turns(lambda: (bench.model(4096)[0], bench.products(4096)[0]), lambda: theirs.run(4096), arguments.rounds)
     print_bar("longformer-base at 4,096: whole model / products alone",
               f"{statistics.median(ours[0] / ours[1] for ours, _ in pairs):.2f}", "<= 1.3",
@@ -133,7 +133,6 @@ def bars_attention(bench, rounds):
 def bars_modernbert(arguments, directory):
     model = make_shape("modernbert-base", directory, arguments.layers or SHAPE_LAYERS["modernbert-base"])
     bench, theirs = Bench(arguments.long_bench, model), Transformers(model, "sdpa")
-    bench.model(512), theirs.run(512)
     pairs = turns(lambda: bench.model(8192), lambda: theirs.run(8192), max(1, arguments.rounds // 2))
     print_bar("modernbert-base at 8,192: transformers sdpa / ours", f"{ratio(pairs):.2f}", ">= 4",
               f"{middle(pairs, 0):.1f} s, {middle(pairs, 1):.1f} s")
@@ -144,7 +143,6 @@ def bars_modernbert(arguments, directory):
 def bars_bigbird(arguments, directory):
     model = make_shape("bigbird-base", directory, arguments.layers or LAYERS)
     bench, theirs = Bench(arguments.long_bench, model), Transformers(model, "eager")
-    bench.model(512)
     pairs = turns(lambda: bench.model(4096), lambda: theirs.run(4096), arguments.rounds)
     print_bar("bigbird-base at 4,096: transformers / ours", f"{ratio(pairs):.2f}", "",
               f"{middle(pairs, 0):.2f} s, {middle(pairs, 1):.2f} s")
@@ -166,7 +164,6 @@ def series(arguments, directory):
     for shape in SERIES:
         model = make_shape(shape, directory, arguments.layers)
         bench, theirs = Bench(arguments.long_bench, model), Transformers(model, SHAPES[shape][3])
-        bench.model(512), theirs.run(512)
         for tokens in lengths:
             pairs = turns(lambda: bench.model(tokens), lambda: theirs.run(tokens), arguments.rounds)
             activations = tokens * theirs.hidden * 4 / 2**20
