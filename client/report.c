@@ -1,22 +1,23 @@
 #include "report.h"
 
 #include "output.h"
+#include "texts.h"
 
 #include <inttypes.h>
 
-static const char *const report_severities[] = {"unspecified", "info", "low", "medium", "high", "critical"};
-static const char *const report_policies[] = {"server", "off", "report", "clean", "reject"};
-static const char *const report_levels[] = {"server", "moderate", "high", "strict"};
+static const char *const report_severities[] = {"unspecified", "info", "low", "medium", "high", "critical", NULL};
 
-/* A newer server's value has no name here. */
-static const char *report_name(const char *const *names, size_t count, int value)
+/* A newer server's value has no name here: `names` end with NULL. */
+static const char *report_name(const char *const *names, int value)
 {
-    return value >= 0 && (size_t)value < count ? names[value] : "unknown";
+    for (int i = 0; names[i]; i++)
+        if (i == value) return names[i];
+    return "unknown";
 }
 
 const char *report_severity(Headlight__V1__Severity severity)
 {
-    return report_name(report_severities, sizeof report_severities / sizeof *report_severities, (int)severity);
+    return report_name(report_severities, (int)severity);
 }
 
 bool report_has_findings(const Headlight__V1__SanitizeReport *report)
@@ -97,10 +98,8 @@ static void report_print_findings(FILE *stream, const char *name, Headlight__V1_
 
 void report_print_members(FILE *stream, const Headlight__V1__SanitizeReport *report)
 {
-    const char *policy =
-        report_name(report_policies, sizeof report_policies / sizeof *report_policies, (int)report->policy);
-    const char *level =
-        report_name(report_levels, sizeof report_levels / sizeof *report_levels, (int)report->level);
+    const char *policy = report_name(texts_sanitize_names, (int)report->policy);
+    const char *level = report_name(texts_level_names, (int)report->level);
     fprintf(stream, "\"policy\":\"%s\",\"level\":\"%s\",\"changed\":%s", policy, level,
             report->changed ? "true" : "false");
     report_print_findings(stream, "findings", report->findings, report->n_findings);

@@ -82,12 +82,10 @@ static void write_calls(MetricsPage *page, RpcServer *server)
 
 static void write_sanitizer(MetricsPage *page, const Inference *inference)
 {
-    static const char *const policies[] = {
-        [SANITIZE_REPORT] = "report", [SANITIZE_CLEAN] = "clean", [SANITIZE_REJECT] = "reject"};
     const InferenceSanitized sanitized = inference_sanitized(inference);
     begin(page, METRIC_sanitized_texts_total);
     for (int policy = SANITIZE_REPORT; policy <= SANITIZE_REJECT; policy++) {
-        const MetricsLabel label = {"policy", policies[policy]};
+        const MetricsLabel label = {"policy", sanitizer_policy_names[policy]};
         add(page, METRIC_sanitized_texts_total, &label, sanitized.texts[policy]);
     }
     write_one(page, METRIC_sanitized_texts_changed_total, sanitized.texts_changed);

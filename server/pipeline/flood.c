@@ -3,28 +3,29 @@
 
 #include <stdlib.h>
 
-uint32_t flood_run_end(const uint32_t *ids, uint32_t count, uint32_t unknown_id, uint32_t begin, uint32_t period)
+bool flood_next_run(const uint32_t *ids, uint32_t count, uint32_t unknown_id, uint32_t period, uint32_t at,
+                    TokenRange *out_run)
 {
-    uint32_t end = begin + period;
-    while (end < count && ids[end] == ids[end - period] && ids[end] != unknown_id) end++;
-    return end < count ? end : count;
+    while (at + period < count) {
+        uint32_t end = at + period;
+        while (end < count && ids[end] == ids[end - period] && ids[end] != unknown_id) end++;
+        *out_run = (TokenRange){at, end};
+        if (end - at >= FLOOD_CYCLES_MIN * period) return true;
+        /* The next run begins within the last period of this one at the earliest. */
+        at = end - period + 1;
+    }
+    return false;
 }
 
 /* All runs of one period together. A run of a period is one of its multiples as well, so the least one wins. */
 static Flood flood_of_period(const uint32_t *ids, uint32_t count, uint32_t unknown_id, uint32_t period)
 {
     Flood flood = {.period = period};
-    for (uint32_t i = 0; i + period < count;) {
-        uint32_t end = flood_run_end(ids, count, unknown_id, i, period);
-        if (end - i < FLOOD_CYCLES_MIN * period) {
-            /* The next run begins within the last period of this one at the earliest. */
-            i = end - period + 1;
-            continue;
-        }
-        if (flood.count == 0) flood.tokens.begin = i;
-        flood.tokens.end = end;
-        flood.count += end - i;
-        i = end;
+    TokenRange run = {0, 0};
+    while (flood_next_run(ids, count, unknown_id, period, run.end, &run)) {
+        if (flood.count == 0) flood.tokens.begin = run.begin;
+        flood.tokens.end = run.end;
+        flood.count += run.end - run.begin;
     }
     return flood;
 }

@@ -60,15 +60,10 @@ static void flood_edit(Repair *repair, const Flood *flood)
 {
     const Encoding *encoding = &repair->encoding;
     uint32_t period = flood->period;
-    for (uint32_t i = flood->tokens.begin; i + period < flood->tokens.end;) {
-        uint32_t end = flood_run_end(encoding->ids, flood->tokens.end, repair->unknown_id, i, period);
-        if (end - i < FLOOD_CYCLES_MIN * period) {
-            i = end - period + 1;
-            continue;
-        }
-        ByteRange range = {encoding->offsets[i + period - 1].end, encoding->offsets[end - 1].end};
+    TokenRange run = {0, flood->tokens.begin};
+    while (flood_next_run(encoding->ids, flood->tokens.end, repair->unknown_id, period, run.end, &run)) {
+        ByteRange range = {encoding->offsets[run.begin + period - 1].end, encoding->offsets[run.end - 1].end};
         (void)repair_edit(repair, range, (TextView){0});
-        i = end;
     }
 }
 
@@ -93,7 +88,7 @@ static CHECKED Status flood_repair(Repair *repair, Error *out_error)
             .action = ACTION_TRUNCATED,
         };
         uint32_t id = encoding->ids[flood.tokens.begin];
-        token_checks_detail(tokenizer_token_text(repair->pipeline->tokenizer, id), &finding);
+        sanitizer_set_detail(&finding, tokenizer_token_text(repair->pipeline->tokenizer, id));
         sanitizer_add_finding(repair->sanitized, &finding);
         status = repair_apply(repair, out_error);
         if (status) return status;
@@ -131,7 +126,7 @@ static CHECKED Status typo_edit(Repair *repair, ByteRange range, const TypoWord 
         .count = 1,
         .action = repair->cleans ? ACTION_MAPPED : ACTION_NONE,
     };
-    token_checks_detail((TextView){bytes, typo->size}, &finding);
+    sanitizer_set_detail(&finding, (TextView){bytes, typo->size});
     if (!repair->cleans || repair_edit(repair, range, (TextView){bytes, typo->size}))
         sanitizer_add_finding(repair->sanitized, &finding);
     return STATUS_OK;

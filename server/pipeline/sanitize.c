@@ -9,7 +9,7 @@
 static void special_add(const Pipeline *pipeline, uint32_t id, ByteRange range, Sanitized *sanitized)
 {
     Finding finding = {.rule = RULE_TOK_SPECIAL, .range = range, .count = 1, .action = ACTION_ENCODED_AS_TEXT};
-    token_checks_detail(tokenizer_token_text(pipeline->tokenizer, id), &finding);
+    sanitizer_set_detail(&finding, tokenizer_token_text(pipeline->tokenizer, id));
     sanitizer_add_finding(sanitized, &finding);
 }
 

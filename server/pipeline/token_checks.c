@@ -19,14 +19,6 @@ typedef struct TokenCheck {
     Sanitized *sanitized;
 } TokenCheck;
 
-void token_checks_detail(TextView text, Finding *finding)
-{
-    size_t size = text.size < FINDING_DETAIL_BYTES_MAX ? text.size : FINDING_DETAIL_BYTES_MAX;
-    while (size < text.size && size > 0 && ((unsigned char)text.bytes[size] & 0xC0) == 0x80) size--;
-    if (size) memcpy(finding->detail, text.bytes, size);
-    finding->detail_size = (uint8_t)size;
-}
-
 /* From the first of `tokens` to the last, in the original. */
 static ByteRange check_range(const TokenCheck *check, TokenRange tokens)
 {
@@ -47,7 +39,7 @@ static void check_add(const TokenCheck *check, SanitizeRule rule, TokenRange tok
 {
     Finding finding = {.rule = rule, .range = check_range(check, tokens), .count = count};
     if (shown_id != TOKENIZER_NO_ID)
-        token_checks_detail(tokenizer_token_text(check->pipeline->tokenizer, shown_id), &finding);
+        sanitizer_set_detail(&finding, tokenizer_token_text(check->pipeline->tokenizer, shown_id));
     sanitizer_add_finding(check->sanitized, &finding);
 }
 

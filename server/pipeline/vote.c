@@ -149,7 +149,7 @@ void pipeline_vote(const Pipeline *pipeline, const float *const *copies, uint32_
         .count = copy_count - agreeing,
         .action = repaired ? ACTION_MAPPED : ACTION_NONE,
     };
-    token_checks_detail(pipeline_label(pipeline, winner), &finding);
+    sanitizer_set_detail(&finding, pipeline_label(pipeline, winner));
     sanitizer_add_finding(sanitized, &finding);
     if (repaired) votes_mean(&votes, winner, logits);
 }

@@ -30,7 +30,7 @@ static Status windows_prepare(TaskCall *call, CodecFault *out_fault)
     Status status = inference_sources_read(base, base->pipeline, TASK_ANSWER, &call->sanitize, inputs, 0, NULL,
                                            &draft, &text->sources, out_fault);
     if (status) return status;
-    const CodecText read = {text->sources.text.text, text->sources.pair.text, true};
+    const CodecText read = inference_sources_input(&text->sources);
     status = pipeline_prepare_answer(base->pipeline, read.text, read.pair, &inputs->prepare, base->arena,
                                      &text->whole, &call->prepared, &call->job_count, &out_fault->error);
     if (status) return inference_input_fault(inputs, 0, &read, out_fault);

@@ -46,18 +46,10 @@ static bool source_copy(Arena *arena, TextView sent, bool malformed, Sanitized *
     if (malformed) out_source->sent.bytes = source_quotable(arena, sent);
     if (malformed && !out_source->sent.bytes) return false;
     if (!sanitized->changed) return true;
-    const OffsetMap *from = sanitized->map;
-    OffsetMap *map = arena_allocate(arena, sizeof *map);
-    OffsetSpan *spans = arena_allocate(arena, from->span_count * sizeof *spans);
     const char *bytes = arena_copy_text(arena, sanitized->text);
-    if (!map || !spans || !bytes) return false;
-    memcpy(spans, from->spans, from->span_count * sizeof *spans);
-    *map = *from;
-    map->spans = spans;
-    map->span_capacity = map->span_count;
     out_source->text = (TextView){bytes, sanitized->text.size};
-    out_source->map = map;
-    return true;
+    out_source->map = offset_map_store(sanitized->map, arena);
+    return bytes && out_source->map;
 }
 
 static Status source_take_over(InferenceCall *call, TextView sent, Sanitized *sanitized, Source *out_source,
@@ -162,7 +154,6 @@ static Status sources_refuse(InferenceCall *call, const SanitizeOptions *options
 /* The gravest finding that the level refuses; what it is about is in the report, its text is not told. */
 static void refusal_write(const Sanitized *sanitized, const SanitizeOptions *options, Error *out_error)
 {
-    static const char *const levels[] = {"moderate", "high", "strict"};
     const Finding *gravest = NULL;
     uint32_t count = 0;
     for (int rule = 0; rule < RULE_COUNT; rule++) count += sanitized->totals[rule];
@@ -173,8 +164,8 @@ static void refusal_write(const Sanitized *sanitized, const SanitizeOptions *opt
     }
     if (!gravest) gravest = &sanitized->findings[0];
     error_set(out_error, STATUS_INVALID_ARGUMENT, "refused at the level %s: %s, %s, at bytes %u to %u; %u in all",
-              levels[options->level], rules_info(gravest->rule)->code, rules_info(gravest->rule)->title,
-              gravest->range.begin, gravest->range.end, count);
+              sanitizer_level_names[options->level], rules_info(gravest->rule)->code,
+              rules_info(gravest->rule)->title, gravest->range.begin, gravest->range.end, count);
 }
 
 /* ---- Both texts ---- */

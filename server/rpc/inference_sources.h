@@ -21,6 +21,12 @@ typedef struct Sources {
     bool has_pair;
 } Sources;
 
+/* What the model reads of both. */
+static inline CodecText inference_sources_input(const Sources *sources)
+{
+    return (CodecText){sources->text.text, sources->pair.text, sources->has_pair};
+}
+
 /* What is being found in one text and its pair, before it is known how much that is. Large; the same for all inputs of
  * a call. Zeroed at first. */
 typedef struct SourcesDraft {

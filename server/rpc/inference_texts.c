@@ -33,7 +33,7 @@ static Status whole_prepare(TaskCall *call, uint32_t index, SourcesDraft *draft,
     TaskText *text = &call->texts[index];
     Status status = text_read(call, index, draft, out_fault);
     if (status) return status;
-    const CodecText read = {text->sources.text.text, text->sources.pair.text, text->sources.has_pair};
+    const CodecText read = inference_sources_input(&text->sources);
     status = pipeline_prepare(call->base.pipeline, read.text, read.has_pair ? &read.pair : NULL, &inputs->prepare,
                               call->base.arena, &text->whole, &out_fault->error);
     if (status) return inference_input_fault(inputs, index, &read, out_fault);
@@ -89,7 +89,7 @@ static Status chunks_prepare(TaskCall *call, uint32_t index, CodecFault *out_fau
         Status status = pipeline_chunk(call->base.pipeline, &inputs->prepare, &text->whole, i, call->base.arena,
                                        &prepared[i], &out_fault->error);
         if (status) {
-            const CodecText read = {text->sources.text.text, text->sources.pair.text, text->sources.has_pair};
+            const CodecText read = inference_sources_input(&text->sources);
             return inference_input_fault(inputs, index, &read, out_fault);
         }
     }

@@ -5,9 +5,6 @@
 
 static_assert(RULE_COUNT <= 64, "a rule is a bit of SanitizeOptions.enabled");
 
-static const char *const policy_names[] = {"off", "report", "clean", "reject"};
-static const char *const level_names[] = {"moderate", "high", "strict"};
-
 SanitizePolicies sanitize_policies_default(void)
 {
     return (SanitizePolicies){.server = {.policy = SANITIZE_REPORT, .level = SANITIZE_HIGH}};
@@ -71,16 +68,16 @@ static bool name_find(const char *const *names, size_t count, TextView name, siz
 static Status options_set(SanitizeOptions *options, SanitizeSetting setting, TextView value, Error *out_error)
 {
     enum {
-        POLICY_COUNT = sizeof policy_names / sizeof policy_names[0],
-        LEVEL_COUNT = sizeof level_names / sizeof level_names[0],
+        POLICY_COUNT = sizeof sanitizer_policy_names / sizeof sanitizer_policy_names[0],
+        LEVEL_COUNT = sizeof sanitizer_level_names / sizeof sanitizer_level_names[0],
     };
     static const char *const known[] = {"off, report, clean and reject", "moderate, high and strict",
                                         "the codes of findings, such as TYPO_WORD"};
     size_t index;
     SanitizeRule rule;
-    if (setting == SANITIZE_SET_POLICY && name_find(policy_names, POLICY_COUNT, value, &index)) {
+    if (setting == SANITIZE_SET_POLICY && name_find(sanitizer_policy_names, POLICY_COUNT, value, &index)) {
         options->policy = (SanitizePolicy)index;
-    } else if (setting == SANITIZE_SET_LEVEL && name_find(level_names, LEVEL_COUNT, value, &index)) {
+    } else if (setting == SANITIZE_SET_LEVEL && name_find(sanitizer_level_names, LEVEL_COUNT, value, &index)) {
         options->level = (SanitizeLevel)index;
     } else if (setting == SANITIZE_ENABLE && rules_find(value, &rule)) {
         options->enabled |= (uint64_t)1 << rule;

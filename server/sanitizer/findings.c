@@ -1,6 +1,13 @@
 /* Findings: listed by severity and then position; what the options make of them. */
 #include "sanitizer/sanitizer.h"
 
+const char *const sanitizer_policy_names[] = {[SANITIZE_OFF] = "off",
+                                              [SANITIZE_REPORT] = "report",
+                                              [SANITIZE_CLEAN] = "clean",
+                                              [SANITIZE_REJECT] = "reject"};
+const char *const sanitizer_level_names[] = {
+    [SANITIZE_MODERATE] = "moderate", [SANITIZE_HIGH] = "high", [SANITIZE_STRICT] = "strict"};
+
 /* The strictest level whose rules hold at the level of `options`. */
 static RuleLevel findings_level(const SanitizeOptions *options)
 {
@@ -27,6 +34,14 @@ bool sanitizer_refuses(const Sanitized *sanitized, const SanitizeOptions *option
         }
     }
     return false;
+}
+
+void sanitizer_set_detail(Finding *finding, TextView text)
+{
+    size_t size = text.size < FINDING_DETAIL_BYTES_MAX ? text.size : FINDING_DETAIL_BYTES_MAX;
+    while (size < text.size && size > 0 && ((unsigned char)text.bytes[size] & 0xC0) == 0x80) size--;
+    if (size) memcpy(finding->detail, text.bytes, size);
+    finding->detail_size = (uint8_t)size;
 }
 
 /* Whether `a` stands before `b`. */

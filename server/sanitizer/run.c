@@ -1,8 +1,6 @@
 /* What families share: scratch, and findings as they meet them, before they are listed. */
 #include "sanitizer/run.h"
 
-#include "unicode/utf8.h"
-
 #include <assert.h>
 #include <stdlib.h>
 
@@ -47,9 +45,7 @@ void run_find_bytes(SanitizeRun *run, SanitizeRule rule, ByteRange range, uint32
     pending->range = range;
     pending->count = count;
     pending->action = repairs && run->options->policy == SANITIZE_CLEAN ? rules_info(rule)->action : ACTION_NONE;
-    while (detail.size > FINDING_DETAIL_BYTES_MAX) detail.size = utf8_previous(detail.bytes, detail.size);
-    pending->detail_size = (uint8_t)detail.size;
-    if (detail.size) memcpy(pending->detail, detail.bytes, detail.size);
+    sanitizer_set_detail(pending, detail);
 }
 
 void run_find_detail(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32_t end, uint32_t count,

@@ -16,6 +16,10 @@ typedef enum SanitizePolicy {
 
 typedef enum SanitizeLevel { SANITIZE_MODERATE, SANITIZE_HIGH, SANITIZE_STRICT } SanitizeLevel;
 
+/* As users spell them, by value. */
+extern const char *const sanitizer_policy_names[SANITIZE_REJECT + 1];
+extern const char *const sanitizer_level_names[SANITIZE_STRICT + 1];
+
 typedef struct SanitizeOptions {
     SanitizePolicy policy;
     SanitizeLevel level;
@@ -49,6 +53,8 @@ typedef struct Sanitized {
  * holds the finding); with NO_MEMORY; with INVALID_ARGUMENT beyond TEXT_BYTES_MAX. */
 CHECKED Status sanitizer_run(TextView text, const SanitizeOptions *options, Arena *arena, Sanitized *out,
                              Error *out_error);
+/* Puts `text` into the finding, cut on a border of UTF-8. */
+void sanitizer_set_detail(Finding *finding, TextView text);
 /* Puts a finding in its place, or only counts it where graver ones take all places. */
 void sanitizer_add_finding(Sanitized *sanitized, const Finding *finding);
 /* Whether SANITIZE_REJECT refuses a text of these findings at the level of `options`. */
