@@ -18,11 +18,33 @@ static const EncoderLayer *encoder_shared_layer(const Encoder *encoder, uint32_t
     return &encoder->layers[group * config->inner_count + run % config->inner_count];
 }
 
+/* Tells the probes of the sequences that a run begins. */
+static void encoder_enter(const EncoderWorkspace *workspace, uint32_t hidden_size, uint32_t run,
+                          const EncoderSequence *sequences, uint32_t count)
+{
+    const float *hidden = workspace->hidden;
+    for (uint32_t i = 0; i < count; i++) {
+        EncoderProbe *probe = sequences[i].probe;
+        if (probe && probe->enter) probe->enter(probe, run, hidden);
+        hidden += (size_t)sequences[i].token_count * hidden_size;
+    }
+}
+
+/* And that it is over. */
+static void encoder_leave(uint32_t run, const EncoderSequence *sequences, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        EncoderProbe *probe = sequences[i].probe;
+        if (probe && probe->leave) probe->leave(probe, run);
+    }
+}
+
 const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace, const Crew *crew,
                              const EncoderSequence *sequences, uint32_t count)
 {
     const ModelConfig *config = &encoder->config;
     uint32_t token_count = 0;
+    bool probed = false;
     for (uint32_t i = 0; i < count; i++) {
         assert(sequences[i].token_count <= workspace->token_capacity - token_count);
         assert(sequences[i].token_count <= config->position_count);
@@ -30,9 +52,12 @@ const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace
         assert(sequences[i].global_count <= GLOBAL_TOKEN_COUNT_MAX);
         encoder_embed(encoder, workspace, &sequences[i], (size_t)token_count * config->hidden_size);
         token_count += sequences[i].token_count;
+        probed |= sequences[i].probe != NULL;
     }
     for (uint32_t run = 0; run < config->layer_count * config->inner_count; run++) {
-        encoder_layer(encoder, encoder_shared_layer(encoder, run), workspace, crew, sequences, count);
+        if (probed) encoder_enter(workspace, config->hidden_size, run, sequences, count);
+        encoder_layer(encoder, encoder_shared_layer(encoder, run), run, workspace, crew, sequences, count);
+        if (probed) encoder_leave(run, sequences, count);
         if (run == 0 && encoder->convolution) encoder_add_convolution(encoder, workspace, token_count);
     }
     if (encoder->final_norm.gain) {

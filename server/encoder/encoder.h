@@ -3,6 +3,7 @@
 
 #include "base/crew.h"
 #include "base/status.h"
+#include "encoder/probe.h"
 #include "kernels/kernels.h"
 #include "model/checkpoint.h"
 
@@ -49,6 +50,7 @@ typedef struct EncoderSequence {
      * encoder_takes_globals. */
     const uint32_t *global_positions;
     uint32_t global_count;
+    EncoderProbe *probe; /* looks on; NULL: nobody does */
 } EncoderSequence;
 
 /* Which keys a query sees. */

@@ -121,6 +121,21 @@ static void global_average(const Encoder *encoder, const GlobalScratch *scratch,
     }
 }
 
+static void global_show(const Encoder *encoder, const GlobalScratch *scratch, const GlobalRows *rows)
+{
+    const AttentionPlan plan = global_plan(encoder);
+    if (!rows->probe || !rows->probe->attend_globals) return;
+    rows->probe->attend_globals(rows->probe, &(ProbedGlobals){.run = rows->run,
+                                                              .plan = &plan,
+                                                              .positions = rows->positions,
+                                                              .count = rows->count,
+                                                              .head_count = encoder->config.head_count,
+                                                              .folded = scratch->folded,
+                                                              .hidden = rows->hidden,
+                                                              .token_count = rows->token_count,
+                                                              .scratch = scratch->attention});
+}
+
 void global_rows_attend(const Encoder *encoder, const EncoderLayer *layer, const GlobalRows *rows)
 {
     assert(rows->count <= global_rows_block(encoder));
@@ -130,6 +145,7 @@ void global_rows_attend(const Encoder *encoder, const EncoderLayer *layer, const
         memcpy(scratch.inputs + i * hidden, rows->hidden + rows->positions[i] * hidden,
                hidden * sizeof *scratch.inputs);
     global_fold(encoder, &layer->globals, &scratch, rows->count);
+    global_show(encoder, &scratch, rows);
     global_average(encoder, &scratch, rows, rows->count * encoder->config.head_count);
     global_unfold(encoder, &layer->globals, &scratch, rows->count, rows->contexts);
 }

@@ -11,6 +11,8 @@ typedef struct GlobalRows {
     uint32_t count;            /* at most global_rows_block */
     float *contexts;           /* [count][H]: what attention gives these rows, before its output product */
     float *scratch;            /* global_rows_scratch_size floats, aligned to 64 bytes */
+    uint32_t run;              /* for the probe; NULL: nobody looks on */
+    EncoderProbe *probe;
 } GlobalRows;
 
 /* Floats; it grows with neither the sequence nor the number of global tokens. A multiple of 16. */

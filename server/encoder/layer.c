@@ -22,6 +22,7 @@
 typedef struct LayerGroup {
     const Encoder *encoder;
     const EncoderLayer *layer;
+    uint32_t run;
     EncoderWorkspace *workspace;
     const Crew *crew;
     const EncoderSequence *sequences;
@@ -197,8 +198,8 @@ static void layer_run_keys(void *context, uint32_t unit, uint32_t member)
                    encoder->config.key_value_head_count);
 }
 
-/* Replaces queries[piece->count] by what they see of their sequence. */
-static void layer_attend(const LayerGroup *group, const AttentionPlan *plan, const LayerPiece *piece,
+/* Replaces queries[piece->count] by what they see of their sequence; `global`: the one row is a global token's. */
+static void layer_attend(const LayerGroup *group, const AttentionPlan *plan, const LayerPiece *piece, bool global,
                          float *queries, uint32_t member)
 {
     const Encoder *encoder = group->encoder;
@@ -219,11 +220,14 @@ static void layer_attend(const LayerGroup *group, const AttentionPlan *plan, con
         .token_count = sequence->token_count,
         .global_positions = sequence->global_positions,
         .global_count = sequence->global_count,
-        .head_count = group->crew ? 1 : 0,
     };
+    float *scratch = workspace_scratch(group->workspace, member)->attention;
+    if (sequence->probe && sequence->probe->attend)
+        sequence->probe->attend(sequence->probe, &(ProbedRows){group->run, plan, &rows, global, scratch});
+    rows.head_count = group->crew ? 1 : 0;
     do { /* heads one by one where there is something to pause for */
         crew_pause(group->crew, member);
-        attention_forward(encoder->kernels, plan, &rows, workspace_scratch(group->workspace, member)->attention);
+        attention_forward(encoder->kernels, plan, &rows, scratch);
         rows.first_head++;
     } while (group->crew && rows.first_head < encoder->config.head_count);
 }
@@ -250,7 +254,7 @@ static void layer_see_all(const LayerGroup *group, const EncoderSequence *sequen
         float *query = rows->contexts + i * (size_t)width;
         const float *input = layer_input(group, scratch, rows->hidden + rows->positions[i] * (size_t)size, 1);
         encoder_multiply(encoder, &group->layer->queries, input, size, 1, query, NULL, GEMM_NONE);
-        layer_attend(group, &plan, &piece, query, member);
+        layer_attend(group, &plan, &piece, true, query, member);
     }
 }
 
@@ -277,6 +281,8 @@ static void layer_run_globals(void *context, uint32_t unit, uint32_t member)
         .count = left < block ? left : block,
         .contexts = group->workspace->contexts + (before + first) * group->layer->queries.weights.columns,
         .scratch = workspace_scratch(group->workspace, member)->globals,
+        .run = group->run,
+        .probe = sequence->probe,
     };
     if (encoder->windowed)
         layer_see_all(group, sequence, row, &rows, member);
@@ -316,7 +322,7 @@ static void layer_run_queries(void *context, uint32_t unit, uint32_t member)
     LayerPiece piece = {0};
     while (layer_next_piece(group, unit, &piece)) {
         float *queries = scratch->queries + piece.unit_row * width;
-        layer_attend(group, &group->layer->plan, &piece, queries, member);
+        layer_attend(group, &group->layer->plan, &piece, false, queries, member);
         layer_put_globals(group, &piece, queries);
     }
     uint32_t blocks = (count + BLOCK_ROWS - 1) / BLOCK_ROWS;
@@ -328,11 +334,15 @@ static void layer_run_queries(void *context, uint32_t unit, uint32_t member)
     }
 }
 
-void encoder_layer(const Encoder *encoder, const EncoderLayer *layer, EncoderWorkspace *workspace,
+void encoder_layer(const Encoder *encoder, const EncoderLayer *layer, uint32_t run, EncoderWorkspace *workspace,
                    const Crew *crew, const EncoderSequence *sequences, uint32_t count)
 {
-    LayerGroup group = {
-        .encoder = encoder, .layer = layer, .workspace = workspace, .crew = crew, .hidden = workspace->hidden};
+    LayerGroup group = {.encoder = encoder,
+                        .layer = layer,
+                        .run = run,
+                        .workspace = workspace,
+                        .crew = crew,
+                        .hidden = workspace->hidden};
     for (uint32_t first = 0; first < count; first += group.count) {
         group.sequences = sequences + first;
         group.count = 1;

@@ -1,0 +1,42 @@
+/* What looks on while a sequence is run: the rows that each run of a layer reads, and the queries and keys of its
+ * attention before one replaces the other. It changes nothing of what is computed. */
+#pragma once
+
+#include "attention/attention.h"
+
+/* Queries of one run of a layer that are about to attend. */
+typedef struct ProbedRows {
+    uint32_t run; /* of the layers, counted as they are run */
+    const AttentionPlan *plan;
+    const AttentionRows *rows; /* of all heads, normalized and rotated */
+    /* Window mode: the one row is a global token's, and its plan hides nothing. Elsewhere rows of global tokens are to be
+     * passed over, since their own come in their place. */
+    bool global;
+    float *scratch; /* attention_scratch_size of the plan, aligned to 64 bytes; free until the call returns */
+} ProbedRows;
+
+/* Longformer: some of a sequence's global tokens, which see all of it. A head's scores are
+ * plan->scale * folded * hidden^T: a query led back through the key's weights (global_rows.c). */
+typedef struct ProbedGlobals {
+    uint32_t run;
+    const AttentionPlan *plan; /* of one head as wide as the model */
+    const uint32_t *positions; /* [count], ascending */
+    uint32_t count;
+    uint32_t head_count;
+    float *folded;       /* [count][head_count][H]; read only */
+    const float *hidden; /* [token_count][H] */
+    uint32_t token_count;
+    float *scratch; /* as above, of this plan */
+} ProbedGlobals;
+
+/* Its functions are called for one sequence; those that are NULL are not. Between a run's `enter` and `leave` the others
+ * may be called by all members of a crew at once, for different rows. */
+typedef struct EncoderProbe EncoderProbe;
+
+struct EncoderProbe {
+    /* hidden[token_count][H]: what the run reads, before any norm. */
+    void (*enter)(EncoderProbe *probe, uint32_t run, const float *hidden);
+    void (*attend)(EncoderProbe *probe, const ProbedRows *rows);
+    void (*attend_globals)(EncoderProbe *probe, const ProbedGlobals *globals);
+    void (*leave)(EncoderProbe *probe, uint32_t run);
+};
