@@ -1,6 +1,7 @@
 #include "pipeline/vote.h"
 
 #include "base/limits.h"
+#include "base/random.h"
 #include "pipeline/pipeline_state.h"
 #include "pipeline/token_checks.h"
 
@@ -30,15 +31,6 @@ Status pipeline_check_vote(const Pipeline *pipeline, Error *out_error)
     return error_set(out_error, STATUS_UNSUPPORTED, "the model has no token to mask others with");
 }
 
-/* Steele, Lea and Flood 2014, Fast Splittable Pseudorandom Number Generators. */
-static uint64_t random_next(uint64_t *state)
-{
-    uint64_t value = *state += 0x9E3779B97F4A7C15u;
-    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9u;
-    value = (value ^ value >> 27) * 0x94D049BB133111EBu;
-    return value ^ value >> 31;
-}
-
 /* The places of the text's tokens, shuffled by what they are. */
 static uint32_t vote_order(const Encoding *encoding, uint32_t *out_places)
 {
@@ -49,12 +41,7 @@ static uint32_t vote_order(const Encoding *encoding, uint32_t *out_places)
         (void)random_next(&state);
         if (encoding->segments[i] != ENCODING_SEGMENT_NONE) out_places[count++] = i;
     }
-    for (uint32_t i = count; i > 1; i--) {
-        uint32_t other = (uint32_t)(random_next(&state) % i);
-        uint32_t place = out_places[i - 1];
-        out_places[i - 1] = out_places[other];
-        out_places[other] = place;
-    }
+    random_choose(&state, out_places, count, count);
     return count;
 }
 
