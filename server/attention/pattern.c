@@ -98,14 +98,36 @@ KeyRange pattern_range(const Pattern *pattern, const ScoreBlock *block)
     return pattern->block_size ? (KeyRange){0, pattern->token_count} : pattern_window(pattern, block);
 }
 
+uint32_t pattern_ranges(const Pattern *pattern, uint32_t query, KeyRange out_ranges[PATTERN_RANGES_MAX])
+{
+    ScoreBlock one = {.query = query, .queries = 1};
+    if (!pattern_has_blocks(pattern, query)) {
+        out_ranges[0] = pattern_window(pattern, &one);
+        return 1;
+    }
+    const KeyRange blocks[PATTERN_RANGES_MAX] = {
+        {0, pattern->block_size},
+        pattern_near_blocks(pattern, query),
+        {pattern_last_block(pattern) * pattern->block_size, pattern->token_count},
+    };
+    uint32_t count = 1;
+    out_ranges[0] = blocks[0];
+    for (uint32_t i = 1; i < PATTERN_RANGES_MAX; i++) {
+        if (blocks[i].first <= out_ranges[count - 1].end)
+            out_ranges[count - 1].end = pattern_max(out_ranges[count - 1].end, blocks[i].end);
+        else
+            out_ranges[count++] = blocks[i];
+    }
+    return count;
+}
+
 bool pattern_begins(const Pattern *pattern, const ScoreBlock *tile)
 {
     if (pattern_has_blocks(pattern, tile->query)) return tile->key == 0;
     return tile->key <= pattern_window(pattern, tile).first;
 }
 
-/* The number of global positions below `position`. */
-static uint32_t pattern_globals_below(const Pattern *pattern, uint32_t position)
+uint32_t pattern_globals_below(const Pattern *pattern, uint32_t position)
 {
     uint32_t low = 0;
     uint32_t high = pattern->global_count;

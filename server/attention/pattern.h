@@ -26,6 +26,12 @@ KeyRange pattern_range(const Pattern *pattern, const ScoreBlock *block);
 KeyRange pattern_visible(const Pattern *pattern, const ScoreBlock *tile);
 /* Whether the first key that the tile's queries see is one of its keys. */
 bool pattern_begins(const Pattern *pattern, const ScoreBlock *tile);
+enum { PATTERN_RANGES_MAX = 3 };
+
+/* The keys that `query` sees but for global ones, as ascending ranges that do not touch. Returns how many. */
+uint32_t pattern_ranges(const Pattern *pattern, uint32_t query, KeyRange out_ranges[PATTERN_RANGES_MAX]);
+/* The number of global positions below `position`. */
+uint32_t pattern_globals_below(const Pattern *pattern, uint32_t position);
 /* Fills added[keys] with what is added to the unscaled scores of a key, whatever the query of the tile; false when that
  * is nothing. */
 bool pattern_add(const Pattern *pattern, const ScoreBlock *tile, float *added);

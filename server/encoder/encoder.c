@@ -18,33 +18,11 @@ static const EncoderLayer *encoder_shared_layer(const Encoder *encoder, uint32_t
     return &encoder->layers[group * config->inner_count + run % config->inner_count];
 }
 
-/* Tells the probes of the sequences that a run begins. */
-static void encoder_enter(const EncoderWorkspace *workspace, uint32_t hidden_size, uint32_t run,
-                          const EncoderSequence *sequences, uint32_t count)
-{
-    const float *hidden = workspace->hidden;
-    for (uint32_t i = 0; i < count; i++) {
-        EncoderProbe *probe = sequences[i].probe;
-        if (probe && probe->enter) probe->enter(probe, run, hidden);
-        hidden += (size_t)sequences[i].token_count * hidden_size;
-    }
-}
-
-/* And that it is over. */
-static void encoder_leave(uint32_t run, const EncoderSequence *sequences, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        EncoderProbe *probe = sequences[i].probe;
-        if (probe && probe->leave) probe->leave(probe, run);
-    }
-}
-
 const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace, const Crew *crew,
                              const EncoderSequence *sequences, uint32_t count)
 {
     const ModelConfig *config = &encoder->config;
     uint32_t token_count = 0;
-    bool probed = false;
     for (uint32_t i = 0; i < count; i++) {
         assert(sequences[i].token_count <= workspace->token_capacity - token_count);
         assert(sequences[i].token_count <= config->position_count);
@@ -52,12 +30,9 @@ const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace
         assert(sequences[i].global_count <= GLOBAL_TOKEN_COUNT_MAX);
         encoder_embed(encoder, workspace, &sequences[i], (size_t)token_count * config->hidden_size);
         token_count += sequences[i].token_count;
-        probed |= sequences[i].probe != NULL;
     }
-    for (uint32_t run = 0; run < config->layer_count * config->inner_count; run++) {
-        if (probed) encoder_enter(workspace, config->hidden_size, run, sequences, count);
+    for (uint32_t run = 0; run < encoder_run_count(encoder); run++) {
         encoder_layer(encoder, encoder_shared_layer(encoder, run), run, workspace, crew, sequences, count);
-        if (probed) encoder_leave(run, sequences, count);
         if (run == 0 && encoder->convolution) encoder_add_convolution(encoder, workspace, token_count);
     }
     if (encoder->final_norm.gain) {
@@ -70,6 +45,31 @@ const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace
 const Tensor *encoder_word_embeddings(const Encoder *encoder)
 {
     return &encoder->word_embeddings;
+}
+
+uint32_t encoder_run_count(const Encoder *encoder)
+{
+    return encoder->config.layer_count * encoder->config.inner_count;
+}
+
+const AttentionPlan *encoder_run_plan(const Encoder *encoder, uint32_t run)
+{
+    return &encoder_shared_layer(encoder, run)->plan;
+}
+
+void encoder_multiply_output(const Encoder *encoder, uint32_t run, const float *contexts, uint32_t count,
+                             float *out)
+{
+    EncoderLinear output = encoder_shared_layer(encoder, run)->attention_output;
+    output.bias = NULL;
+    encoder_multiply(encoder, &output, contexts, output.weights.depth, count, out, NULL, GEMM_NONE);
+}
+
+void encoder_global_values(const Encoder *encoder, uint32_t run, const float *hidden, uint32_t count,
+                           float *out_values)
+{
+    const GlobalProjections *globals = &encoder_shared_layer(encoder, run)->globals;
+    global_rows_values(encoder, globals, hidden, encoder->config.hidden_size, 0, count, out_values);
 }
 
 AttentionPattern encoder_attention(const Encoder *encoder)
@@ -110,7 +110,7 @@ uint64_t encoder_work(const Encoder *encoder, uint32_t token_count, uint32_t glo
     uint64_t mlp = (config->gated ? 3 : 2) * hidden * config->intermediate_size;
     uint64_t products = 2 * tokens * (hidden * (2 * heads + encoder_keys_values_width(config)) + mlp);
     uint64_t work = 0;
-    for (uint32_t run = 0; run < config->layer_count * config->inner_count; run++) {
+    for (uint32_t run = 0; run < encoder_run_count(encoder); run++) {
         work += products + attention_work(&encoder_shared_layer(encoder, run)->plan, token_count, global_count);
         if (global_count) work += global_rows_work(encoder, token_count, global_count);
     }

@@ -53,6 +53,16 @@ typedef struct EncoderSequence {
     EncoderProbe *probe; /* looks on; NULL: nobody does */
 } EncoderSequence;
 
+/* Layers as they are run: some architectures run a layer several times. */
+uint32_t encoder_run_count(const Encoder *encoder);
+/* Who sees whom in one of them; the encoder's. */
+const AttentionPlan *encoder_run_plan(const Encoder *encoder, uint32_t run);
+/* out[count][H] = contexts[count][Q] * the projection behind the run's attention, without its bias. */
+void encoder_multiply_output(const Encoder *encoder, uint32_t run, const float *contexts, uint32_t count,
+                             float *out);
+/* Longformer: the values [count][Q] that global tokens see of hidden rows. */
+void encoder_global_values(const Encoder *encoder, uint32_t run, const float *hidden, uint32_t count,
+                           float *out_values);
 /* Which keys a query sees. */
 AttentionPattern encoder_attention(const Encoder *encoder);
 /* Whether tokens may be global. */

@@ -86,17 +86,16 @@ static void global_fold(const Encoder *encoder, const GlobalProjections *globals
     }
 }
 
-static void global_unfold(const Encoder *encoder, const GlobalProjections *globals, const GlobalScratch *scratch,
-                          uint32_t count, float *contexts)
+void global_rows_values(const Encoder *encoder, const GlobalProjections *globals, const float *rows,
+                        size_t row_stride, size_t head_stride, uint32_t count, float *out_values)
 {
     const ModelConfig *config = &encoder->config;
-    size_t hidden = config->hidden_size;
     size_t width = globals->query.weights.columns;
     GemmWeights values = {.storage = globals->values, .columns = config->head_size, .depth = config->hidden_size};
     for (uint32_t head = 0; head < config->head_count; head++) {
         size_t column = head * (size_t)config->head_size;
-        gemm_multiply(encoder->kernels, &values, scratch->folded + head * hidden, config->head_count * hidden,
-                      count, contexts + column, width, &(GemmEpilogue){.bias = globals->value_bias + column});
+        gemm_multiply(encoder->kernels, &values, rows + head * head_stride, row_stride, count, out_values + column,
+                      width, &(GemmEpilogue){.bias = globals->value_bias + column});
         values.storage += gemm_weights_size(encoder->kernels, values.columns, values.depth);
     }
 }
@@ -147,7 +146,8 @@ void global_rows_attend(const Encoder *encoder, const EncoderLayer *layer, const
     global_fold(encoder, &layer->globals, &scratch, rows->count);
     global_show(encoder, &scratch, rows);
     global_average(encoder, &scratch, rows, rows->count * encoder->config.head_count);
-    global_unfold(encoder, &layer->globals, &scratch, rows->count, rows->contexts);
+    global_rows_values(encoder, &layer->globals, scratch.folded, encoder->config.head_count * hidden, hidden,
+                       rows->count, rows->contexts);
 }
 
 uint64_t global_rows_work(const Encoder *encoder, uint32_t token_count, uint32_t count)

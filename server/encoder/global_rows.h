@@ -21,6 +21,10 @@ size_t global_rows_scratch_size(const Encoder *encoder);
 uint32_t global_rows_block(const Encoder *encoder);
 /* Fills rows->contexts. A row's bits depend on the sequence alone. Any thread; nothing is allocated. */
 void global_rows_attend(const Encoder *encoder, const EncoderLayer *layer, const GlobalRows *rows);
+/* out_values[count][Q] by the projections of global rows. A head's input is `head_stride` floats behind that of the one
+ * before it; 0: all have the same. */
+void global_rows_values(const Encoder *encoder, const GlobalProjections *globals, const float *rows,
+                        size_t row_stride, size_t head_stride, uint32_t count, float *out_values);
 /* Floating-point operations of a text's global rows in one layer, those of window mode as well, which layer.c computes
  * by the projections that all rows have. */
 uint64_t global_rows_work(const Encoder *encoder, uint32_t token_count, uint32_t count);

@@ -198,6 +198,25 @@ static void layer_run_keys(void *context, uint32_t unit, uint32_t member)
                    encoder->config.key_value_head_count);
 }
 
+/* What the piece's queries see: the keys and values of its sequence. */
+static AttentionRows layer_rows(const LayerGroup *group, const LayerPiece *piece, float *queries)
+{
+    size_t width = group->layer->keys_values.weights.columns;
+    const float *keys = group->workspace->keys_values + piece->sequence_row * width;
+    return (AttentionRows){
+        .queries = queries,
+        .query_stride = group->layer->queries.weights.columns,
+        .first_query = piece->first,
+        .query_count = piece->count,
+        .keys = keys,
+        .values = keys + width / 2,
+        .key_stride = width,
+        .token_count = piece->sequence->token_count,
+        .global_positions = piece->sequence->global_positions,
+        .global_count = piece->sequence->global_count,
+    };
+}
+
 /* Replaces queries[piece->count] by what they see of their sequence; `global`: the one row is a global token's. */
 static void layer_attend(const LayerGroup *group, const AttentionPlan *plan, const LayerPiece *piece, bool global,
                          float *queries, uint32_t member)
@@ -205,22 +224,8 @@ static void layer_attend(const LayerGroup *group, const AttentionPlan *plan, con
     const Encoder *encoder = group->encoder;
     const EncoderLayer *layer = group->layer;
     const EncoderSequence *sequence = piece->sequence;
-    size_t width = layer->queries.weights.columns;
-    size_t key_width = layer->keys_values.weights.columns;
-    const float *keys = group->workspace->keys_values + piece->sequence_row * key_width;
-    layer_turn(group, piece, &layer->query_norm, queries, width, encoder->config.head_count);
-    AttentionRows rows = {
-        .queries = queries,
-        .query_stride = width,
-        .first_query = piece->first,
-        .query_count = piece->count,
-        .keys = keys,
-        .values = keys + key_width / 2,
-        .key_stride = key_width,
-        .token_count = sequence->token_count,
-        .global_positions = sequence->global_positions,
-        .global_count = sequence->global_count,
-    };
+    AttentionRows rows = layer_rows(group, piece, queries);
+    layer_turn(group, piece, &layer->query_norm, queries, rows.query_stride, encoder->config.head_count);
     float *scratch = workspace_scratch(group->workspace, member)->attention;
     if (sequence->probe && sequence->probe->attend)
         sequence->probe->attend(sequence->probe, &(ProbedRows){group->run, plan, &rows, global, scratch});
@@ -334,6 +339,31 @@ static void layer_run_queries(void *context, uint32_t unit, uint32_t member)
     }
 }
 
+/* Tells the group's probes that the run begins. */
+static void layer_enter(const LayerGroup *group)
+{
+    const float *hidden = group->hidden;
+    for (uint32_t i = 0; i < group->count; i++) {
+        EncoderProbe *probe = group->sequences[i].probe;
+        if (probe && probe->enter) probe->enter(probe, group->run, hidden);
+        hidden += (size_t)group->sequences[i].token_count * group->encoder->config.hidden_size;
+    }
+}
+
+/* And that it is over. */
+static void layer_leave(const LayerGroup *group)
+{
+    LayerPiece piece = {.sequence = group->sequences};
+    for (uint32_t i = 0; i < group->count; i++, piece.sequence++) {
+        EncoderProbe *probe = piece.sequence->probe;
+        if (probe && probe->leave) {
+            AttentionRows rows = layer_rows(group, &piece, NULL);
+            probe->leave(probe, group->run, &rows);
+        }
+        piece.sequence_row += piece.sequence->token_count;
+    }
+}
+
 void encoder_layer(const Encoder *encoder, const EncoderLayer *layer, uint32_t run, EncoderWorkspace *workspace,
                    const Crew *crew, const EncoderSequence *sequences, uint32_t count)
 {
@@ -355,9 +385,11 @@ void encoder_layer(const Encoder *encoder, const EncoderLayer *layer, uint32_t r
             tokens += group.sequences[group.count++].token_count;
         }
         uint32_t units = layer_unit_count(&group);
+        layer_enter(&group);
         crew_run(crew, units, layer_run_keys, &group);
         crew_run(crew, global_units, layer_run_globals, &group);
         crew_run(crew, units, layer_run_queries, &group);
+        layer_leave(&group);
         group.hidden += (size_t)tokens * encoder->config.hidden_size;
     }
 }

@@ -9,8 +9,8 @@ typedef struct ProbedRows {
     uint32_t run; /* of the layers, counted as they are run */
     const AttentionPlan *plan;
     const AttentionRows *rows; /* of all heads, normalized and rotated */
-    /* Window mode: the one row is a global token's, and its plan hides nothing. Elsewhere rows of global tokens are to be
-     * passed over, since their own come in their place. */
+    /* Window mode: the one row is a global token's, and its plan hides nothing. Elsewhere rows of global tokens are to
+     * be passed over, since their own come in their place. */
     bool global;
     float *scratch; /* attention_scratch_size of the plan, aligned to 64 bytes; free until the call returns */
 } ProbedRows;
@@ -29,8 +29,8 @@ typedef struct ProbedGlobals {
     float *scratch; /* as above, of this plan */
 } ProbedGlobals;
 
-/* Its functions are called for one sequence; those that are NULL are not. Between a run's `enter` and `leave` the others
- * may be called by all members of a crew at once, for different rows. */
+/* Its functions are called for one sequence; those that are NULL are not. Between a run's `enter` and `leave` the
+ * others may be called by all members of a crew at once, for different rows. */
 typedef struct EncoderProbe EncoderProbe;
 
 struct EncoderProbe {
@@ -38,5 +38,6 @@ struct EncoderProbe {
     void (*enter)(EncoderProbe *probe, uint32_t run, const float *hidden);
     void (*attend)(EncoderProbe *probe, const ProbedRows *rows);
     void (*attend_globals)(EncoderProbe *probe, const ProbedGlobals *globals);
-    void (*leave)(EncoderProbe *probe, uint32_t run);
+    /* `rows` has keys and values of the sequence, which still stand, and no queries. */
+    void (*leave)(EncoderProbe *probe, uint32_t run, const AttentionRows *rows);
 };
