@@ -11,6 +11,7 @@ enum {
     BLOCK_BYTES = 256 * 1024, /* rows of `a` that stay in the second-level cache beside a panel */
     BLOCK_ROWS = 36,          /* their number is a multiple of it: whole blocks of every variant */
     DEPTH_MAX = 896,          /* twice BLOCK_ROWS of it stay there; deeper products are made in parts */
+    BACK_COLUMNS = 240,       /* whole panels of every variant; a batch's rows of them stay there as well */
 };
 
 static size_t gemm_round_up(size_t count, size_t multiple)
@@ -141,4 +142,52 @@ void gemm_multiply(const Kernels *kernels, const GemmWeights *weights, const flo
         return;
     }
     gemm_multiply_packed(kernels, weights, a, a_stride, rows, c, c_stride, epilogue);
+}
+
+size_t gemm_back_scratch_size(const Kernels *kernels)
+{
+    return (size_t)BACK_COLUMNS * kernels->panel_columns;
+}
+
+/* panel[end - begin][count] = the weights of `count` inputs from `k` on, of the columns [begin, end). */
+static void gemm_turn(const Kernels *kernels, const GemmWeights *weights, uint32_t begin, uint32_t end, uint32_t k,
+                      uint32_t count, float *panel)
+{
+    size_t width = gemm_round_up(count, kernels->lanes);
+    if (kernels->backend == GEMM_OPENBLAS) {
+        kernels->rows_pack(weights->storage + (size_t)begin * weights->depth + k, weights->depth, end - begin,
+                           count, panel);
+        return;
+    }
+    for (uint32_t first = begin; first < end; first += kernels->panel_columns) {
+        uint32_t columns = gemm_panel_width(kernels, weights->columns, first);
+        kernels->gemm_pack(gemm_panel(kernels, weights, first, k), gemm_round_up(columns, kernels->lanes), count,
+                           columns, panel + (first - begin) * width);
+    }
+}
+
+void gemm_multiply_back(const Kernels *kernels, const GemmWeights *weights, const float *a, size_t a_stride,
+                        uint32_t rows, float *c, size_t c_stride, const float *residual, float *scratch)
+{
+    assert(BACK_COLUMNS % kernels->panel_columns == 0);
+    for (uint32_t begin = 0, end; begin < weights->columns; begin = end) {
+        end = weights->columns - begin < BACK_COLUMNS ? weights->columns : begin + BACK_COLUMNS;
+        for (uint32_t k = 0; k < weights->depth; k += kernels->panel_columns) {
+            uint32_t count = gemm_panel_width(kernels, weights->depth, k);
+            const float *added = begin ? c : residual;
+            gemm_turn(kernels, weights, begin, end, k, count, scratch);
+            kernels->gemm_tile(&(GemmTile){
+                .a = a + begin,
+                .a_stride = a_stride,
+                .panel = scratch,
+                .c = c + k,
+                .c_stride = c_stride,
+                .rows = rows,
+                .columns = count,
+                .depth = end - begin,
+                .residual = added ? added + k : NULL,
+                .residual_stride = c_stride,
+            });
+        }
+    }
 }

@@ -35,3 +35,11 @@ GemmWeights gemm_weights_read(const Kernels *kernels, uint32_t columns, uint32_t
  * the same bits whatever the rows beside it. Any thread; nothing is allocated. */
 void gemm_multiply(const Kernels *kernels, const GemmWeights *weights, const float *a, size_t a_stride,
                    uint32_t rows, float *c, size_t c_stride, const GemmEpilogue *epilogue);
+
+/* Floats of scratch that gemm_multiply_back needs; a multiple of 16. */
+size_t gemm_back_scratch_size(const Kernels *kernels);
+/* c[rows][depth] = a[rows][columns] * weights^T + residual: leads gradients of a product's columns back to its inputs.
+ * `residual`, with c's stride, may be c, or NULL. The weights are laid out anew as they are needed, a part at a time: a
+ * few percent of the product, at many rows. A row's bits do not depend on those beside it. Any thread. */
+void gemm_multiply_back(const Kernels *kernels, const GemmWeights *weights, const float *a, size_t a_stride,
+                        uint32_t rows, float *c, size_t c_stride, const float *residual, float *scratch);

@@ -1,4 +1,4 @@
-/* activate, gate_rows, rows_pack, rows_scale, layer_norm, rms_norm and rotate_heads of every variant against their
+/* activate, activate_back, gate_rows, rows_pack, rows_scale, layer_norm, rms_norm and rotate_heads of every variant against their
  * definitions in double precision. */
 #include "kernels/variants.h"
 
@@ -88,6 +88,91 @@ static void activate_lets_nan_and_infinity_through(void **state)
         float limit = activation == GEMM_TANH ? 1.0f : INFINITY;
         for (int i = 0; i < 19; i++) assert_true(i % 2 ? isnan(values[i]) : values[i] == limit);
     }
+}
+
+static double gelu_slope(double x)
+{
+    return 0.5 * erfc(-x * 0.70710678118654752440) + x * 0.39894228040143267794 * exp(-0.5 * x * x);
+}
+
+static double gelu_tanh_slope(double x)
+{
+    double share = 1.0 / (1.0 + exp(-2.0 * 0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+    double rest = 1.0 / (1.0 + exp(2.0 * 0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+    return share + x * share * rest * 2.0 * 0.79788456080286535588 * (1.0 + 3.0 * 0.044715 * x * x);
+}
+
+static double relu_slope(double x)
+{
+    return x > 0.0 ? 1.0 : 0.0;
+}
+
+static double silu_slope(double x)
+{
+    return (1.0 + x / (1.0 + exp(x))) / (1.0 + exp(-x));
+}
+
+static double tanh_slope(double x)
+{
+    return 1.0 / (cosh(x) * cosh(x));
+}
+
+/* An error of at most units * u * |gradient|: all slopes are at most 1.13.
+ * GELU: half of erf's 16.4 u, and 1 u of its fma. The density is at most 0.4 and x times it 0.25; its exponent -x^2 / 2 has
+ *   2 roundings, worth x^2 / 2 u each of what is at most x exp(-x^2 / 2) / sqrt(2 pi): together 0.6 u; exp, two products
+ *   and the last fma 4 u of 0.25 and 1 u of the slope. The reference's sums and products: 3 u more.
+ * GELU_TANH: d slope / d y is at most 1.1 in y's unit, and |y| its own 4 roundings: 4.4 u; exp, sum, quotient 4 u of s;
+ *   x s (1 - s) 2 y' is at most 0.6 with 6 more roundings: 4 u; the last fma 1 u. The reference's 1 - y^2 loses digits
+ *   to tanh's 2 u, twice, times x y' <= 2 where it counts: 8 u.
+ * SILU: s within 4 u, 1 + x (1 - s) within 4 u of at most 2.3 s^-1: 12 u.
+ * TANH: 14 u of y, twice y (1 - y^2)'s share of it at most 1: 28 u; at |y| near 1 its error is 1 u of 1. */
+static const struct Slope {
+    double (*exact)(double x);
+    double units;
+} slopes[] = {
+    [GEMM_GELU] = {gelu_slope, 16.0}, [GEMM_GELU_TANH] = {gelu_tanh_slope, 24.0}, [GEMM_RELU] = {relu_slope, 0.5},
+    [GEMM_SILU] = {silu_slope, 12.0}, [GEMM_TANH] = {tanh_slope, 29.0},
+};
+
+/* Every 4,099th float, of both signs, with gradients of all sizes. */
+static void activate_back_is_within_its_bound_over_all_floats(void **state)
+{
+    (void)state;
+    enum { BATCH = 1021 };
+    float x[BATCH];
+    float before[BATCH];
+    float after[BATCH];
+    for (int activation = GEMM_GELU; activation <= GEMM_TANH; activation++) {
+        const struct Slope *bound = &slopes[activation];
+        double worst = 0.0;
+        for (uint64_t bits = 0; bits <= UINT32_MAX;) {
+            uint32_t count = 0;
+            for (; count < BATCH && bits <= UINT32_MAX; bits += 4099) {
+                uint32_t pattern = (uint32_t)bits;
+                memcpy(&x[count], &pattern, sizeof pattern);
+                if (fabsf(x[count]) < 1e10f) before[count++] = random_float();
+            }
+            memcpy(after, before, sizeof after);
+            kernels->activate_back((GemmActivation)activation, x, after, count);
+            for (uint32_t i = 0; i < count; i++) {
+                double expected = bound->exact((double)x[i]) * (double)before[i];
+                double allowed = UNIT * bound->units * fabs((double)before[i]);
+                assert_within((double)after[i], expected, allowed, "activate_back");
+                double used = fabs((double)after[i] - expected) / allowed;
+                if (allowed > 0 && used > worst) worst = used;
+            }
+        }
+        print_message("slope of activation %d: at most %.2f of the bound\n", activation, worst);
+    }
+}
+
+static void activate_back_through_no_activation_changes_nothing(void **state)
+{
+    (void)state;
+    const float x[3] = {-1.0f, 0.0f, 2.0f};
+    float gradients[3] = {3.0f, 4.0f, 5.0f};
+    kernels->activate_back(GEMM_NONE, x, gradients, 3);
+    assert_true(gradients[0] == 3.0f && gradients[1] == 4.0f && gradients[2] == 5.0f);
 }
 
 static void rows_pack_copies_columns_and_pads_with_zeros(void **state)
@@ -281,6 +366,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(activate_is_within_its_bound_over_all_floats),
         cmocka_unit_test(activate_lets_nan_and_infinity_through),
+        cmocka_unit_test(activate_back_is_within_its_bound_over_all_floats),
+        cmocka_unit_test(activate_back_through_no_activation_changes_nothing),
         cmocka_unit_test(rows_pack_copies_columns_and_pads_with_zeros),
         cmocka_unit_test(rows_scale_multiplies_each_row),
         cmocka_unit_test(gate_rows_multiplies_activations_with_values),

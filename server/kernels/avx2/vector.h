@@ -105,6 +105,12 @@ static inline Vector vector_min(Vector x, Vector y)
     return _mm256_min_ps(x, y);
 }
 
+/* 1 where x > 0, else 0. */
+static inline Vector vector_positive(Vector x)
+{
+    return _mm256_and_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ), _mm256_set1_ps(1.0f));
+}
+
 static inline Vector vector_round(Vector x)
 {
     return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

@@ -98,6 +98,12 @@ static inline Vector vector_min(Vector x, Vector y)
     return _mm512_min_ps(x, y);
 }
 
+/* 1 where x > 0, else 0. */
+static inline Vector vector_positive(Vector x)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ), _mm512_set1_ps(1.0f));
+}
+
 static inline Vector vector_round(Vector x)
 {
     return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

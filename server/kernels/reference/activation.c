@@ -4,7 +4,8 @@
 #include <math.h>
 
 static const float SQRT_HALF = 0.70710678118654752440f;
-static const float TANH_SCALE = 0.79788456080286535588f; /* sqrt(2 / pi) */
+static const float DENSITY_SCALE = 0.39894228040143267794f; /* 1 / sqrt(2 pi) */
+static const float TANH_SCALE = 0.79788456080286535588f;    /* sqrt(2 / pi) */
 static const float TANH_CUBIC = 0.044715f;
 
 void kernels_activate_reference(GemmActivation activation, float *values, size_t count)
@@ -31,6 +32,35 @@ void kernels_activate_reference(GemmActivation activation, float *values, size_t
             break;
         }
     }
+}
+
+static float activation_slope(GemmActivation activation, float x)
+{
+    float y;
+    switch (activation) {
+    case GEMM_NONE:
+        return 1.0f;
+    case GEMM_GELU:
+        return 0.5f * (1.0f + erff(x * SQRT_HALF)) + x * DENSITY_SCALE * expf(-0.5f * x * x);
+    case GEMM_GELU_TANH:
+        x = x > 10.0f ? 10.0f : x < -10.0f ? -10.0f : x; /* beyond, the slope is 0 or 1 */
+        y = tanhf(TANH_SCALE * (x + TANH_CUBIC * x * x * x));
+        return 0.5f * (1.0f + y) + 0.5f * x * (1.0f - y * y) * TANH_SCALE * (1.0f + 3.0f * TANH_CUBIC * x * x);
+    case GEMM_RELU:
+        return x > 0.0f ? 1.0f : 0.0f;
+    case GEMM_SILU:
+        y = expf(-fabsf(x)); /* of both signs: 1 - s is s of -x */
+        return x < 0.0f ? (y + x * y / (1.0f + y)) / (1.0f + y) : (1.0f + x * y / (1.0f + y)) / (1.0f + y);
+    case GEMM_TANH:
+        y = tanhf(x);
+        return 1.0f - y * y;
+    }
+    return 1.0f;
+}
+
+void kernels_activate_back_reference(GemmActivation activation, const float *x, float *gradients, size_t count)
+{
+    for (size_t i = 0; i < count; i++) gradients[i] *= activation_slope(activation, x[i]);
 }
 
 void kernels_gate_rows_reference(const GatedRows *gated)

@@ -85,6 +85,63 @@ static void check_product(const Kernels *kernels, uint32_t rows, uint32_t column
     layer_free(&layer);
 }
 
+/* c[rows][depth] = a[rows][columns] * weights + residual, to the same bound. */
+static void check_product_back(const Kernels *kernels, uint32_t rows, uint32_t columns, uint32_t depth,
+                               const float *residual, float *c)
+{
+    Layer layer = layer_make(kernels, columns, depth);
+    size_t a_stride = columns + (size_t)rand_r(&seed) % 3;
+    float *a = random_floats(rows * a_stride);
+    float *before = random_floats((size_t)rows * depth);
+    float *scratch = malloc(gemm_back_scratch_size(kernels) * sizeof *scratch);
+    assert_non_null(scratch);
+    if (residual) memcpy(before, residual, (size_t)rows * depth * sizeof *before);
+    gemm_multiply_back(kernels, &layer.weights, a, a_stride, rows, c, depth, residual, scratch);
+    for (size_t row = 0; row < rows; row++)
+        for (uint32_t k = 0; k < depth; k++) {
+            double sum = residual ? (double)before[row * depth + k] : 0.0;
+            for (uint32_t column = 0; column < columns; column++)
+                sum += (double)a[row * a_stride + column] * (double)layer.rows[(size_t)column * depth + k];
+            assert_true(fabs((double)c[row * depth + k] - sum) <= 0x1p-24 * (columns + 4.0) * (columns + 4.0) / 4);
+        }
+    free(a);
+    free(before);
+    free(scratch);
+    layer_free(&layer);
+}
+
+/* Without a residual, with one, and with one that the result replaces. */
+static void check_shape_back(const Kernels *kernels, uint32_t rows, uint32_t columns, uint32_t depth)
+{
+    float *c = random_floats((size_t)rows * depth);
+    float *residual = random_floats((size_t)rows * depth);
+    check_product_back(kernels, rows, columns, depth, NULL, c);
+    check_product_back(kernels, rows, columns, depth, residual, c);
+    check_product_back(kernels, rows, columns, depth, c, c);
+    free(c);
+    free(residual);
+}
+
+static void check_shapes_back(const Kernels *kernels)
+{
+    static const uint32_t shapes[][2] = {{1, 1},     {47, 3},   {3, 47},   {49, 65},   {240, 48},
+                                         {241, 100}, {130, 37}, {1030, 7}, {480, 193}, {7, 1100}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        check_shape_back(kernels, 1, shapes[i][0], shapes[i][1]);
+        check_shape_back(kernels, 1 + (uint32_t)rand_r(&seed) % 40, shapes[i][0], shapes[i][1]);
+    }
+}
+
+static void products_lead_back_to_their_inputs(void **state)
+{
+    (void)state;
+    static const uint32_t variants[] = {KERNELS_REFERENCE, KERNELS_AVX2, KERNELS_AVX512};
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) check_shapes_back(kernels_select(variants[i]));
+    const Kernels *openblas;
+    Error error;
+    if (kernels_open("auto", "openblas", &openblas, &error) == STATUS_OK) check_shapes_back(openblas);
+}
+
 static void check_shapes(const Kernels *kernels)
 {
     static const uint32_t shapes[][2] = {{1, 1},  {47, 3},    {48, 64},    {49, 65},
@@ -151,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_of_any_shape_equal_their_definition),
         cmocka_unit_test(products_of_openblas_equal_their_definition),
+        cmocka_unit_test(products_lead_back_to_their_inputs),
         cmocka_unit_test(a_row_has_the_same_bits_among_any_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
