@@ -3,6 +3,8 @@
 
 #include "encoder/steps.h"
 
+#include <string.h>
+
 static void embeddings_add(float *row, const float *values, size_t size)
 {
     for (size_t i = 0; i < size; i++) row[i] += values[i];
@@ -23,7 +25,10 @@ static void embeddings_gather(const Encoder *encoder, const EncoderSequence *seq
     for (uint32_t token = first; token < first + count; token++) {
         float *row = rows + (token - first) * size;
         uint32_t id = sequence->ids[token];
-        tensor_read(&encoder->word_embeddings, id * (uint64_t)size, size, row);
+        if (sequence->words)
+            memcpy(row, sequence->words + token * size, size * sizeof *row);
+        else
+            tensor_read(&encoder->word_embeddings, id * (uint64_t)size, size, row);
         if (config->embedding_scale != 0) embeddings_scale(row, config->embedding_scale, size);
         if (encoder->type_embeddings) {
             uint32_t type = config->type_count > 1 ? sequence->type_ids[token] : 0;
@@ -85,6 +90,12 @@ void encoder_embed(const Encoder *encoder, EncoderWorkspace *workspace, const En
                          hidden + (size_t)first * encoder->config.hidden_size);
     }
     if (encoder->convolution) embeddings_convolve(encoder, hidden, token_count, workspace->beside + offset);
+}
+
+void encoder_gather(const Encoder *encoder, const EncoderSequence *sequence, float *rows)
+{
+    uint32_t position = encoder->config.position_offset;
+    embeddings_gather(encoder, sequence, 0, sequence->token_count, &position, rows);
 }
 
 void encoder_add_convolution(const Encoder *encoder, EncoderWorkspace *workspace, uint32_t token_count)

@@ -7,10 +7,10 @@
 #include "encoder/steps.h"
 
 #include <assert.h>
+#include <string.h>
 
-/* The weights of the layer that is run as the `run`th; ALBERT's runs share theirs. Group by group in floating point, as
- * in its model's definition. */
-static const EncoderLayer *encoder_shared_layer(const Encoder *encoder, uint32_t run)
+/* Group by group in floating point, as in ALBERT's definition. */
+const EncoderLayer *encoder_shared_layer(const Encoder *encoder, uint32_t run)
 {
     const ModelConfig *config = &encoder->config;
     uint32_t pass = run / config->inner_count;
@@ -40,6 +40,23 @@ const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace
                           config->hidden_size);
     }
     return workspace->hidden;
+}
+
+const float *encoder_run_again(const Encoder *encoder, EncoderWorkspace *workspace, const Crew *crew, uint32_t run,
+                               const EncoderSequence *sequences, uint32_t count, const float *input)
+{
+    size_t size = encoder->config.hidden_size;
+    size_t token_count = 0;
+    for (uint32_t i = 0; i < count; i++) token_count += sequences[i].token_count;
+    assert(token_count <= workspace->token_capacity && run < encoder_run_count(encoder));
+    memcpy(workspace->hidden, input, token_count * size * sizeof *input);
+    encoder_layer(encoder, encoder_shared_layer(encoder, run), run, workspace, crew, sequences, count);
+    return workspace->hidden;
+}
+
+uint32_t encoder_run_count(const Encoder *encoder)
+{
+    return encoder->config.layer_count * encoder->config.inner_count;
 }
 
 const Tensor *encoder_word_embeddings(const Encoder *encoder)

@@ -40,6 +40,9 @@ uint64_t encoder_helper_bytes(const Encoder *encoder);
  * workspaces, and outlives them as the array does. */
 void encoder_workspace_set_helpers(EncoderWorkspace *workspace, EncoderHelper *const *helpers);
 
+/* How often a layer is run: more often than there are layers where some share their weights. */
+uint32_t encoder_run_count(const Encoder *encoder);
+
 /* One input of a batch. ids < vocabulary size were proved by the caller, and type_ids < type count where that is more
  * than 1; where it is not, they are not read. */
 typedef struct EncoderSequence {
@@ -50,6 +53,7 @@ typedef struct EncoderSequence {
      * encoder_takes_globals. */
     const uint32_t *global_positions;
     uint32_t global_count;
+    const float *words;  /* [token_count][embedding] in place of the table's rows of ids; NULL: those */
     EncoderProbe *probe; /* looks on; NULL: nobody does */
 } EncoderSequence;
 
@@ -74,6 +78,11 @@ bool encoder_takes_globals(const Encoder *encoder);
  * and the crew. Cannot fail. */
 const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace, const Crew *crew,
                              const EncoderSequence *sequences, uint32_t count);
+
+/* One run of a layer alone, over `input`, the rows that a probe has seen it read; its sequences' probes see its attention
+ * again, and are not told that it begins or ends. Returns what it leaves, as encoder_forward. */
+const float *encoder_run_again(const Encoder *encoder, EncoderWorkspace *workspace, const Crew *crew, uint32_t run,
+                               const EncoderSequence *sequences, uint32_t count, const float *input);
 
 /* Floating-point operations of one sequence alone, `global_count` of its tokens global: products and attention. The
  * scheduler's measure of work. */

@@ -6,8 +6,6 @@
 #include <assert.h>
 #include <string.h>
 
-static const float layer_norm_epsilon = 1e-5f; /* torch.nn.LayerNorm's own */
-
 static CHECKED Status step_load(Loader *loader, const VectorStep *config, EncoderStep *step)
 {
     step->kind = config->kind;
@@ -57,7 +55,7 @@ void vector_steps_apply(const Encoder *encoder, float *vector, float *scratch)
             break;
         case VECTOR_LAYER_NORM:
             encoder->kernels->layer_norm(vector, vector, 1, size, step->norm.gain, step->norm.shift,
-                                         layer_norm_epsilon);
+                                         VECTOR_LAYER_NORM_EPSILON);
             break;
         case VECTOR_NORMALIZE:
             pooling_normalize(vector, size);

@@ -5,6 +5,8 @@
 #include "encoder/encoder.h"
 #include "encoder/loader.h"
 
+#define VECTOR_LAYER_NORM_EPSILON 1e-5f /* torch.nn.LayerNorm's own */
+
 typedef struct EncoderStep {
     VectorStepKind kind;
     EncoderLinear dense;

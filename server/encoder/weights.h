@@ -59,6 +59,8 @@ struct Encoder {
     float *block; /* what all the pointers above point into */
 };
 
+/* The weights of the layer that is run as the `run`th; ALBERT's runs share theirs. */
+const EncoderLayer *encoder_shared_layer(const Encoder *encoder, uint32_t run);
 /* Layers that have weights of their own; fewer than are run where some are shared. */
 uint32_t encoder_layer_count(const ModelConfig *config);
 /* Floats of a row of queries, and of one of keys and values. */
