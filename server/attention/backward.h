@@ -1,5 +1,5 @@
-/* Gradients through the attention of one sequence whose queries see all keys with nothing added to their scores. Weights
- * are made again, a few queries at a time: no matrix of all scores exists here either. */
+/* Gradients through the attention of one sequence whose queries see all keys with nothing added to their scores.
+ * Weights are made again, a few queries at a time: no matrix of all scores exists here either. */
 #pragma once
 
 #include "attention/plan.h"

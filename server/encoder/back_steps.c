@@ -21,9 +21,10 @@ static float back_sum(const float *a, float mean, bool squared, uint32_t size)
     return back_add_up(parts);
 }
 
-/* With y = gain * (x - mean) / deviation and g the gradient of y: dx = (g' - mean(g') - y' mean(g' y')) / deviation, where
- * g' = gain * g and y' = (x - mean) / deviation (Ba, Kiros and Hinton 2016, differentiated). */
-void back_normalize_row(const float *row, const float *gain, float epsilon, uint32_t size, float *gradients)
+/* With y' = (x - mean) / deviation, y = gain * y' + shift and g the gradient of y:
+ * dx = (g' - mean(g') - y' mean(g' y')) / deviation, where g' = gain * g. */
+void encoder_normalize_row_back(const float *row, const float *gain, float epsilon, uint32_t size,
+                                float *gradients)
 {
     float mean = back_sum(row, 0.0f, false, size) / (float)size;
     float inverse = 1.0f / sqrtf(back_sum(row, mean, true, size) / (float)size + epsilon);
@@ -45,8 +46,8 @@ void encoder_normalize_back(const Encoder *encoder, const EncoderNorm *norm, con
 {
     assert(norm->kind == NORM_LAYER && norm->gain);
     for (size_t row = 0; row < row_count; row++)
-        back_normalize_row(rows + row * size, norm->gain, encoder->config.norm_epsilon, size,
-                           gradients + row * size);
+        encoder_normalize_row_back(rows + row * size, norm->gain, encoder->config.norm_epsilon, size,
+                                   gradients + row * size);
 }
 
 void encoder_multiply_back(const Encoder *encoder, const EncoderLinear *linear, const float *gradients,

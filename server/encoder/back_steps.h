@@ -11,4 +11,5 @@ void encoder_normalize_back(const Encoder *encoder, const EncoderNorm *norm, con
 void encoder_multiply_back(const Encoder *encoder, const EncoderLinear *linear, const float *gradients,
                            uint32_t rows, float *out, const float *residual, float *scratch);
 /* As encoder_normalize_back, of one row and any epsilon; `gain` NULL: ones. */
-void back_normalize_row(const float *row, const float *gain, float epsilon, uint32_t size, float *gradients);
+void encoder_normalize_row_back(const float *row, const float *gain, float epsilon, uint32_t size,
+                                float *gradients);

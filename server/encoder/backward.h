@@ -13,8 +13,8 @@ CHECKED Status encoder_check_backward(const Encoder *encoder, Error *out_error);
 /* Floats of scratch that the functions below need for batches of up to `row_count` rows, of sequences of up to
  * `token_count` tokens. A multiple of 16. */
 size_t encoder_backward_scratch_size(const Encoder *encoder, uint32_t row_count, uint32_t token_count);
-/* Replaces gradients[rows][H] of what the `run`th run of a layer leaves of `sequences` by those of input[rows][H], which
- * it read. `scratch` is aligned to 64 bytes. A sequence's bits do not depend on its neighbours. Cannot fail. */
+/* Replaces gradients[rows][H] of what the `run`th run of a layer leaves of `sequences` by those of input[rows][H],
+ * which it read. `scratch` is aligned to 64 bytes. A sequence's bits do not depend on its neighbours. Cannot fail. */
 void encoder_backward_run(const Encoder *encoder, uint32_t run, const EncoderSequence *sequences, uint32_t count,
                           const float *input, float *gradients, float *scratch);
 /* out_words[rows][E] = the gradients of the word embeddings, from those of the first run's input, which are lost. */

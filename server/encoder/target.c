@@ -140,7 +140,7 @@ static void target_step_back(const Encoder *encoder, TargetScratch *scratch, uin
         target_dense_back(encoder, scratch, &step->dense, step->activation, input);
         return;
     case VECTOR_LAYER_NORM:
-        back_normalize_row(input, step->norm.gain, VECTOR_LAYER_NORM_EPSILON, size, scratch->gradient);
+        encoder_normalize_row_back(input, step->norm.gain, VECTOR_LAYER_NORM_EPSILON, size, scratch->gradient);
         return;
     case VECTOR_NORMALIZE:
         target_normalize_back(input, scratch->inputs[index + 1], size, scratch->gradient);

@@ -17,7 +17,7 @@ typedef struct EncoderTarget {
 CHECKED Status encoder_check_target(const Encoder *encoder, const SentenceConfig *sentence, Error *out_error);
 /* Floats of scratch that encoder_target needs. A multiple of 16. */
 size_t encoder_target_scratch_size(const Encoder *encoder);
-/* Returns the number for rows[row_count][H] and sets out_gradients[row_count][H] to its gradient. `scratch` is aligned to
- * 64 bytes. Cannot fail. */
+/* Returns the number for rows[row_count][H] and sets out_gradients[row_count][H] to its gradient. `scratch` is aligned
+ * to 64 bytes. Cannot fail. */
 float encoder_target(const Encoder *encoder, const EncoderTarget *target, const float *rows, uint32_t row_count,
                      float *out_gradients, float *scratch);

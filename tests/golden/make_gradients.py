@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Makes gradients.bin beside the small checkpoints that have gradients, in tests/golden/encoder and of tasks/*/classify*:
-what torch's autograd says of them in double precision, with respect to the word embeddings. Needs torch and transformers;
-the tests need only what this wrote.
+"""Makes gradients.bin beside the small checkpoints that have gradients, in tests/golden/encoder and in
+tests/golden/tasks where they classify: what torch's autograd says of them in double precision, with respect to the word
+embeddings. Needs torch and transformers; the tests need only what this wrote.
 
     make_gradients.py [ARCHITECTURE[/CASE] ...]
 
 Little endian: u32 case count; a case is u32 tokens, u32 label (2^32 - 1: none), u32 ids[tokens], u8 type_ids[tokens]
-padded to whole u32, f32 direction[hidden size] where there is no label, f32 value, f32 gradients[tokens][embedding size].
-The value is the label's logit, or the projection of the mean row on the direction.
+padded to whole u32, f32 direction[hidden size] where there is no label, f32 value, f32 gradients[tokens][embedding
+size]. The value is the label's logit, or the projection of the mean row on the direction.
 """
 import pathlib
 import struct

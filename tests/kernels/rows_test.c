@@ -1,5 +1,5 @@
-/* activate, activate_back, gate_rows, rows_pack, rows_scale, layer_norm, rms_norm and rotate_heads of every variant against their
- * definitions in double precision. */
+/* activate, activate_back, gate_rows, rows_pack, rows_scale, layer_norm, rms_norm and rotate_heads of every variant
+ * against their definitions in double precision. */
 #include "kernels/variants.h"
 
 static double gelu(double x)
@@ -118,9 +118,9 @@ static double tanh_slope(double x)
 }
 
 /* An error of at most units * u * |gradient|: all slopes are at most 1.13.
- * GELU: half of erf's 16.4 u, and 1 u of its fma. The density is at most 0.4 and x times it 0.25; its exponent -x^2 / 2 has
- *   2 roundings, worth x^2 / 2 u each of what is at most x exp(-x^2 / 2) / sqrt(2 pi): together 0.6 u; exp, two products
- *   and the last fma 4 u of 0.25 and 1 u of the slope. The reference's sums and products: 3 u more.
+ * GELU: half of erf's 16.4 u, and 1 u of its fma. The density is at most 0.4 and x times it 0.25; its exponent
+ *   -x^2 / 2 has 2 roundings, worth x^2 / 2 u each of what is at most x exp(-x^2 / 2) / sqrt(2 pi): together 0.6 u;
+ *   exp, two products and the last fma 4 u of 0.25 and 1 u of the slope. The reference's sums and products: 3 u more.
  * GELU_TANH: d slope / d y is at most 1.1 in y's unit, and |y| its own 4 roundings: 4.4 u; exp, sum, quotient 4 u of s;
  *   x s (1 - s) 2 y' is at most 0.6 with 6 more roundings: 4 u; the last fma 1 u. The reference's 1 - y^2 loses digits
  *   to tanh's 2 u, twice, times x y' <= 2 where it counts: 8 u.

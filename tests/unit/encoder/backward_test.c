@@ -25,7 +25,7 @@ typedef struct GradientCase {
     const float *gradients; /* [tokens][E] */
 } GradientCase;
 
-/* A checkpoint with the cases that tests/golden/make_gradients.py wrote beside it, and all the memory that they take. */
+/* A checkpoint with the cases that tests/golden/make_gradients.py wrote beside it, and the memory that they take. */
 typedef struct Gradients {
     Checkpoint *checkpoint;
     char *bytes;
