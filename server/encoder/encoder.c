@@ -54,11 +54,6 @@ const float *encoder_run_again(const Encoder *encoder, EncoderWorkspace *workspa
     return workspace->hidden;
 }
 
-uint32_t encoder_run_count(const Encoder *encoder)
-{
-    return encoder->config.layer_count * encoder->config.inner_count;
-}
-
 const Tensor *encoder_word_embeddings(const Encoder *encoder)
 {
     return &encoder->word_embeddings;

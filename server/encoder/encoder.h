@@ -79,8 +79,8 @@ bool encoder_takes_globals(const Encoder *encoder);
 const float *encoder_forward(const Encoder *encoder, EncoderWorkspace *workspace, const Crew *crew,
                              const EncoderSequence *sequences, uint32_t count);
 
-/* One run of a layer alone, over `input`, the rows that a probe has seen it read; its sequences' probes see its
- * attention again, and are not told that it begins. Returns what it leaves, as encoder_forward. */
+/* One run of a layer alone, over `input`, the rows that a probe has seen it read; its sequences' probes see it again.
+ * Returns what it leaves, as encoder_forward. */
 const float *encoder_run_again(const Encoder *encoder, EncoderWorkspace *workspace, const Crew *crew, uint32_t run,
                                const EncoderSequence *sequences, uint32_t count, const float *input);
 
