@@ -110,6 +110,12 @@
 /* Masked copies of a text that vote on its label; each costs as much as the text. */
 #define VOTE_COUNT_MAX 16
 
+/* Explanations. Copies of a text for one surrogate: PyPI's lime takes 5,000. Steps of integrated gradients: 300 is the
+ * most that is recommended. Each costs as much as the text. */
+#define EXPLAIN_TOP_K_DEFAULT 8
+#define EXPLAIN_SAMPLE_COUNT_MAX 100000
+#define EXPLAIN_STEP_COUNT_MAX 1000
+
 #define MODEL_NAME_BYTES_MAX 256
 /* Models of one process: more would wait for each other on any machine's cores. */
 #define MODEL_COUNT_MAX 256

@@ -8,43 +8,81 @@
 /* Opaque, in the arena of its call: the loop's, then of the worker that runs its sequence or its next step. */
 typedef struct PipelineExplain PipelineExplain;
 
+/* What a result holds, at most. */
+typedef struct ExplainCounts {
+    uint32_t weights_count;
+    uint64_t row_count;   /* of all weights together, as the next two */
+    uint64_t entry_count; /* weights; with a column each unless `dense` */
+    bool dense;
+    uint32_t attribution_count;
+    uint32_t surrogate_count;
+    uint32_t feature_count; /* of all surrogates together, as the next two */
+    uint32_t node_count;
+    uint64_t feature_bytes; /* of the words that features and nodes name */
+    uint64_t summary_bytes;
+} ExplainCounts;
+
 /* What an explanation will take, known before it is begun. */
 typedef struct ExplainCost {
-    uint64_t wire_bytes;   /* at most */
+    ExplainCounts counts;
     uint64_t memory_bytes; /* of the arena, at most */
     uint64_t passing_work; /* floating-point operations on top of the sequence's own batch */
     uint64_t step_work;    /* and of all steps behind it */
 } ExplainCost;
 
-/* Fails with INVALID_ARGUMENT (a layer, head, row or label that there is none of; the error says which there are),
- * UNSUPPORTED (a method that the architecture or the task has not; the error says which have). */
+/* What does not depend on a text. *out_field, where it fails, is the field of the spec that is to blame ("layers"),
+ * static. Fails with INVALID_ARGUMENT (a layer, head or label that there is none of; the error says which there are),
+ * UNSUPPORTED (a method that the architecture or the task has not; the error says which have), UNIMPLEMENTED. */
 CHECKED Status pipeline_check_explain(const Pipeline *pipeline, Task task, const ExplainSpec *spec,
-                                      Error *out_error);
+                                      const char **out_field, Error *out_error);
 /* Of a sequence that was prepared. */
 ExplainCost pipeline_explain_cost(const Pipeline *pipeline, Task task, const ExplainSpec *spec,
                                   const Prepared *prepared);
-/* Room for it, within cost.memory_bytes of the arena; set PipelineItem.explain to it before the item is run. `text` and
- * `pair` are what the model reads. Fails with RESOURCE_EXHAUSTED. */
+/* Room for it, within cost.memory_bytes of the arena: nothing is taken from it afterwards. `text` and `pair` are
+ * what the model reads; they, the spec and `prepared` outlive it. Fails with RESOURCE_EXHAUSTED. */
 CHECKED Status pipeline_explain_open(const Pipeline *pipeline, Task task, const ExplainSpec *spec,
                                      const Prepared *prepared, TextView text, TextView pair, Arena *arena,
                                      PipelineExplain **out_explain, Error *out_error);
-/* Does one step, of at most a batch of copies; the item was run. *out_done: nothing is left to do, and the result may be
- * read. Fails with INTERNAL (values that are not finite). */
+/* For PipelineItem.probe; NULL: nothing is read in passing. */
+EncoderProbe *pipeline_explain_probe(PipelineExplain *explain);
+/* Explains `label`, unless the spec names another: where a text is cut, the whole's label is that of none of its
+ * chunks. After the item was run, before the first step. */
+void pipeline_explain_set_target(PipelineExplain *explain, uint32_t label);
+/* Whether steps are left that compute something. */
+bool pipeline_explain_has_steps(const PipelineExplain *explain);
+/* Does one step, of at most a batch of copies or the sequence once; the item was run. *out_done: nothing is left to
+ * do, and the result may be read. `workspace` holds the sequence, and `crew` shares the work (NULL: nobody); both
+ * NULL where there are no steps. Fails with INTERNAL (values that are not finite). */
 CHECKED Status pipeline_explain_step(PipelineExplain *explain, const PipelineItem *item,
-                                     PipelineWorkspace *workspace, bool *out_done, Error *out_error);
+                                     PipelineWorkspace *workspace, const Crew *crew, bool *out_done,
+                                     Error *out_error);
+
+/* A word of the text, or of its pair: what surrogates take for a feature. */
+typedef struct ExplainWord {
+    ByteRange range; /* of what the model reads */
+    uint8_t segment; /* 0: text, 1: pair */
+} ExplainWord;
+
+enum { EXPLAIN_SURROGATE_COUNT = EXPLAIN_ANCHOR_RULE - EXPLAIN_SURROGATE_LINEAR + 1 };
 
 /* What was found; lives in the arena. */
 typedef struct ExplainResult {
     const ExplainWeights *weights; /* [weights_count], by layer and head */
     uint32_t weights_count;
-    const ExplainAttribution *attributions; /* [attribution_count], in the order of the methods */
+    ExplainAttribution attributions[EXPLAIN_METHOD_COUNT]; /* [attribution_count], in the order of the methods */
     uint32_t attribution_count;
-    const ExplainSurrogate *surrogates; /* [surrogate_count] */
+    ExplainSurrogate surrogates[EXPLAIN_SURROGATE_COUNT]; /* [surrogate_count], likewise */
     uint32_t surrogate_count;
-    const ByteRange *words; /* of the text, that surrogates name */
+    const ExplainWord *words; /* [word_count], the features of the surrogates */
     uint32_t word_count;
-    TextView target_label; /* empty: the vector's own direction */
+    TextView target_label; /* of methods that have a target; empty: the vector's own direction */
     TextView summary;      /* empty: not asked for */
 } ExplainResult;
 
+/* Bytes of a token of `encoding`, which is of `whole` or of a chunk of it, in what was sent; empty where the
+ * template or the prompt has it. May begin or end within a character. */
+ByteRange pipeline_explain_token_range(const Prepared *whole, const Encoding *encoding, uint32_t token);
+/* Once it is done. */
 const ExplainResult *pipeline_explain_result(const PipelineExplain *explain);
+/* Whether what `method` finds is for the target label. */
+bool pipeline_explain_has_target(ExplainMethod method);

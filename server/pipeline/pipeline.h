@@ -114,6 +114,7 @@ typedef struct PipelineItem {
     float *tokens;             /* EMBED: [token count][row size]; NULL unless return_tokens */
     float *chunks;             /* EMBED: [chunk count][vector size]; NULL unless late chunks are wanted */
     FillScore *fills;          /* FILL: [mask count][fill_count], each by descending score */
+    EncoderProbe *probe;       /* looks on; NULL: nobody does */
     Status status;             /* set by the run: OK, or INTERNAL when a value was not finite */
 } PipelineItem;
 

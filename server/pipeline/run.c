@@ -125,6 +125,7 @@ void pipeline_run(const Pipeline *pipeline, PipelineWorkspace *workspace, const 
             .token_count = encoding->count,
             .global_positions = items[i]->prepared->global_positions,
             .global_count = items[i]->prepared->global_count,
+            .probe = items[i]->probe,
         };
         token_count += encoding->count;
     }

@@ -164,6 +164,8 @@ void call_push(RpcCall *call, grpc_slice reply)
     size_t count = call_add_greeting(call, operations);
     count += call_add_message(call, operations + count, reply);
     call->sending = call_start(call, operations, count, &call->sent);
+    if (call->slot->row->shape != RPC_SERVER_STREAM) return;
+    atomic_store(&call->expires_ns, clock_now_ns(&clock_monotonic) + call->server->options.reply_timeout_ns);
 }
 
 static void call_discard_message(RpcCall *call, RpcMessage *message)
@@ -384,6 +386,14 @@ static void call_progress(void *owner)
     call_release(call);
 }
 
+void call_wake(RpcCall *call)
+{
+    call_lock(call);
+    bool progress = call_take_progress(call);
+    call_unlock(call);
+    if (progress) rpc_server_post(call->server, &call->progress);
+}
+
 static void call_sent(RpcTag *tag, bool ok)
 {
     (void)ok; /* a failed send means a lost client: `closed` says it */
@@ -393,6 +403,7 @@ static void call_sent(RpcTag *tag, bool ok)
     call->outgoing = NULL;
     call->sending = false;
     if (call->slot->row->shape == RPC_BIDI) call->unanswered--;
+    if (call->slot->row->shape == RPC_SERVER_STREAM && call->phase == RPC_OPEN) atomic_store(&call->expires_ns, 0);
     bool progress = call_take_progress(call);
     call_advance(call);
     call_unlock(call);
@@ -442,9 +453,9 @@ void call_expire(RpcCall *call, uint64_t now_ns, bool draining)
     uint64_t idle_since_ns = atomic_load(&call->idle_since_ns);
     if (expires_ns && expires_ns <= now_ns) {
         call_lock(call);
-        bool ending = call->phase == RPC_ENDING;
+        bool leaving = call->phase == RPC_ENDING || call->sending;
         call_unlock(call);
-        if (ending) {
+        if (leaving) {
             grpc_call_cancel(call->core, NULL); /* the client does not take its answer */
             return;
         }

@@ -26,8 +26,8 @@ typedef struct RpcMethod {
     RpcShape shape;
     void (*handle)(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
     void *context;
-    /* RPC_SERVER_STREAM only, else NULL. Loop thread: what was pushed has left, or the call has ended
-     * (*rpc_message_cancelled). In the latter case it must end `message` by rpc_message_fail, now or later. */
+    /* RPC_SERVER_STREAM only, else NULL. Loop thread: what was pushed has left, the handler was woken, or the call
+     * has ended (*rpc_message_cancelled). In the last case it must end `message` by rpc_message_fail, now or later. */
     void (*progress)(void *context, RpcMessage *message);
 } RpcMethod;
 
@@ -58,6 +58,10 @@ void rpc_message_reply(RpcMessage *message, size_t size, void (*pack)(void *cont
 void rpc_message_push(RpcMessage *message, size_t size, void (*pack)(void *context, uint8_t *buffer),
                       void *context);
 
+/* RPC_SERVER_STREAM only: sets *ready, and has `progress` run. The message may be gone as soon as *ready is set. Any
+ * thread. */
+void rpc_message_wake(RpcMessage *message, atomic_bool *ready);
+
 /* Something beside the error that a client can act on by program: bytes of a message by its type's URL. */
 typedef struct RpcDetail {
     const char *type_url;
@@ -70,7 +74,7 @@ enum { RPC_DETAIL_BYTES_MAX = 2560 };
 /* Ends the call with `error` as its status: code, message, RetryInfo when retry_after_ns, BadRequest when `field`
  * (NULL: none) names what is wrong ("inputs[3].text"). STATUS_OK ends a server stream well. A stream ends too,
  * after the replies of earlier messages; those of later ones are dropped. The message is gone afterwards. Any
- * thread. */
+ * thread; of a server stream, the loop's. */
 void rpc_message_fail(RpcMessage *message, const Error *error, const char *field);
 /* The same with one more detail, which is read before this returns. */
 void rpc_message_refuse(RpcMessage *message, const Error *error, const char *field, const RpcDetail *detail);

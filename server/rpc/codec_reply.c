@@ -106,6 +106,9 @@ static bool embedding_build(Arena *arena, const CodecHead *head, const CodecVect
         out_embedding->n_values = vectors->size;
         out_embedding->values = from->values;
     }
+    if (!codec_explanations_build(arena, &from->explanations, &out_embedding->n_explanations,
+                                  &out_embedding->explanations))
+        return false;
     if (from->row_count && !tokens_build(arena, from, vectors->row_size, out_embedding)) return false;
     return from->chunk_count == 0 || chunks_build(arena, from, vectors->size, out_embedding);
 }
@@ -142,15 +145,8 @@ static bool tokenization_build(Arena *arena, const Tokenizer *tokenizer, const E
     void **list = codec_list_allocate(arena, encoding->count, sizeof(Headlight__V1__ExplainedToken), &storage);
     if (!list) return false;
     Headlight__V1__ExplainedToken *tokens = (Headlight__V1__ExplainedToken *)storage;
-    for (uint32_t i = 0; i < encoding->count; i++) {
-        headlight__v1__explained_token__init(&tokens[i]);
-        tokens[i].id = encoding->ids[i];
-        tokens[i].text = codec_data_of(tokenizer_token_text(tokenizer, encoding->ids[i]));
-        tokens[i].byte_begin = encoding->offsets[i].begin;
-        tokens[i].byte_end = encoding->offsets[i].end;
-        tokens[i].special = tokenizer_token_special(tokenizer, encoding->ids[i]);
-        tokens[i].segment = encoding->segments[i] == ENCODING_SEGMENT_NONE ? 0 : encoding->segments[i];
-    }
+    for (uint32_t i = 0; i < encoding->count; i++)
+        codec_token_init(tokenizer, encoding, i, encoding->offsets[i], &tokens[i]);
     headlight__v1__tokenization__init(out_tokenization);
     out_tokenization->n_tokens = encoding->count;
     out_tokenization->tokens = (Headlight__V1__ExplainedToken **)list;

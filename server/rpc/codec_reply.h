@@ -35,6 +35,14 @@ typedef struct CodecHead {
     CodecTiming timing;
 } CodecHead;
 
+typedef struct CodecExplanation CodecExplanation; /* rpc/codec_explain.h */
+
+/* One for each sequence that an input became; none unless they were asked for. */
+typedef struct CodecExplanations {
+    const CodecExplanation *items;
+    uint32_t count;
+} CodecExplanations;
+
 /* What was done with one input. */
 typedef struct CodecUsage {
     uint32_t token_count; /* of all chunks together */
@@ -61,6 +69,7 @@ typedef struct CodecChunk {
 typedef struct CodecEmbedding {
     CodecUsage usage;
     CodecReport report;
+    CodecExplanations explanations;
     float *values;
     float *const *rows; /* [row_count] of tokens, if they are asked for */
     uint32_t row_count;
@@ -73,13 +82,15 @@ typedef struct CodecEmbedding {
  * `chunk_count` chunks together. */
 uint64_t codec_reply_embed_bytes(const CodecVectors *vectors, uint32_t count, uint64_t row_count,
                                  uint64_t chunk_count);
-/* A sparse vector is compacted in its own buffer. False when the arena is out; so with all that follow. */
+/* Explanations come on top: codec_explanation_bytes. A sparse vector is compacted in its own buffer. False when the
+ * arena is out; so with all that follow. */
 CHECKED bool codec_reply_embed(Arena *arena, const CodecHead *head, const CodecVectors *vectors,
                                const CodecEmbedding *embeddings, uint32_t count, CodecReply *out_reply);
 
 typedef struct CodecClassification {
     CodecUsage usage;
     CodecReport report;
+    CodecExplanations explanations;
     const LabelScore *scores; /* [score_count] in the order of the answer */
     uint32_t score_count;
 } CodecClassification;
@@ -94,6 +105,7 @@ CHECKED bool codec_reply_classify(Arena *arena, const CodecHead *head, const Pip
 typedef struct CodecRank {
     CodecUsage usage;
     CodecReport report;
+    CodecExplanations explanations;
     const CodecChunk *best; /* NULL: the text was not cut */
     TextView text;
     uint32_t index;
@@ -108,6 +120,7 @@ CHECKED bool codec_reply_rerank(Arena *arena, const CodecHead *head, const Codec
 typedef struct CodecTagging {
     CodecUsage usage;
     CodecReport report;
+    CodecExplanations explanations;
     TextView text;
     const Entity *entities; /* [entity_count] */
     uint32_t entity_count;
@@ -121,6 +134,7 @@ CHECKED bool codec_reply_tag(Arena *arena, const CodecHead *head, const CodecTag
 typedef struct CodecFill {
     CodecUsage usage;
     CodecReport report;
+    CodecExplanations explanations;
     const FillScore *const *masks; /* [mask_count][fill_count] */
     uint32_t mask_count;
     uint32_t fill_count;
@@ -137,6 +151,7 @@ CHECKED bool codec_reply_fill(Arena *arena, const CodecHead *head, const Tokeniz
 typedef struct CodecAnswers {
     CodecUsage usage;
     CodecReport report;
+    CodecExplanations explanations;
     const AnswerScore *answers; /* [answer_count] */
     uint32_t answer_count;
     TextView context;

@@ -70,3 +70,16 @@ Headlight__V1__Timing *codec_timing_build(Arena *arena, const CodecTiming *timin
     message->batch_tokens = timing->batch_tokens;
     return message;
 }
+
+void codec_token_init(const Tokenizer *tokenizer, const Encoding *encoding, uint32_t token, ByteRange range,
+                      Headlight__V1__ExplainedToken *out_token)
+{
+    uint32_t id = encoding->ids[token];
+    headlight__v1__explained_token__init(out_token);
+    out_token->id = id;
+    out_token->text = codec_data_of(tokenizer_token_text(tokenizer, id));
+    out_token->byte_begin = range.begin;
+    out_token->byte_end = range.end;
+    out_token->special = tokenizer_token_special(tokenizer, id);
+    out_token->segment = encoding->segments[token] == ENCODING_SEGMENT_NONE ? 0 : encoding->segments[token];
+}

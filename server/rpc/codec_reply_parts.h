@@ -35,3 +35,9 @@ void codec_span_init(const CodecChunk *chunk, TextView text, Headlight__V1__Chun
 Headlight__V1__Usage *codec_usage_build(Arena *arena, const CodecUsage *from, TextView attention);
 Headlight__V1__Timing *codec_timing_build(Arena *arena, const CodecTiming *timing);
 Headlight__V1__SanitizeReport *codec_report_build(Arena *arena, const CodecReport *report);
+/* A list of explanations, as the reply of each task has it. False when the arena is out. */
+CHECKED bool codec_explanations_build(Arena *arena, const CodecExplanations *from, size_t *out_count,
+                                      Headlight__V1__Explanation ***out_list);
+/* The token `token` of `encoding`, at `range` of its text. */
+void codec_token_init(const Tokenizer *tokenizer, const Encoding *encoding, uint32_t token, ByteRange range,
+                      Headlight__V1__ExplainedToken *out_token);

@@ -19,6 +19,8 @@ static bool classification_build(Arena *arena, const CodecHead *head, const Pipe
     char *storage = NULL;
     void **list = codec_list_allocate(arena, from->score_count, sizeof(Headlight__V1__Label), &storage);
     if (!out->usage || !out->sanitization || !list) return false;
+    if (!codec_explanations_build(arena, &from->explanations, &out->n_explanations, &out->explanations))
+        return false;
     out->n_labels = from->score_count;
     out->labels = (Headlight__V1__Label **)list;
     for (uint32_t i = 0; i < from->score_count; i++) {
@@ -65,6 +67,8 @@ static bool rank_build(Arena *arena, const CodecHead *head, const CodecRank *fro
     out->usage = codec_usage_build(arena, &from->usage, head->attention);
     out->sanitization = codec_report_build(arena, &from->report);
     if (!out->usage || !out->sanitization) return false;
+    if (!codec_explanations_build(arena, &from->explanations, &out->n_explanations, &out->explanations))
+        return false;
     if (from->best) {
         out->best_chunk = arena_allocate(arena, sizeof *out->best_chunk);
         if (!out->best_chunk) return false;
@@ -111,6 +115,8 @@ static bool tagging_build(Arena *arena, const CodecHead *head, const CodecTaggin
     char *storage = NULL;
     void **list = codec_list_allocate(arena, from->entity_count, sizeof(Headlight__V1__Entity), &storage);
     if (!out->usage || !out->sanitization || !list) return false;
+    if (!codec_explanations_build(arena, &from->explanations, &out->n_explanations, &out->explanations))
+        return false;
     out->n_entities = from->entity_count;
     out->entities = (Headlight__V1__Entity **)list;
     for (uint32_t i = 0; i < from->entity_count; i++) {
@@ -196,6 +202,8 @@ static bool fill_result_build(Arena *arena, const CodecHead *head, const Tokeniz
     char *storage = NULL;
     void **list = codec_list_allocate(arena, from->mask_count, sizeof(Headlight__V1__FilledMask), &storage);
     if (!out->usage || !out->sanitization || !list) return false;
+    if (!codec_explanations_build(arena, &from->explanations, &out->n_explanations, &out->explanations))
+        return false;
     out->n_masks = from->mask_count;
     out->masks = (Headlight__V1__FilledMask **)list;
     for (uint32_t i = 0; i < from->mask_count; i++) {
@@ -242,6 +250,9 @@ bool codec_reply_answer(Arena *arena, const CodecHead *head, const CodecAnswers 
     response->usage = codec_usage_build(arena, &answers->usage, head->attention);
     response->sanitization = codec_report_build(arena, &answers->report);
     if (!response->timing || !response->usage || !response->sanitization) return false;
+    if (!codec_explanations_build(arena, &answers->explanations, &response->n_explanations,
+                                  &response->explanations))
+        return false;
     response->n_answers = answers->answer_count;
     response->answers = (Headlight__V1__AnswerSpan **)list;
     for (uint32_t i = 0; i < answers->answer_count; i++) {

@@ -115,6 +115,25 @@ Status codec_request_answer(Arena *arena, const uint8_t *wire, size_t size, Code
     return codec_field_question(arena, message->question, message->context, inputs, out_fault);
 }
 
+Status codec_request_explain(Arena *arena, const uint8_t *wire, size_t size, CodecExplainRequest *out_request,
+                             CodecFault *out_fault)
+{
+    const Headlight__V1__ExplainRequest *message =
+        codec_field_message(&headlight__v1__explain_request__descriptor, arena, wire, size, out_fault);
+    if (!message) return out_fault->error.status;
+    *out_request = (CodecExplainRequest){0};
+    CodecInputs *inputs = &out_request->inputs;
+    Status status = codec_field_name(message->model, "model", &inputs->model, out_fault);
+    if (!status) status = codec_field_options(message->options, inputs, out_fault);
+    if (status) return status;
+    if (!inputs->explains) {
+        inputs->explains = true;
+        status = codec_field_explanation(NULL, &inputs->explain, out_fault);
+        if (status) return status;
+    }
+    return codec_field_input(arena, message->input, inputs, out_fault);
+}
+
 Status codec_request_tokenize(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,
                               CodecTokenizeRequest *out_request, CodecFault *out_fault)
 {

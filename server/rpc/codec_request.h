@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "explain/explain.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/task.h"
 #include "rpc/codec_report.h"
@@ -26,6 +27,7 @@ typedef struct CodecText {
 /* How the request names its texts, for faults. */
 typedef enum CodecShape {
     CODEC_SHAPE_INPUTS,   /* inputs[i].text, inputs[i].pair */
+    CODEC_SHAPE_INPUT,    /* input.text, input.pair */
     CODEC_SHAPE_PAIRS,    /* query with each of texts[i] */
     CODEC_SHAPE_QUESTION, /* question, context */
 } CodecShape;
@@ -47,6 +49,8 @@ typedef struct CodecInputs {
     PrepareOptions prepare; /* all but the task */
     CodecSanitize sanitize;
     uint32_t vote_count; /* at most VOTE_COUNT_MAX */
+    bool explains;
+    ExplainSpec explain; /* explains */
 } CodecInputs;
 
 typedef struct CodecEmbedRequest {
@@ -82,6 +86,10 @@ typedef struct CodecAnswerRequest {
     AnswerOptions options; /* top_k is 1 .. ANSWER_TOP_K_MAX */
 } CodecAnswerRequest;
 
+typedef struct CodecExplainRequest {
+    CodecInputs inputs; /* one; its task is the model's */
+} CodecExplainRequest;
+
 typedef struct CodecTokenizeRequest {
     CodecInputs inputs; /* without options */
     bool without_special_tokens;
@@ -101,7 +109,7 @@ typedef struct CodecDetokenizeRequest {
 /* Each reads `wire` ([size]) into `arena`, where everything in *out_request lives; `wire` is not needed
  * afterwards. `input_count_max` bounds the inputs. Any thread. Fail with INVALID_ARGUMENT (not such a message, no
  * inputs or too many, an unknown enum value or name, a name that is not UTF-8, a count beyond its limit),
- * UNIMPLEMENTED (an option of a later version), RESOURCE_EXHAUSTED (the arena). */
+ * RESOURCE_EXHAUSTED (the arena). */
 CHECKED Status codec_request_embed(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,
                                    CodecEmbedRequest *out_request, CodecFault *out_fault);
 CHECKED Status codec_request_classify(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,
@@ -114,6 +122,8 @@ CHECKED Status codec_request_fill(Arena *arena, const uint8_t *wire, size_t size
                                   CodecFillRequest *out_request, CodecFault *out_fault);
 CHECKED Status codec_request_answer(Arena *arena, const uint8_t *wire, size_t size,
                                     CodecAnswerRequest *out_request, CodecFault *out_fault);
+CHECKED Status codec_request_explain(Arena *arena, const uint8_t *wire, size_t size,
+                                     CodecExplainRequest *out_request, CodecFault *out_fault);
 CHECKED Status codec_request_tokenize(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,
                                       CodecTokenizeRequest *out_request, CodecFault *out_fault);
 CHECKED Status codec_request_sanitize(Arena *arena, const uint8_t *wire, size_t size, uint32_t input_count_max,

@@ -125,14 +125,24 @@ Status codec_field_sanitize(const CodecSanitizeFields *fields, CodecSanitize *ou
     return STATUS_OK;
 }
 
-static int position_compare(const void *a, const void *b)
+static int index_compare(const void *a, const void *b)
 {
     uint32_t left = *(const uint32_t *)a;
     uint32_t right = *(const uint32_t *)b;
     return (left > right) - (left < right);
 }
 
-/* Sorted where they lie, each once. */
+uint32_t codec_field_sort(uint32_t *indices, size_t count)
+{
+    if (count == 0) return 0;
+    qsort(indices, count, sizeof *indices, index_compare);
+    size_t kept = 1;
+    for (size_t i = 1; i < count; i++) {
+        if (indices[i] != indices[kept - 1]) indices[kept++] = indices[i];
+    }
+    return (uint32_t)kept;
+}
+
 static Status global_tokens_read(const Headlight__V1__Options *options, PrepareOptions *out_prepare,
                                  CodecFault *out_fault)
 {
@@ -144,13 +154,8 @@ static Status global_tokens_read(const Headlight__V1__Options *options, PrepareO
                                "%zu global_token_indices, at most %u tokens can be global", count,
                                GLOBAL_TOKEN_COUNT_MAX);
     }
-    qsort(positions, count, sizeof *positions, position_compare);
-    size_t kept = 1;
-    for (size_t i = 1; i < count; i++) {
-        if (positions[i] != positions[kept - 1]) positions[kept++] = positions[i];
-    }
     out_prepare->global_positions = positions;
-    out_prepare->global_count = (uint32_t)kept;
+    out_prepare->global_count = codec_field_sort(positions, count);
     return STATUS_OK;
 }
 
@@ -173,10 +178,10 @@ Status codec_field_options(const Headlight__V1__Options *options, CodecInputs *o
     out_inputs->sanitize.return_cleaned = options->return_cleaned_text;
     status = codec_field_sanitize(&fields, &out_inputs->sanitize, out_fault);
     if (status) return status;
-    /* What this version cannot do is refused, never ignored: who asked for it would take its absence for an answer. */
     if (options->explanation) {
-        return codec_fault_set(out_fault, STATUS_UNIMPLEMENTED, "options.explanation",
-                               "this version does not explain: leave options.explanation out");
+        out_inputs->explains = true;
+        status = codec_field_explanation(options->explanation, &out_inputs->explain, out_fault);
+        if (status) return status;
     }
     if (options->vote_count > VOTE_COUNT_MAX) {
         return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "options.vote_count",
@@ -194,6 +199,9 @@ static void text_field(CodecShape shape, uint32_t index, bool of_pair, char out_
     switch (shape) {
     case CODEC_SHAPE_INPUTS:
         snprintf(out_field, CODEC_FIELD_BYTES, "inputs[%u].%s", index, of_pair ? "pair" : "text");
+        break;
+    case CODEC_SHAPE_INPUT:
+        snprintf(out_field, CODEC_FIELD_BYTES, "input.%s", of_pair ? "pair" : "text");
         break;
     case CODEC_SHAPE_PAIRS:
         if (of_pair)
@@ -258,19 +266,32 @@ static Status text_check(const CodecInputs *inputs, uint32_t index, CodecFault *
                            field, (unsigned)TEXT_BYTES_MAX);
 }
 
+static Status text_read(const Headlight__V1__Text *text, uint32_t index, CodecInputs *inputs,
+                        CodecFault *out_fault)
+{
+    CodecText *input = &inputs->texts[index];
+    input->text = view_of(text->text);
+    input->has_pair = text->maybe_pair_case == HEADLIGHT__V1__TEXT__MAYBE_PAIR_PAIR;
+    if (input->has_pair) input->pair = view_of(text->pair);
+    return text_check(inputs, index, out_fault);
+}
+
 Status codec_field_inputs(Arena *arena, Headlight__V1__Text *const *texts, size_t count, uint32_t count_max,
                           CodecInputs *out_inputs, CodecFault *out_fault)
 {
     out_inputs->shape = CODEC_SHAPE_INPUTS;
     Status status = texts_allocate(arena, "inputs", count, count_max, out_inputs, out_fault);
-    for (uint32_t i = 0; i < count && !status; i++) {
-        CodecText *input = &out_inputs->texts[i];
-        input->text = view_of(texts[i]->text);
-        input->has_pair = texts[i]->maybe_pair_case == HEADLIGHT__V1__TEXT__MAYBE_PAIR_PAIR;
-        if (input->has_pair) input->pair = view_of(texts[i]->pair);
-        status = text_check(out_inputs, i, out_fault);
-    }
+    for (uint32_t i = 0; i < count && !status; i++) status = text_read(texts[i], i, out_inputs, out_fault);
     return status;
+}
+
+Status codec_field_input(Arena *arena, Headlight__V1__Text *text, CodecInputs *out_inputs, CodecFault *out_fault)
+{
+    out_inputs->shape = CODEC_SHAPE_INPUT;
+    if (!text)
+        return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, "input", "input is missing: send a text");
+    Status status = texts_allocate(arena, "input", 1, 1, out_inputs, out_fault);
+    return status ? status : text_read(text, 0, out_inputs, out_fault);
 }
 
 /* A text that must be there: in proto3 its absence and its emptiness are the same. */

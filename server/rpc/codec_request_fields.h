@@ -17,8 +17,16 @@ const void *codec_field_message(const ProtobufCMessageDescriptor *descriptor, Ar
 CHECKED Status codec_field_name(ProtobufCBinaryData data, const char *field, TextView *out_name,
                                 CodecFault *out_fault);
 
-/* `options` may be NULL: its defaults. The one place where options that this version lacks are refused. Fails with
- * INVALID_ARGUMENT (an unknown enum value), UNIMPLEMENTED. */
+/* Sorts a list where it lies, each entry once. Returns how many are left. */
+uint32_t codec_field_sort(uint32_t *indices, size_t count);
+
+/* NULL is the default: ATTENTION of the pooled row. Lists are sorted where they lie. Fails with INVALID_ARGUMENT (an
+ * unknown enum value, a list or a count beyond its limit, what contradicts itself). */
+CHECKED Status codec_field_explanation(const Headlight__V1__ExplanationSpec *from, ExplainSpec *out_spec,
+                                       CodecFault *out_fault);
+
+/* `options` may be NULL: its defaults. Fails with INVALID_ARGUMENT (an unknown enum value), and as
+ * codec_field_explanation. */
 CHECKED Status codec_field_options(const Headlight__V1__Options *options, CodecInputs *out_inputs,
                                    CodecFault *out_fault);
 
@@ -41,6 +49,10 @@ CHECKED Status codec_field_sanitize(const CodecSanitizeFields *fields, CodecSani
  * TEXT_BYTES_MAX), RESOURCE_EXHAUSTED (the arena). */
 CHECKED Status codec_field_inputs(Arena *arena, Headlight__V1__Text *const *texts, size_t count,
                                   uint32_t count_max, CodecInputs *out_inputs, CodecFault *out_fault);
+
+/* One text, which must be there (NULL: it is not). Fails as codec_field_inputs. */
+CHECKED Status codec_field_input(Arena *arena, Headlight__V1__Text *text, CodecInputs *out_inputs,
+                                 CodecFault *out_fault);
 
 /* `query` with each of `texts` becomes a pair. Fails as codec_field_inputs; with INVALID_ARGUMENT as well when the
  * query is empty, or passes QUERY_BYTES_MAX as often as it is read. */

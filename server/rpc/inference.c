@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 static void inference_list_models(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
-static void inference_unimplemented(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 
 Status inference_open(const InferenceOptions *options, Inference **out_inference, Error *out_error)
 {
@@ -35,11 +34,6 @@ void inference_close(Inference *inference)
     free(inference);
 }
 
-/* Methods of the service that come with later versions. */
-static const char *const missing_paths[] = {
-    "/headlight.v1.Inference/Explain",
-};
-
 void inference_methods(Inference *inference, RpcMethod out_methods[INFERENCE_METHOD_COUNT])
 {
     const RpcMethod methods[] = {
@@ -51,27 +45,19 @@ void inference_methods(Inference *inference, RpcMethod out_methods[INFERENCE_MET
         {.path = "/headlight.v1.Inference/TagTokens", .handle = inference_tag_handle},
         {.path = "/headlight.v1.Inference/FillMask", .handle = inference_fill_handle},
         {.path = "/headlight.v1.Inference/Answer", .handle = inference_answer_handle},
+        {.path = "/headlight.v1.Inference/Explain",
+         .shape = RPC_SERVER_STREAM,
+         .handle = inference_explain_handle,
+         .progress = inference_explain_progress},
         {.path = "/headlight.v1.Inference/Sanitize", .handle = inference_sanitize_handle},
         {.path = "/headlight.v1.Inference/Tokenize", .handle = inference_tokens_tokenize},
         {.path = "/headlight.v1.Inference/Detokenize", .handle = inference_tokens_detokenize},
         {.path = "/headlight.v1.Inference/ListModels", .handle = inference_list_models},
     };
-    enum {
-        MISSING_COUNT = sizeof missing_paths / sizeof missing_paths[0],
-        COUNT = sizeof methods / sizeof methods[0]
-    };
-    static_assert(COUNT + MISSING_COUNT == INFERENCE_METHOD_COUNT, "every method has a row");
-    for (size_t i = 0; i < COUNT; i++) {
+    static_assert(sizeof methods / sizeof methods[0] == INFERENCE_METHOD_COUNT, "every method has a row");
+    for (size_t i = 0; i < INFERENCE_METHOD_COUNT; i++) {
         out_methods[i] = methods[i];
         out_methods[i].context = inference;
-    }
-    for (size_t i = 0; i < MISSING_COUNT; i++) {
-        const char *path = missing_paths[i];
-        out_methods[COUNT + i] = (RpcMethod){
-            .path = path,
-            .handle = inference_unimplemented,
-            .context = (void *)path,
-        };
     }
 }
 
@@ -161,13 +147,4 @@ static void inference_list_models(void *context, RpcMessage *message, const uint
         return;
     }
     inference_call_reply(call, reply);
-}
-
-static void inference_unimplemented(void *context, RpcMessage *message, const uint8_t *wire, size_t size)
-{
-    (void)wire;
-    (void)size;
-    Error error;
-    error_set(&error, STATUS_UNIMPLEMENTED, "this version has no %s", strrchr(context, '/') + 1);
-    rpc_message_fail(message, &error, NULL);
 }

@@ -25,7 +25,7 @@ CHECKED Status inference_open(const InferenceOptions *options, Inference **out_i
 void inference_close(Inference *inference);
 
 enum { INFERENCE_METHOD_COUNT = 13 };
-/* Fills in every method of headlight.v1.Inference; those that this version lacks answer UNIMPLEMENTED. */
+/* Fills in every method of headlight.v1.Inference. */
 void inference_methods(Inference *inference, RpcMethod out_methods[INFERENCE_METHOD_COUNT]);
 
 /* What the requests take right now, of request_memory_bytes. Any thread. */

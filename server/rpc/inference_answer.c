@@ -1,5 +1,5 @@
 /* Answer: one question, one context, in as many windows as the context needs. */
-#include "rpc/inference_task.h"
+#include "rpc/inference_explanations.h"
 
 #include <stdio.h>
 
@@ -21,7 +21,7 @@ static Status answer_read(TaskCall *call, const uint8_t *wire, size_t size, Code
     return codec_request_answer(call->base.arena, wire, size, &call->request.answer, out_fault);
 }
 
-static Status windows_prepare(TaskCall *call, CodecFault *out_fault)
+static Status context_prepare(TaskCall *call, CodecFault *out_fault)
 {
     SourcesDraft draft = {0};
     InferenceCall *base = &call->base;
@@ -47,7 +47,7 @@ static Status windows_prepare(TaskCall *call, CodecFault *out_fault)
 
 /* A long context is read whole, in windows, as transformers does, unless the client wants it refused. Windows may be
  * shorter than what the model takes: their count does not tell. */
-static Status answer_prepare(TaskCall *call, CodecFault *out_fault)
+Status inference_windows_prepare(TaskCall *call, CodecFault *out_fault)
 {
     const CodecInputs *inputs = &call->request.inputs;
     InferenceCall *base = &call->base;
@@ -55,7 +55,7 @@ static Status answer_prepare(TaskCall *call, CodecFault *out_fault)
     call->texts = arena_allocate_zeroed(base->arena, 1, sizeof *call->texts);
     if (!call->texts) return inference_call_no_memory(out_fault);
     call->text_count = 1;
-    Status status = windows_prepare(call, out_fault);
+    Status status = context_prepare(call, out_fault);
     if (status) return status;
     uint32_t token_count = call->texts[0].whole.encoding.text_token_count;
     uint32_t limit = pipeline_token_count_max(base->pipeline);
@@ -87,6 +87,7 @@ static Status answer_answer(TaskCall *call, const CodecHead *head, CodecReply *o
     CodecAnswers answers = {
         .usage = inference_texts_usage(call, text),
         .report = inference_texts_report(call, text),
+        .explanations = inference_explanations_of(call, text),
         .context = text->sources.pair.sent,
     };
     AnswerScore *scores = NULL;
@@ -105,7 +106,7 @@ void inference_answer_handle(void *context, RpcMessage *message, const uint8_t *
     static const TaskMethod method = {
         .task = TASK_ANSWER,
         .read = answer_read,
-        .prepare = answer_prepare,
+        .prepare = inference_windows_prepare,
         .size = answer_size,
         .answer = answer_answer,
     };

@@ -74,6 +74,14 @@ void inference_call_reply(InferenceCall *call, CodecReply reply)
 
 void inference_call_fail(InferenceCall *call, const CodecFault *fault)
 {
+    if (call->stream)
+        inference_stream_fail(call, fault);
+    else
+        inference_call_end(call, fault);
+}
+
+void inference_call_end(InferenceCall *call, const CodecFault *fault)
+{
     Model *model = call_let_go(call);
     inference_refuse(call->message, fault);
     model_release(model);
@@ -81,19 +89,17 @@ void inference_call_fail(InferenceCall *call, const CodecFault *fault)
 
 void inference_call_drop(InferenceCall *call, Status reason)
 {
-    Error error;
+    CodecFault fault = {.field = ""};
     switch (reason) {
     case STATUS_CANCELLED:
-        error_set(&error, reason, "the client cancelled the request before it was computed");
+        error_set(&fault.error, reason, "the client cancelled the request before it was computed");
         break;
     case STATUS_DEADLINE_EXCEEDED:
-        error_set(&error, reason, "the request's deadline passed before it was computed");
+        error_set(&fault.error, reason, "the request's deadline passed before it was computed");
         break;
     default:
-        error_set(&error, reason, "the server is shutting down");
+        error_set(&fault.error, reason, "the server is shutting down");
         break;
     }
-    Model *model = call_let_go(call);
-    rpc_message_fail(call->message, &error, NULL);
-    model_release(model);
+    inference_call_fail(call, &fault);
 }

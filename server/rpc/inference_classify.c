@@ -1,6 +1,6 @@
 /* Classify and ClassifyStream. */
 #include "pipeline/vote.h"
-#include "rpc/inference_task.h"
+#include "rpc/inference_explanations.h"
 
 static Status classify_read(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault)
 {
@@ -74,6 +74,7 @@ static Status classify_answer(TaskCall *call, const CodecHead *head, CodecReply 
         results[i] = (CodecClassification){
             .usage = inference_texts_usage(call, text),
             .report = inference_texts_report(call, text),
+            .explanations = inference_explanations_of(call, text),
             .scores = scores,
             .score_count = classify_count(call),
         };

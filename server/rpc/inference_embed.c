@@ -1,5 +1,5 @@
 /* Embed and EmbedStream. */
-#include "rpc/inference_task.h"
+#include "rpc/inference_explanations.h"
 
 #include <stdio.h>
 
@@ -123,6 +123,7 @@ static Status embed_answer(TaskCall *call, const CodecHead *head, CodecReply *ou
         const TaskText *text = &call->texts[i];
         embeddings[i].usage = inference_texts_usage(call, text);
         embeddings[i].report = inference_texts_report(call, text);
+        embeddings[i].explanations = inference_explanations_of(call, text);
         embeddings[i].text = text->whole.chunks.of_pair ? text->sources.pair.sent : text->sources.text.sent;
         embeddings[i].values = call->jobs[text->first_job].item.output;
         if (row_count(call, text) && !rows_collect(call, text, vectors.row_size, &embeddings[i]))

@@ -1,5 +1,5 @@
 /* FillMask: candidates for each mask token of a text. */
-#include "rpc/inference_task.h"
+#include "rpc/inference_explanations.h"
 
 static Status fill_read(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault)
 {
@@ -84,6 +84,7 @@ static Status fill_answer(TaskCall *call, const CodecHead *head, CodecReply *out
         results[i] = (CodecFill){
             .usage = inference_texts_usage(call, text),
             .report = inference_texts_report(call, text),
+            .explanations = inference_explanations_of(call, text),
             .masks = masks,
             .mask_count = text->whole.mask_count,
             .fill_count = call->fill_count,

@@ -1,5 +1,5 @@
 /* Rerank: the query with each text is one sequence of a cross-encoder. */
-#include "rpc/inference_task.h"
+#include "rpc/inference_explanations.h"
 
 #include <stdlib.h>
 
@@ -51,6 +51,7 @@ static CodecRank rank_make(const TaskCall *call, uint32_t index, CodecChunk *chu
     CodecRank rank = {
         .usage = inference_texts_usage(call, text),
         .report = inference_texts_report(call, text),
+        .explanations = inference_explanations_of(call, text),
         .text = text->sources.pair.sent,
         .index = index,
         .score = pipeline_rank(call->base.pipeline, logit, request->raw_scores),

@@ -30,6 +30,9 @@ struct Inference {
     Scheduler *scheduler;
 };
 
+/* Of a method that answers by a stream of replies (inference_explain_stream.c). */
+typedef struct InferenceStream InferenceStream;
+
 /* What every method's call has; first member of its owner, which lies in the message's arena. */
 typedef struct InferenceCall {
     SchedulerJob job; /* first: the part that a worker does, if any; batch_key NULL */
@@ -39,6 +42,7 @@ typedef struct InferenceCall {
     Arena *arena;             /* the loop's, then a worker's; read-only while there are jobs */
     Model *model;             /* held; NULL until it is found */
     const Pipeline *pipeline; /* the model's */
+    InferenceStream *stream;  /* NULL: there is one reply */
     AdmissionHold hold;
 } InferenceCall;
 
@@ -53,10 +57,17 @@ CHECKED Status inference_call_defer(InferenceCall *call, void (*run)(InferenceCa
 CHECKED Status inference_call_admit(InferenceCall *call, uint64_t bytes, Error *out_error);
 /* The arena is out, which the bound before it should have kept from happening, or the machine's memory is. */
 CHECKED Status inference_call_no_memory(CodecFault *out_fault);
-/* Each ends the call: what it holds is given back, the call is gone. Any thread. */
+/* Each ends the call: what it holds is given back, the call is gone. Of a stream, the loop does so, now or later. Any
+ * thread. */
 void inference_call_reply(InferenceCall *call, CodecReply reply);
 void inference_call_fail(InferenceCall *call, const CodecFault *fault);
 void inference_call_drop(InferenceCall *call, Status reason); /* its job was dropped */
+/* The same for a stream, at once; a fault of OK ends it well. Loop thread. */
+void inference_call_end(InferenceCall *call, const CodecFault *fault);
+/* The call answers by a stream, from before its first job. False: its memory is out. Loop thread. */
+CHECKED bool inference_stream_open(InferenceCall *call);
+/* inference_call_fail of a stream. */
+void inference_stream_fail(InferenceCall *call, const CodecFault *fault);
 
 /* What the usage of an input and ListModels call the model's attention. */
 TextView inference_attention(const Pipeline *pipeline);
@@ -75,6 +86,8 @@ void inference_rerank_handle(void *context, RpcMessage *message, const uint8_t *
 void inference_tag_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 void inference_fill_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 void inference_answer_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
+void inference_explain_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
+void inference_explain_progress(void *context, RpcMessage *message);
 void inference_sanitize_handle(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 void inference_tokens_tokenize(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 void inference_tokens_detokenize(void *context, RpcMessage *message, const uint8_t *wire, size_t size);

@@ -1,5 +1,5 @@
 /* TagTokens: the entities of each text. */
-#include "rpc/inference_task.h"
+#include "rpc/inference_explanations.h"
 
 enum {
     TAG_TOKEN_BYTES_MAX =
@@ -44,6 +44,7 @@ static Status tag_answer(TaskCall *call, const CodecHead *head, CodecReply *out_
         results[i] = (CodecTagging){
             .usage = inference_texts_usage(call, text),
             .report = inference_texts_report(call, text),
+            .explanations = inference_explanations_of(call, text),
             .text = text->sources.text.sent,
             .entities = entities,
             .entity_count = count,

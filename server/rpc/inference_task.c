@@ -1,7 +1,8 @@
 #include "rpc/inference_task.h"
 
 #include "pipeline/vote.h"
-
+#include "rpc/inference_explain.h"
+#include "rpc/inference_explanations.h"
 #include "unicode/utf8.h"
 
 #include <assert.h>
@@ -11,7 +12,7 @@ static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecF
 static Status votes_check(const TaskCall *call, CodecFault *out_fault);
 static Status chunking_check(const TaskCall *call, CodecFault *out_fault);
 static void call_prepare_and_submit(InferenceCall *base);
-static void call_finish(TaskCall *call);
+static void call_computed(TaskCall *call);
 
 void inference_task_start(const TaskMethod *method, Inference *inference, RpcMessage *message, const uint8_t *wire,
                           size_t size)
@@ -20,7 +21,9 @@ void inference_task_start(const TaskMethod *method, Inference *inference, RpcMes
     if (!call) return;
     call->method = method;
     CodecFault fault = {.field = ""};
-    Status status = call_read(call, wire, size, &fault);
+    Status status = STATUS_OK;
+    if (method->stream && !inference_stream_open(&call->base)) status = inference_call_no_memory(&fault);
+    if (!status) status = call_read(call, wire, size, &fault);
     if (!status) {
         uint64_t bytes = codec_request_text_bytes(&call->request.inputs);
         if (bytes <= INFERENCE_LOOP_TEXT_BYTES_MAX) {
@@ -37,7 +40,7 @@ void inference_task_job_done(TaskJob *job)
 {
     TaskCall *call = job->call;
     /* Release what this job wrote; acquire what the others wrote before they were done. */
-    if (atomic_fetch_sub_explicit(&call->pending, 1, memory_order_acq_rel) == 1) call_finish(call);
+    if (atomic_fetch_sub_explicit(&call->pending, 1, memory_order_acq_rel) == 1) call_computed(call);
 }
 
 static Status call_check_globals(const TaskCall *call, CodecFault *out_fault)
@@ -54,9 +57,11 @@ static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecF
     InferenceCall *base = &call->base;
     Status status = method->read(call, wire, size, out_fault);
     if (status) return status;
-    call->request.inputs.prepare.task = method->task;
     status = inference_call_find_model(base, call->request.inputs.model, out_fault);
-    if (!status) status = pipeline_check_task(base->pipeline, method->task, &out_fault->error);
+    if (status) return status;
+    call->task = method->choose ? method->choose(call) : method->task;
+    call->request.inputs.prepare.task = call->task;
+    status = pipeline_check_task(base->pipeline, call->task, &out_fault->error);
     if (status) return status;
     call->sanitize = inference_sanitize_options(base->inference, text_view(model_name(base->model)),
                                                 &call->request.inputs.sanitize);
@@ -64,6 +69,7 @@ static Status call_read(TaskCall *call, const uint8_t *wire, size_t size, CodecF
     if (!status) status = votes_check(call, out_fault);
     if (!status && method->check) status = method->check(call, out_fault);
     if (!status) status = call_check_globals(call, out_fault);
+    if (!status) status = inference_explanations_check(call, out_fault);
     if (status) return status;
     return admission_hold(&base->inference->admission, &base->hold, base->arena->used_bytes, &out_fault->error);
 }
@@ -72,7 +78,7 @@ static Status votes_check(const TaskCall *call, CodecFault *out_fault)
 {
     uint32_t count = call->request.inputs.vote_count;
     Status status = STATUS_OK;
-    if (count && call->method->task != TASK_CLASSIFY) {
+    if (count && call->task != TASK_CLASSIFY) {
         status = error_set(&out_fault->error, STATUS_INVALID_ARGUMENT,
                            "votes are on the labels of Classify: leave options.vote_count out");
     } else if (count) {
@@ -88,7 +94,7 @@ static Status chunking_check(const TaskCall *call, CodecFault *out_fault)
     const ChunkOptions *options = &call->request.inputs.prepare.chunking;
     const char *field = "options.chunking.token_count";
     Status status = pipeline_check_chunk_size(call->base.pipeline, options, &out_fault->error);
-    bool dense = call->method->task == TASK_EMBED && !pipeline_is_sparse(call->base.pipeline);
+    bool dense = call->task == TASK_EMBED && !pipeline_is_sparse(call->base.pipeline);
     if (!status && options->aggregate != CHUNK_MEAN && !dense) {
         field = "options.chunking.aggregate";
         status = error_set(&out_fault->error, STATUS_INVALID_ARGUMENT,
@@ -122,7 +128,7 @@ Status inference_input_fault(const CodecInputs *inputs, uint32_t index, const Co
 
 static uint64_t output_count(const TaskCall *call, const Prepared *prepared)
 {
-    return pipeline_output_size(call->base.pipeline, call->method->task, prepared,
+    return pipeline_output_size(call->base.pipeline, call->task, prepared,
                                 call->embed ? call->embed->dimensions : 0);
 }
 
@@ -182,7 +188,7 @@ static void items_init(TaskCall *call, float *values, FillScore *fills)
         PipelineItem *item = &call->jobs[i].item;
         *item = (PipelineItem){
             .prepared = prepared,
-            .task = call->method->task,
+            .task = call->task,
             .embed = call->embed,
             .fill_count = call->fill_count,
             .output = values,
@@ -202,7 +208,8 @@ static Status call_results_allocate(TaskCall *call, CodecFault *out_fault)
 {
     TaskSize size = call->method->size(call);
     size_add_reports(call, &size);
-    Status status = reply_check(call, &size, &out_fault->error);
+    Status status = inference_explanations_size(call, &size, out_fault);
+    if (!status) status = reply_check(call, &size, &out_fault->error);
     if (status) return status;
     uint64_t bytes = results_bytes(call);
     uint64_t jobs_bytes =
@@ -215,7 +222,7 @@ static Status call_results_allocate(TaskCall *call, CodecFault *out_fault)
     if (!call->jobs || !call->outputs || !results) return inference_call_no_memory(out_fault);
     /* A task has floats or fills, never both. */
     items_init(call, results, results);
-    return STATUS_OK;
+    return inference_explanations_open(call, out_fault);
 }
 
 /* ---- Jobs ---- */
@@ -230,7 +237,7 @@ static Status call_submit(TaskCall *call, CodecFault *out_fault)
             .batch_key = call->base.model,
             .flow = rpc_message_flow(call->base.message),
             .token_count = call->prepared[i].encoding.count,
-            .work = call->prepared[i].work,
+            .work = call->prepared[i].work + call->jobs[i].passing_work,
             .deadline_ns = rpc_message_deadline_ns(call->base.message),
             .cancelled = rpc_message_cancelled(call->base.message),
         };
@@ -269,7 +276,7 @@ static bool call_failed(TaskCall *call)
         }
         CodecFault fault = {.field = ""};
         error_set(&fault.error, status, "the model's answer is not finite; no result is returned for it");
-        codec_request_fault(inputs, text, inputs->shape != CODEC_SHAPE_INPUTS, &fault);
+        codec_request_fault(inputs, text, inputs->shape >= CODEC_SHAPE_PAIRS, &fault);
         inference_call_fail(&call->base, &fault);
         return true;
     }
@@ -297,10 +304,24 @@ static CodecTiming call_timing(const TaskCall *call)
     return timing;
 }
 
-/* On the worker that finished the last job; the call is gone afterwards. */
-static void call_finish(TaskCall *call)
+/* On the worker that finished the last job. Explanations that take more than that come behind; the call is gone
+ * afterwards, or theirs. */
+static void call_computed(TaskCall *call)
 {
     if (call_failed(call)) return;
+    if (inference_explanations_begin(call))
+        inference_explain_start(call);
+    else
+        inference_task_finish(call);
+}
+
+void inference_task_finish(TaskCall *call)
+{
+    if (call_failed(call)) return;
+    if (call->method->stream) {
+        call->method->stream(call);
+        return;
+    }
     const CodecHead head = {
         .model = text_view(model_name(call->base.model)),
         .attention = inference_attention(call->base.pipeline),

@@ -3,6 +3,7 @@
  * it. For rpc/inference*.c only. */
 #pragma once
 
+#include "pipeline/explain.h"
 #include "rpc/inference_sources.h"
 
 typedef struct TaskCall TaskCall;
@@ -11,7 +12,9 @@ typedef struct TaskCall TaskCall;
 typedef struct TaskJob {
     SchedulerJob job; /* first; batch_key is the model */
     TaskCall *call;
-    PipelineItem item; /* item.status is the job's, also when it was dropped */
+    PipelineItem item;        /* item.status is the job's, also when it was dropped */
+    PipelineExplain *explain; /* NULL: none is asked for */
+    uint64_t passing_work;    /* what it adds to the item's */
     uint64_t started_ns;
     uint64_t finished_ns;
     uint32_t batch_sequences;
@@ -28,9 +31,11 @@ typedef struct TaskSize {
 /* What sets a task's method apart. Each function runs once a call, in this order; a Status that is not OK ends the call
  * with *out_fault. */
 typedef struct TaskMethod {
-    Task task;
+    Task task; /* TASK_COUNT: the one that `choose` says */
     /* Reads the wire into the call's request. Loop thread. */
     Status (*read)(TaskCall *call, const uint8_t *wire, size_t size, CodecFault *out_fault);
+    /* The task, once the model is known. Loop thread. */
+    Task (*choose)(TaskCall *call);
     /* What depends on the model, without a look at the texts; NULL: nothing. Loop thread. */
     Status (*check)(TaskCall *call, CodecFault *out_fault);
     /* Fills in texts, prepared and their counts; NULL: inference_texts_prepare. Loop or worker. */
@@ -39,6 +44,8 @@ typedef struct TaskMethod {
     TaskSize (*size)(const TaskCall *call);
     /* Every job has run well: makes the reply within what `size` said. A worker's thread. */
     Status (*answer)(TaskCall *call, const CodecHead *head, CodecReply *out_reply, CodecFault *out_fault);
+    /* In its place: ends the call, now or later, by a stream of replies. */
+    void (*stream)(TaskCall *call);
 } TaskMethod;
 
 /* A text, or a pair, and the sequences that it became. */
@@ -54,6 +61,7 @@ typedef struct TaskText {
 struct TaskCall {
     InferenceCall base; /* first */
     const TaskMethod *method;
+    Task task;
     union {
         CodecInputs inputs; /* the beginning of every request */
         CodecEmbedRequest embed;
@@ -62,6 +70,7 @@ struct TaskCall {
         CodecTagRequest tag;
         CodecFillRequest fill;
         CodecAnswerRequest answer;
+        CodecExplainRequest explain;
     } request;
     const EmbedOptions *embed; /* NULL but for Embed */
     uint32_t fill_count;       /* 0 but for FillMask: candidates of each mask */
@@ -70,8 +79,10 @@ struct TaskCall {
     Prepared *prepared; /* [job_count] */
     TaskJob *jobs;      /* [job_count] */
     uint32_t job_count;
-    const float **outputs;    /* [job_count]: of each job's item */
-    SanitizeOptions sanitize; /* the tightest of what the server, the model and the request say */
+    const float **outputs;          /* [job_count]: of each job's item */
+    CodecExplanation *explanations; /* [job_count]; NULL: none are asked for */
+    float *explained_logits;        /* [label count], likewise */
+    SanitizeOptions sanitize;       /* the tightest of what the server, the model and the request say */
     uint64_t sanitize_ns;
     uint64_t tokenize_ns;
     atomic_uint_fast32_t pending; /* jobs that are not done */
@@ -79,6 +90,8 @@ struct TaskCall {
 
 /* Each text, or pair, becomes one sequence, or a sequence for each of its chunks. Loop or worker. */
 CHECKED Status inference_texts_prepare(TaskCall *call, CodecFault *out_fault);
+/* The one pair of a question and its context becomes a sequence for each window. Loop or worker. */
+CHECKED Status inference_windows_prepare(TaskCall *call, CodecFault *out_fault);
 /* What is left to find once a text is prepared: what its tokens show, and whether it is cut; its ranges are those of
  * what was sent from here on. Fails as inference_sources_finish. */
 CHECKED Status inference_texts_finish(TaskCall *call, uint32_t index, SourcesDraft *draft, CodecFault *out_fault);
@@ -101,3 +114,6 @@ void inference_task_start(const TaskMethod *method, Inference *inference, RpcMes
                           size_t size);
 /* The job was run or dropped. A worker's thread, or that of scheduler_stop. */
 void inference_task_job_done(TaskJob *job);
+/* All that there was to compute is done, or has failed: answers. The call is gone afterwards. A worker's thread, or
+ * that of scheduler_stop. */
+void inference_task_finish(TaskCall *call);

@@ -22,9 +22,9 @@ static Status text_read(TaskCall *call, uint32_t index, SourcesDraft *draft, Cod
 {
     const CodecInputs *inputs = &call->request.inputs;
     bool shares = inputs->shape == CODEC_SHAPE_PAIRS && index > 0;
-    return inference_sources_read(&call->base, call->base.pipeline, call->method->task, &call->sanitize, inputs,
-                                  index, shares ? &call->texts[0].sources : NULL, draft,
-                                  &call->texts[index].sources, out_fault);
+    return inference_sources_read(&call->base, call->base.pipeline, call->task, &call->sanitize, inputs, index,
+                                  shares ? &call->texts[0].sources : NULL, draft, &call->texts[index].sources,
+                                  out_fault);
 }
 
 static Status whole_prepare(TaskCall *call, uint32_t index, SourcesDraft *draft, CodecFault *out_fault)
@@ -174,7 +174,7 @@ static void find_cut(const TaskCall *call, const TaskText *text, uint8_t segment
 static void find_length(const TaskCall *call, const TaskText *text, SourcesDraft *draft)
 {
     const Prepared *whole = &text->whole;
-    bool of_pair = text->sources.has_pair && (whole->chunks.of_pair || call->method->task == TASK_ANSWER);
+    bool of_pair = text->sources.has_pair && (whole->chunks.of_pair || call->task == TASK_ANSWER);
     if (text->job_count > 1 || pipeline_is_cut(whole)) {
         const Source *source = of_pair ? &text->sources.pair : &text->sources.text;
         const Finding finding = {

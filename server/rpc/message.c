@@ -261,6 +261,15 @@ void rpc_message_push(RpcMessage *message, size_t size, void (*pack)(void *conte
     if (!open) grpc_slice_unref(reply);
 }
 
+void rpc_message_wake(RpcMessage *message, atomic_bool *ready)
+{
+    RpcCall *call = message->call;
+    call_retain(call); /* the message's reference may go away with the message */
+    atomic_store_explicit(ready, true, memory_order_release);
+    call_wake(call);
+    call_release(call);
+}
+
 void rpc_message_fail(RpcMessage *message, const Error *error, const char *field)
 {
     rpc_message_refuse(message, error, field, NULL);

@@ -29,7 +29,7 @@ typedef struct RpcServerOptions {
     uint32_t connection_calls_max; /* calls at a time on one connection; clients queue the rest by themselves */
     uint32_t stream_window;        /* messages of one stream that may be unanswered */
     uint64_t body_timeout_ns;      /* from a unary call's start to its whole message */
-    uint64_t reply_timeout_ns;     /* for a client to take in a unary reply */
+    uint64_t reply_timeout_ns;     /* for a client to take in a unary reply, or one of a server's stream */
     uint64_t handshake_timeout_ns; /* from accept to HTTP/2's SETTINGS */
     uint64_t idle_timeout_ns;      /* a connection without calls is closed after it */
     void (*listener_lost)(void *context); /* NULL, or called once on the loop: clients cannot connect any more */

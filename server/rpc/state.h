@@ -184,6 +184,8 @@ void call_unlock(RpcCall *call);
 void call_advance(RpcCall *call);
 /* Sends a reply of a server stream, whose slice it takes over. Under the lock. */
 void call_push(RpcCall *call, grpc_slice reply);
+/* Has the handler of a server stream told, on the loop. Any thread. */
+void call_wake(RpcCall *call);
 /* Ends an open call with `error`, before its pending messages: a timeout. Any thread. */
 void call_end(RpcCall *call, const Error *error);
 /* Looks at a call for the sweep: ends it when a body or a client took too long, or when the server drains and the

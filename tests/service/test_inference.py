@@ -193,8 +193,8 @@ def refusals(pb):
         (request_of(pb, options=options(length_policy=77)), "INVALID_ARGUMENT", "77", "options.length_policy"),
         (request_of(pb, options=options(sanitize=-1)), "INVALID_ARGUMENT", "-1", "options.sanitize"),
         (request_of(pb, options=options(sanitize=9)), "INVALID_ARGUMENT", "9", "options.sanitize"),
-        (request_of(pb, options=options(explanation=pb.ExplanationSpec())), "UNIMPLEMENTED", "explain",
-         "options.explanation"),
+        (request_of(pb, options=options(explanation=pb.ExplanationSpec(weight_format=3))), "INVALID_ARGUMENT",
+         "unknown weight_format 3", "options.explanation.weight_format"),
     ]
 
 
@@ -248,12 +248,6 @@ def test_a_name_that_is_not_utf8_is_not_echoed(server):
         error = raw(channel, "Embed", b"\x0a\x01\xff\x12\x03\x0a\x01a")
         assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
         assert "model is not UTF-8" in error.details()
-
-
-def test_methods_of_later_versions_are_named(stub, pb):
-    error = refused(lambda: list(stub.Explain(pb.ExplainRequest())))
-    assert error.code() == grpc.StatusCode.UNIMPLEMENTED
-    assert "this version has no " in error.details()
 
 
 def test_a_passed_deadline_is_deadline_exceeded_and_frees_the_workers(start_server, make_stub, pb, real_model):

@@ -89,12 +89,13 @@ def test_refusals_name_status_reason_and_field(served, pb, details):
         assert details(error) == ([field], None)
 
 
-def test_options_of_later_versions_are_refused_by_every_method(served, pb, details):
+def test_options_are_refused_by_every_method(served, pb, details):
     one = served("classify")
     for method, request in requests_of(pb).values():
-        request.options.CopyFrom(pb.Options(explanation=pb.ExplanationSpec()))
+        request.options.CopyFrom(pb.Options(explanation=pb.ExplanationSpec(methods=[77])))
         error = refused(lambda: getattr(one.stub, method)(request))
-        assert error.code() == grpc.StatusCode.UNIMPLEMENTED and details(error)[0] == ["options.explanation"]
+        assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert details(error)[0] == ["options.explanation.methods"]
 
 
 def test_bytes_that_are_no_text_are_refused_by_field(served, details):

@@ -142,8 +142,8 @@ static void codec_reply_embed_gives_chunks_with_spans_of_whole_characters(void *
 static void codec_reply_rerank_gives_texts_only_when_asked(void **state)
 {
     (void)state;
-    const CodecRank ranks[] = {{USAGE, NO_REPORT, NULL, text_view("b"), 1, 0.75F},
-                               {USAGE, NO_REPORT, NULL, text_view(""), 0, 0.25F}};
+    const CodecRank ranks[] = {{USAGE, NO_REPORT, {0}, NULL, text_view("b"), 1, 0.75F},
+                               {USAGE, NO_REPORT, {0}, NULL, text_view(""), 0, 0.25F}};
     for (int return_text = 0; return_text < 2; return_text++) {
         Arena arena;
         CodecReply reply;
@@ -175,7 +175,7 @@ static void codec_reply_tag_widens_ranges_to_characters(void **state)
         {text_view("ORG"), 1, {2, 2}},
         {text_view("ALL"), 1, {0, 5}},
     };
-    const CodecTagging tagging = {USAGE, NO_REPORT, text, entities, 4};
+    const CodecTagging tagging = {USAGE, NO_REPORT, {0}, text, entities, 4};
     const struct {
         uint32_t begin;
         uint32_t end;
@@ -210,7 +210,7 @@ static void codec_reply_fill_decodes_tokens_and_leaves_ids_of_the_model_alone_em
     uint32_t beyond = tokenizer_vocabulary_size(tokenizer);
     const FillScore fills[] = {{beyond - 1, 0.5F}, {beyond, 0.25F}, {UINT32_MAX, 0.125F}, {0, 0}};
     const FillScore *const each[] = {fills, fills + 2};
-    const CodecFill result = {USAGE, NO_REPORT, each, 2, 2};
+    const CodecFill result = {USAGE, NO_REPORT, {0}, each, 2, 2};
     Arena arena;
     CodecReply reply;
     uint64_t bytes = codec_reply_fill_bytes(1, 2, 2);
@@ -275,9 +275,10 @@ static bool build(int which, Arena *arena, uint32_t count, CodecReply *out_reply
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
         ranks[i] = (CodecRank){.usage = USAGE, .best = &chunks[0], .text = text_view("text")};
-        taggings[i] = (CodecTagging){USAGE, NO_REPORT, text_view("text"), entities, i % 4};
-        fills[i] = (CodecFill){USAGE, NO_REPORT, masks, 2, 3};
-        embeddings[i] = (CodecEmbedding){USAGE, NO_REPORT, values, rows, i % 4, chunks, i % 4, text_view("text")};
+        taggings[i] = (CodecTagging){USAGE, NO_REPORT, {0}, text_view("text"), entities, i % 4};
+        fills[i] = (CodecFill){USAGE, NO_REPORT, {0}, masks, 2, 3};
+        embeddings[i] =
+            (CodecEmbedding){USAGE, NO_REPORT, {0}, values, rows, i % 4, chunks, i % 4, text_view("text")};
     }
     switch (which) {
     case 0:

@@ -268,7 +268,7 @@ static void codec_request_refuses_texts_by_field(void **state)
 }
 
 /* What one place refuses it refuses for all. */
-static void codec_request_refuses_options_of_later_versions_for_every_method(void **state)
+static void codec_request_refuses_options_for_every_method(void **state)
 {
     (void)state;
     Wire wire;
@@ -278,7 +278,8 @@ static void codec_request_refuses_options_of_later_versions_for_every_method(voi
     const void *const messages[] = {&wire.classify, &wire.rerank, &wire.tag, &wire.fill, &wire.answer};
     for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
         wire.options.explanation = &wire.explanation;
-        assert_refused(messages[i], STATUS_UNIMPLEMENTED, "options.explanation", "explain");
+        wire.explanation.rows = (Headlight__V1__AttentionRows)-1;
+        assert_refused(messages[i], STATUS_INVALID_ARGUMENT, "options.explanation.rows", "unknown rows -1");
         wire.options.explanation = NULL;
         wire.options.sanitize = (Headlight__V1__SanitizePolicy)77;
         assert_refused(messages[i], STATUS_INVALID_ARGUMENT, "options.sanitize", "77");
@@ -375,7 +376,7 @@ int main(void)
         cmocka_unit_test(codec_request_tag_knows_the_aggregations),
         cmocka_unit_test(codec_request_refuses_counts_beyond_their_limits),
         cmocka_unit_test(codec_request_refuses_texts_by_field),
-        cmocka_unit_test(codec_request_refuses_options_of_later_versions_for_every_method),
+        cmocka_unit_test(codec_request_refuses_options_for_every_method),
         cmocka_unit_test(codec_request_names_that_are_not_utf8_are_refused_for_every_method),
         cmocka_unit_test(codec_request_rerank_bounds_the_query_times_the_texts),
         cmocka_unit_test(codec_request_faults_name_the_text_as_its_request_does),

@@ -119,7 +119,8 @@ static void codec_request_embed_refuses_by_field(void **state)
     assert_refused(&wire, STATUS_INVALID_ARGUMENT, "dimensions");
     wire_init(&wire, 1);
     wire.options.explanation = &wire.explanation;
-    assert_refused(&wire, STATUS_UNIMPLEMENTED, "options.explanation");
+    wire.explanation.form = (Headlight__V1__AttentionForm)77;
+    assert_refused(&wire, STATUS_INVALID_ARGUMENT, "options.explanation.form");
     ProtobufCBinaryData codes[] = {{4, (uint8_t *)"LEET"}, {4, (uint8_t *)"leet"}};
     wire_init(&wire, 1);
     wire.options.sanitize_enable = codes;

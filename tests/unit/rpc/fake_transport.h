@@ -22,7 +22,12 @@ struct RpcMessage {
     uint64_t arrived_ns;
     pthread_mutex_t lock;
     pthread_cond_t changed;
+    void *note;
+    /* A stream: what was pushed last, for the test to take before it calls `progress`. The test's thread. */
+    uint8_t *pushed;
+    size_t pushed_size;
     /* The answer; guarded by lock: */
+    bool woken;
     unsigned answer_count;
     uint8_t *reply; /* NULL: failed */
     size_t reply_size;
@@ -44,6 +49,7 @@ static inline void fake_close(RpcMessage *message)
 {
     assert_int_equal(message->answer_count, 1);
     free(message->reply);
+    free(message->pushed);
     pthread_mutex_destroy(&message->lock);
     pthread_cond_destroy(&message->changed);
 }
@@ -112,6 +118,43 @@ void rpc_message_refuse(RpcMessage *message, const Error *error, const char *fie
         message->detail_size = detail->size;
     }
     fake_answered(message);
+}
+
+void rpc_message_set_note(RpcMessage *message, void *note)
+{
+    message->note = note;
+}
+
+void *rpc_message_note(const RpcMessage *message)
+{
+    return message->note;
+}
+
+void rpc_message_push(RpcMessage *message, size_t size, void (*pack)(void *context, uint8_t *buffer),
+                      void *context)
+{
+    assert_null(message->pushed);
+    message->pushed = malloc(size + 1);
+    assert_non_null(message->pushed);
+    message->pushed_size = size;
+    pack(context, message->pushed);
+}
+
+void rpc_message_wake(RpcMessage *message, atomic_bool *ready)
+{
+    pthread_mutex_lock(&message->lock);
+    atomic_store(ready, true);
+    message->woken = true;
+    pthread_cond_signal(&message->changed);
+    pthread_mutex_unlock(&message->lock);
+}
+
+/* Until the handler of a stream is to be told. */
+static inline void fake_wait_woken(RpcMessage *message)
+{
+    pthread_mutex_lock(&message->lock);
+    while (!message->woken) pthread_cond_wait(&message->changed, &message->lock);
+    pthread_mutex_unlock(&message->lock);
 }
 
 void rpc_message_fail(RpcMessage *message, const Error *error, const char *field)

@@ -340,21 +340,6 @@ static void inference_sanitizes_a_large_text_within_the_request_memory(void **st
     free(large);
 }
 
-static void inference_missing_methods_are_unimplemented(void **state)
-{
-    (void)state;
-    const char *const names[] = {"Explain"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        RpcMessage message;
-        Headlight__V1__ListModelsRequest request = HEADLIGHT__V1__LIST_MODELS_REQUEST__INIT;
-        fake_open(&message, 0);
-        call(&message, names[i], &request);
-        assert_int_equal(message.error.status, STATUS_UNIMPLEMENTED);
-        assert_non_null(strstr(message.error.message, names[i]));
-        fake_close(&message);
-    }
-}
-
 static void inference_task_that_the_model_lacks_is_refused_with_those_it_has(void **state)
 {
     (void)state;
@@ -413,7 +398,6 @@ int main(void)
         cmocka_unit_test(inference_sanitizes_in_any_arena),
         cmocka_unit_test(inference_refuses_with_what_was_found),
         cmocka_unit_test(inference_sanitizes_a_large_text_within_the_request_memory),
-        cmocka_unit_test(inference_missing_methods_are_unimplemented),
         cmocka_unit_test(inference_task_that_the_model_lacks_is_refused_with_those_it_has),
         cmocka_unit_test(inference_shutdown_fails_what_still_waits),
     };

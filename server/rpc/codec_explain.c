@@ -1,0 +1,459 @@
+/* Explanations become messages. What of one goes into a message is a range, from one place of a cursor to another:
+ * all of it in the reply of a task, as much as fits a part in Explain's stream. */
+#include "rpc/codec_explain.h"
+
+#include "rpc/codec_reply_parts.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+enum {
+    HEADER_BYTES_MAX = 6, /* of a field: its tag and a length */
+    NUMBER_BYTES_MAX = 6, /* of a field: its tag and a varint of 32 bits */
+    FLOAT_BYTES = 5,
+    CONDITION_BYTES = 11,    /* "contains ''" */
+    FAITHFULNESS_BYTES = 24, /* two floats and a word, and its header */
+    NODE_BYTES = 5 + 11 + 11 + FLOAT_BYTES + NUMBER_BYTES_MAX + 2 * HEADER_BYTES_MAX,
+    PART_HEADER_BYTES = 4 * NUMBER_BYTES_MAX,
+    WEIGHTS_BYTES = 2 * NUMBER_BYTES_MAX + 6 * HEADER_BYTES_MAX, /* of HeadAttention, beside its lists' entries */
+};
+
+/* ---- Sizes ---- */
+
+static uint32_t varint_bytes(uint64_t value)
+{
+    uint32_t bytes = 1;
+    for (; value >= 0x80; value >>= 7) bytes++;
+    return bytes;
+}
+
+static uint32_t format_bytes(ExplainFormat format)
+{
+    static const uint32_t bytes[] = {[EXPLAIN_FLOAT32] = 4, [EXPLAIN_FLOAT16] = 2, [EXPLAIN_UINT8] = 1};
+    return bytes[format];
+}
+
+static ByteRange token_range(const CodecExplanation *from, uint32_t token)
+{
+    ByteRange range = pipeline_explain_token_range(from->whole, from->encoding, token);
+    return codec_range_widen(from->encoding->segments[token] == 1 ? from->pair : from->text, range);
+}
+
+static uint64_t token_bytes(const CodecExplanation *from, uint32_t token)
+{
+    Headlight__V1__ExplainedToken message;
+    codec_token_init(pipeline_tokenizer(from->pipeline), from->encoding, token, token_range(from, token),
+                     &message);
+    size_t size = headlight__v1__explained_token__get_packed_size(&message);
+    return 1 + varint_bytes(size) + size;
+}
+
+/* A row of `entry_count` weights, with its columns where it has them. */
+static uint64_t row_bytes(const CodecExplanation *from, uint64_t entry_count, bool dense)
+{
+    uint32_t column_bytes = varint_bytes(from->encoding->count);
+    uint64_t bytes = entry_count * format_bytes(from->spec->format) + column_bytes + sizeof(float);
+    return dense ? bytes : bytes + entry_count * column_bytes + varint_bytes(entry_count);
+}
+
+static uint64_t rows_bytes(const CodecExplanation *from, const ExplainCounts *counts)
+{
+    uint32_t column_bytes = varint_bytes(from->encoding->count);
+    uint64_t bytes = counts->weights_count * (uint64_t)WEIGHTS_BYTES +
+                     counts->row_count * (column_bytes + sizeof(float)) +
+                     counts->entry_count * format_bytes(from->spec->format);
+    if (counts->dense || counts->weights_count == 0) return bytes;
+    uint64_t offset_bytes = varint_bytes(counts->entry_count / counts->weights_count + 1);
+    return bytes + counts->entry_count * column_bytes + (counts->row_count + counts->weights_count) * offset_bytes;
+}
+
+static uint64_t label_bytes_max(const CodecExplanation *from)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < pipeline_label_count(from->pipeline); i++) {
+        uint64_t size = pipeline_label(from->pipeline, i).size;
+        if (size > bytes) bytes = size;
+    }
+    return bytes;
+}
+
+static uint64_t attribution_bytes(const CodecExplanation *from, uint64_t label_bytes)
+{
+    return 3 * HEADER_BYTES_MAX + NUMBER_BYTES_MAX + label_bytes + from->encoding->count * sizeof(float) +
+           FAITHFULNESS_BYTES + FLOAT_BYTES;
+}
+
+uint64_t codec_explanation_wire_bytes(const CodecExplanation *explanation, const ExplainCounts *counts)
+{
+    uint64_t bytes = 2 * HEADER_BYTES_MAX + NUMBER_BYTES_MAX + counts->summary_bytes;
+    for (uint32_t i = 0; i < explanation->encoding->count; i++) bytes += token_bytes(explanation, i);
+    bytes += rows_bytes(explanation, counts);
+    if (counts->attribution_count)
+        bytes += counts->attribution_count * attribution_bytes(explanation, label_bytes_max(explanation));
+    bytes += counts->surrogate_count * (uint64_t)(6 * HEADER_BYTES_MAX) + counts->feature_bytes;
+    bytes += counts->feature_count * (uint64_t)(2 * (HEADER_BYTES_MAX + CONDITION_BYTES) + sizeof(float));
+    return bytes + counts->node_count * (uint64_t)(NODE_BYTES + CONDITION_BYTES);
+}
+
+uint64_t codec_explanation_bytes(const CodecExplanation *explanation, const ExplainCounts *counts)
+{
+    uint64_t item_count = explanation->encoding->count + (uint64_t)counts->weights_count +
+                          counts->attribution_count + counts->surrogate_count + counts->node_count;
+    size_t item_bytes = sizeof(Headlight__V1__HeadAttention);
+    static_assert(sizeof(Headlight__V1__HeadAttention) >= sizeof(Headlight__V1__ExplainedToken), "the largest");
+    static_assert(sizeof(Headlight__V1__HeadAttention) + CODEC_ROUNDING_BYTES >= sizeof(Headlight__V1__Surrogate),
+                  "the largest");
+    uint64_t tokens = codec_parts_bytes(1, sizeof(Headlight__V1__Explanation), explanation->encoding->count,
+                                        sizeof(Headlight__V1__ExplainedToken));
+    uint64_t others = item_count - explanation->encoding->count;
+    uint64_t words = counts->feature_bytes +
+                     (counts->feature_count + counts->node_count) *
+                         (uint64_t)(2 * sizeof(ProtobufCBinaryData) + CONDITION_BYTES + 2 * CODEC_ROUNDING_BYTES);
+    return tokens + codec_parts_bytes(1, 0, others, item_bytes + 2 * CODEC_ROUNDING_BYTES) +
+           counts->attribution_count * (uint64_t)(CODEC_CHUNK_FACTOR * sizeof(Headlight__V1__Faithfulness)) +
+           CODEC_CHUNK_FACTOR * words;
+}
+
+/* ---- A range of an explanation ---- */
+
+static bool tokens_build(Arena *arena, const CodecExplanation *from, const CodecExplainCursor *begin,
+                         const CodecExplainCursor *end, Headlight__V1__Explanation *out)
+{
+    char *storage = NULL;
+    uint32_t count = end->token - begin->token;
+    void **list = codec_list_allocate(arena, count, sizeof(Headlight__V1__ExplainedToken), &storage);
+    if (!list) return false;
+    out->n_tokens = count;
+    out->tokens = (Headlight__V1__ExplainedToken **)list;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t token = begin->token + i;
+        codec_token_init(pipeline_tokenizer(from->pipeline), from->encoding, token, token_range(from, token),
+                         out->tokens[i]);
+    }
+    return true;
+}
+
+/* Weights in front of a row. */
+static size_t weights_before(const CodecExplanation *from, const ExplainWeights *weights, uint32_t row)
+{
+    if (weights->row_offsets) return weights->row_offsets[row];
+    return (size_t)row * from->encoding->count;
+}
+
+static bool offsets_build(Arena *arena, const ExplainWeights *weights, uint32_t row_begin, uint32_t row_count,
+                          Headlight__V1__HeadAttention *out)
+{
+    out->n_row_offsets = row_count + 1;
+    out->row_offsets = (uint32_t *)weights->row_offsets;
+    if (row_begin == 0) return true;
+    out->row_offsets = arena_allocate(arena, out->n_row_offsets * sizeof *out->row_offsets);
+    if (!out->row_offsets) return false;
+    for (uint32_t i = 0; i <= row_count; i++)
+        out->row_offsets[i] = weights->row_offsets[row_begin + i] - weights->row_offsets[row_begin];
+    return true;
+}
+
+/* Views of the rows [row_begin, row_end). */
+static bool weights_build(Arena *arena, const CodecExplanation *from, const ExplainWeights *weights,
+                          uint32_t row_begin, uint32_t row_end, Headlight__V1__HeadAttention *out)
+{
+    headlight__v1__head_attention__init(out);
+    size_t first = weights_before(from, weights, row_begin);
+    size_t count = weights_before(from, weights, row_end) - first;
+    uint8_t *values = (uint8_t *)weights->weights + first * format_bytes(from->spec->format);
+    out->layer = weights->layer;
+    out->head = weights->head;
+    out->n_dropped_mass = row_end - row_begin;
+    out->dropped_mass = (float *)weights->dropped + row_begin;
+    if (weights->rows) {
+        out->n_rows = row_end - row_begin;
+        out->rows = (uint32_t *)weights->rows + row_begin;
+    }
+    if (from->spec->format == EXPLAIN_FLOAT32) {
+        out->n_weights = count;
+        out->weights = (float *)(void *)values;
+    } else {
+        out->packed = (ProtobufCBinaryData){count * format_bytes(from->spec->format), values};
+    }
+    if (!weights->row_offsets) return true;
+    out->n_columns = count;
+    out->columns = (uint32_t *)weights->columns + first;
+    return offsets_build(arena, weights, row_begin, row_end - row_begin, out);
+}
+
+static bool attention_build(Arena *arena, const CodecExplanation *from, const CodecExplainCursor *begin,
+                            const CodecExplainCursor *end, Headlight__V1__Explanation *out)
+{
+    char *storage = NULL;
+    uint32_t count = end->weights - begin->weights + (end->row > 0);
+    void **list = codec_list_allocate(arena, count, sizeof(Headlight__V1__HeadAttention), &storage);
+    if (!list) return false;
+    out->n_attention = count;
+    out->attention = (Headlight__V1__HeadAttention **)list;
+    for (uint32_t i = 0; i < count; i++) {
+        const ExplainWeights *weights = &from->result->weights[begin->weights + i];
+        uint32_t row_begin = i == 0 ? begin->row : 0;
+        uint32_t row_end = begin->weights + i == end->weights ? end->row : weights->row_count;
+        if (!weights_build(arena, from, weights, row_begin, row_end, out->attention[i])) return false;
+    }
+    return true;
+}
+
+static bool faithfulness_build(Arena *arena, const ExplainFaithfulness *from, Headlight__V1__Attribution *out)
+{
+    out->faithfulness = arena_allocate(arena, sizeof *out->faithfulness);
+    if (!out->faithfulness) return false;
+    headlight__v1__faithfulness__init(out->faithfulness);
+    out->faithfulness->comprehensiveness = from->comprehensiveness;
+    out->faithfulness->sufficiency = from->sufficiency;
+    out->faithfulness->removal = codec_data_of(text_view(from->removal == EXPLAIN_MASK ? "mask" : "delete"));
+    return true;
+}
+
+static bool attribution_build(Arena *arena, const CodecExplanation *from, const ExplainAttribution *attribution,
+                              Headlight__V1__Attribution *out)
+{
+    headlight__v1__attribution__init(out);
+    out->method = (Headlight__V1__ExplanationMethod)attribution->method;
+    if (pipeline_explain_has_target(attribution->method))
+        out->target_label = codec_data_of(from->result->target_label);
+    out->n_scores = from->encoding->count;
+    out->scores = (float *)attribution->scores;
+    if (attribution->has_completeness) {
+        out->maybe_completeness_error_case =
+            HEADLIGHT__V1__ATTRIBUTION__MAYBE_COMPLETENESS_ERROR_COMPLETENESS_ERROR;
+        out->completeness_error = attribution->completeness_error;
+    }
+    return !attribution->has_faithfulness || faithfulness_build(arena, &attribution->faithfulness, out);
+}
+
+static bool attributions_build(Arena *arena, const CodecExplanation *from, const CodecExplainCursor *begin,
+                               const CodecExplainCursor *end, Headlight__V1__Explanation *out)
+{
+    char *storage = NULL;
+    uint32_t count = end->attribution - begin->attribution;
+    void **list = codec_list_allocate(arena, count, sizeof(Headlight__V1__Attribution), &storage);
+    if (!list) return false;
+    out->n_attributions = count;
+    out->attributions = (Headlight__V1__Attribution **)list;
+    for (uint32_t i = 0; i < count; i++) {
+        const ExplainAttribution *attribution = &from->result->attributions[begin->attribution + i];
+        if (!attribution_build(arena, from, attribution, out->attributions[i])) return false;
+    }
+    return true;
+}
+
+/* ---- Surrogates ---- */
+
+/* A word, as the model reads it. */
+static TextView word_text(const CodecExplanation *from, uint32_t word)
+{
+    assert(word < from->result->word_count);
+    const ExplainWord *at = &from->result->words[word];
+    TextView text = at->segment == 1 ? from->read_pair : from->read_text;
+    ByteRange range = codec_range_widen(text, at->range);
+    return (TextView){text.bytes + range.begin, range.end - range.begin};
+}
+
+/* "contains 'dull'". */
+static bool condition_build(Arena *arena, const CodecExplanation *from, uint32_t word, ProtobufCBinaryData *out)
+{
+    TextView text = word_text(from, word);
+    size_t size = text.size + CONDITION_BYTES;
+    char *bytes = arena_allocate(arena, size + 1);
+    if (!bytes) return false;
+    snprintf(bytes, size + 1, "contains '");
+    memcpy(bytes + CONDITION_BYTES - 1, text.bytes, text.size);
+    bytes[size - 1] = '\'';
+    *out = (ProtobufCBinaryData){size, (uint8_t *)bytes};
+    return true;
+}
+
+static bool nodes_build(Arena *arena, const CodecExplanation *from, const ExplainSurrogate *surrogate,
+                        Headlight__V1__Surrogate *out)
+{
+    char *storage = NULL;
+    void **list = codec_list_allocate(arena, surrogate->node_count, sizeof(Headlight__V1__RuleNode), &storage);
+    if (!list) return false;
+    out->n_nodes = surrogate->node_count;
+    out->nodes = (Headlight__V1__RuleNode **)list;
+    for (uint32_t i = 0; i < surrogate->node_count; i++) {
+        const ExplainNode *node = &surrogate->nodes[i];
+        headlight__v1__rule_node__init(out->nodes[i]);
+        out->nodes[i]->if_true = node->if_true;
+        out->nodes[i]->if_false = node->if_false;
+        out->nodes[i]->value = node->value;
+        out->nodes[i]->sample_count = node->sample_count;
+        if (node->feature < 0) continue;
+        if (!condition_build(arena, from, (uint32_t)node->feature, &out->nodes[i]->condition)) return false;
+    }
+    return true;
+}
+
+static bool features_build(Arena *arena, const CodecExplanation *from, const ExplainSurrogate *surrogate,
+                           Headlight__V1__Surrogate *out)
+{
+    uint32_t count = surrogate->feature_count;
+    out->features = arena_allocate(arena, count * sizeof *out->features);
+    if (!out->features) return false;
+    out->n_features = count;
+    for (uint32_t i = 0; i < count; i++) out->features[i] = codec_data_of(word_text(from, surrogate->features[i]));
+    if (surrogate->weights) {
+        out->n_weights = count;
+        out->weights = (float *)surrogate->weights;
+    }
+    if (surrogate->method != EXPLAIN_ANCHOR_RULE) return true;
+    out->rule = arena_allocate(arena, count * sizeof *out->rule);
+    if (!out->rule) return false;
+    out->n_rule = count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!condition_build(arena, from, surrogate->features[i], &out->rule[i])) return false;
+    }
+    return true;
+}
+
+static bool surrogates_build(Arena *arena, const CodecExplanation *from, const CodecExplainCursor *begin,
+                             const CodecExplainCursor *end, Headlight__V1__Explanation *out)
+{
+    char *storage = NULL;
+    uint32_t count = end->surrogate - begin->surrogate;
+    void **list = codec_list_allocate(arena, count, sizeof(Headlight__V1__Surrogate), &storage);
+    if (!list) return false;
+    out->n_surrogates = count;
+    out->surrogates = (Headlight__V1__Surrogate **)list;
+    for (uint32_t i = 0; i < count; i++) {
+        const ExplainSurrogate *surrogate = &from->result->surrogates[begin->surrogate + i];
+        headlight__v1__surrogate__init(out->surrogates[i]);
+        out->surrogates[i]->method = (Headlight__V1__ExplanationMethod)surrogate->method;
+        out->surrogates[i]->fidelity = surrogate->fidelity;
+        out->surrogates[i]->coverage = surrogate->coverage;
+        out->surrogates[i]->sample_count = surrogate->sample_count;
+        if (!features_build(arena, from, surrogate, out->surrogates[i])) return false;
+        if (!nodes_build(arena, from, surrogate, out->surrogates[i])) return false;
+    }
+    return true;
+}
+
+/* ---- Messages ---- */
+
+static bool range_build(Arena *arena, const CodecExplanation *from, const CodecExplainCursor *begin,
+                        const CodecExplainCursor *end, Headlight__V1__Explanation *out)
+{
+    headlight__v1__explanation__init(out);
+    out->chunk = from->chunk;
+    if (end->summary > begin->summary) out->summary = codec_data_of(from->result->summary);
+    return tokens_build(arena, from, begin, end, out) && attention_build(arena, from, begin, end, out) &&
+           attributions_build(arena, from, begin, end, out) && surrogates_build(arena, from, begin, end, out);
+}
+
+static CodecExplainCursor cursor_end(const CodecExplanation *from)
+{
+    return (CodecExplainCursor){
+        .token = from->encoding->count,
+        .weights = from->result->weights_count,
+        .attribution = from->result->attribution_count,
+        .surrogate = from->result->surrogate_count,
+        .summary = 1,
+    };
+}
+
+bool codec_explanations_build(Arena *arena, const CodecExplanations *from, size_t *out_count,
+                              Headlight__V1__Explanation ***out_list)
+{
+    static const CodecExplainCursor begin = {0};
+    if (from->count == 0) return true;
+    char *storage = NULL;
+    void **list = codec_list_allocate(arena, from->count, sizeof(Headlight__V1__Explanation), &storage);
+    if (!list) return false;
+    *out_count = from->count;
+    *out_list = (Headlight__V1__Explanation **)list;
+    for (uint32_t i = 0; i < from->count; i++) {
+        const CodecExplainCursor end = cursor_end(&from->items[i]);
+        if (!range_build(arena, &from->items[i], &begin, &end, (*out_list)[i])) return false;
+    }
+    return true;
+}
+
+/* ---- Parts ---- */
+
+typedef struct CodecPart {
+    uint64_t left;
+    bool empty;
+} CodecPart;
+
+/* Takes `bytes` of what is left of a part. The first thing of a part always fits. */
+static bool part_take(CodecPart *part, uint64_t bytes)
+{
+    if (bytes > part->left && !part->empty) return false;
+    part->left = bytes < part->left ? part->left - bytes : 0;
+    part->empty = false;
+    return true;
+}
+
+/* Takes rows; false when a row does not fit any more. */
+static bool part_take_weights(const CodecExplanation *from, CodecExplainCursor *at, CodecPart *part)
+{
+    for (; at->weights < from->result->weights_count; at->weights++, at->row = 0) {
+        const ExplainWeights *weights = &from->result->weights[at->weights];
+        uint64_t header = WEIGHTS_BYTES;
+        for (; at->row < weights->row_count; at->row++, header = 0) {
+            uint64_t count = weights_before(from, weights, at->row + 1) - weights_before(from, weights, at->row);
+            if (!part_take(part, header + row_bytes(from, count, !weights->row_offsets))) return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t surrogate_bytes(const CodecExplanation *from, const ExplainSurrogate *surrogate)
+{
+    uint64_t bytes = 6 * HEADER_BYTES_MAX;
+    for (uint32_t i = 0; i < surrogate->feature_count; i++) {
+        uint64_t size = word_text(from, surrogate->features[i]).size;
+        bytes += 2 * (size + HEADER_BYTES_MAX + CONDITION_BYTES) + sizeof(float);
+    }
+    for (uint32_t i = 0; i < surrogate->node_count; i++) {
+        int32_t feature = surrogate->nodes[i].feature;
+        bytes += NODE_BYTES + CONDITION_BYTES + (feature < 0 ? 0 : word_text(from, (uint32_t)feature).size);
+    }
+    return bytes;
+}
+
+/* As far as a part of `bytes` goes. */
+static CodecExplainCursor part_measure(const CodecExplanation *from, CodecExplainCursor at, uint64_t bytes)
+{
+    CodecPart part = {.left = bytes > PART_HEADER_BYTES ? bytes - PART_HEADER_BYTES : 0, .empty = true};
+    const ExplainResult *result = from->result;
+    for (; at.token < from->encoding->count; at.token++) {
+        if (!part_take(&part, token_bytes(from, at.token))) return at;
+    }
+    if (!part_take_weights(from, &at, &part)) return at;
+    for (; at.attribution < result->attribution_count; at.attribution++) {
+        if (!part_take(&part, attribution_bytes(from, result->target_label.size))) return at;
+    }
+    for (; at.surrogate < result->surrogate_count; at.surrogate++) {
+        if (!part_take(&part, surrogate_bytes(from, &result->surrogates[at.surrogate]))) return at;
+    }
+    if (part_take(&part, result->summary.size)) at.summary = 1;
+    return at;
+}
+
+bool codec_explain_part(Arena *arena, const CodecExplanation *explanations, uint32_t count, uint64_t bytes,
+                        CodecExplainCursor *cursor, CodecReply *out_reply, bool *out_last)
+{
+    const CodecExplanation *from = &explanations[cursor->explanation];
+    CodecExplainCursor end = part_measure(from, *cursor, bytes);
+    Headlight__V1__ExplainChunk *message = arena_allocate(arena, sizeof *message);
+    Headlight__V1__Explanation *part = arena_allocate(arena, sizeof *part);
+    if (!message || !part || !range_build(arena, from, cursor, &end, part)) return false;
+    bool complete = end.summary == 1;
+    *out_last = complete && cursor->explanation + 1 == count;
+    headlight__v1__explain_chunk__init(message);
+    message->part = part;
+    message->index = cursor->index;
+    message->last = *out_last;
+    if (complete) end = (CodecExplainCursor){.explanation = cursor->explanation + 1};
+    end.index = cursor->index + 1;
+    *cursor = end;
+    out_reply->message = message;
+    return true;
+}
