@@ -285,6 +285,8 @@ static Status service_open_scheduler(Service *service, Error *out_error)
         .long_tokens = LONG_TOKENS,
         .batch_jobs_max = batch_jobs,
         .wait_max_ns = options->batch_wait_us * NS_PER_US,
+        .background_jobs_max = EXPLAIN_JOBS_MAX,
+        .background_percent = (uint32_t)options->explain_share,
         .clock = &clock_monotonic,
     };
     const SchedulerCallbacks callbacks = inference_callbacks(service->inference);

@@ -37,6 +37,12 @@ static void write_one(MetricsPage *page, Metric metric, uint64_t value)
     add(page, metric, NULL, value);
 }
 
+static void write_duration(MetricsPage *page, Metric metric, uint64_t duration_ns)
+{
+    begin(page, metric);
+    metrics_add_duration(page, rows[metric].name, NULL, 0, duration_ns);
+}
+
 /* Names of https://grpc.io/docs/guides/status-codes. */
 static const char *const codes[RPC_CODE_COUNT] = {
     "OK",        "CANCELLED",       "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
@@ -107,6 +113,10 @@ static void write_scheduler(MetricsPage *page, Scheduler *scheduler)
     write_one(page, METRIC_batches_total, gauge.run_batches);
     write_one(page, METRIC_jobs_dropped_total, gauge.dropped_jobs);
     write_one(page, METRIC_jobs_refused_total, gauge.refused_jobs);
+    write_one(page, METRIC_explanations, gauge.background_jobs);
+    write_one(page, METRIC_explanation_steps_total, gauge.steps);
+    write_duration(page, METRIC_explanation_steps_seconds_total, gauge.steps_ns);
+    write_duration(page, METRIC_explanation_steps_ahead_seconds_total, gauge.steps_ahead_ns);
 }
 
 static void write_models(MetricsPage *page, const Registry *registry)

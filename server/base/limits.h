@@ -107,6 +107,10 @@
 #define ANSWER_TOP_K_DEFAULT 1
 #define ANSWER_TOP_K_MAX 1024
 
+/* Texts and chunks that are explained in steps at a time. Each holds its request's memory until it is done, and ten
+ * steps a second of a core are many. */
+#define EXPLAIN_JOBS_MAX 4096
+
 /* Masked copies of a text that vote on its label; each costs as much as the text. */
 #define VOTE_COUNT_MAX 16
 

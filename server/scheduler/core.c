@@ -1,4 +1,4 @@
-#include "scheduler/core.h"
+#include "scheduler/core_parts.h"
 
 #include "base/limits.h"
 
@@ -10,7 +10,7 @@ static const uint64_t core_purge_period_ns = NS_PER_MS;
 
 static_assert(POLICY_TOKENS_ENOUGH < LONG_TOKENS, "a batch of several jobs is never long");
 
-static bool core_is_long(const Core *core, const SchedulerJob *job)
+bool core_is_long(const Core *core, const SchedulerJob *job)
 {
     return core->options.long_tokens > 0 && job->token_count > core->options.long_tokens;
 }
@@ -71,6 +71,7 @@ Status core_open(Core *core, const SchedulerOptions *options, Error *out_error)
     status = queue_open(&core->queue, options->queue_jobs_max, options->batch_work_max, out_error);
     if (status == STATUS_OK)
         status = queue_open(&core->long_queue, core_long_jobs_max(options), options->batch_work_max, out_error);
+    if (status == STATUS_OK) status = backlog_open(&core->backlog, options, out_error);
     if (status != STATUS_OK) core_close(core);
     return status;
 }
@@ -79,6 +80,7 @@ void core_close(Core *core)
 {
     queue_close(&core->queue);
     queue_close(&core->long_queue);
+    backlog_close(&core->backlog);
 }
 
 void core_raise_limits(Core *core, uint64_t batch_work, uint32_t job_tokens)
@@ -92,7 +94,7 @@ void core_raise_limits(Core *core, uint64_t batch_work, uint32_t job_tokens)
 
 /* ---- dead jobs ---- */
 
-static bool core_job_is_dead(SchedulerJob *job, uint64_t now_ns)
+bool core_job_is_dead(SchedulerJob *job, uint64_t now_ns)
 {
     if (job->cancelled && atomic_load_explicit(job->cancelled, memory_order_acquire)) {
         job->drop_reason = STATUS_CANCELLED;
@@ -109,18 +111,19 @@ static bool core_job_is_dead(SchedulerJob *job, uint64_t now_ns)
  */
 static void core_purge(Core *core, uint64_t now_ns, bool room_wanted, SchedulerJob **out_dropped)
 {
-    if (!room_wanted && now_ns < core->queue.deadline_least_ns && now_ns < core->long_queue.deadline_least_ns)
-        return;
+    bool expired = now_ns >= core->queue.deadline_least_ns || now_ns >= core->long_queue.deadline_least_ns ||
+                   now_ns >= core->backlog.queue.deadline_least_ns;
+    if (!room_wanted && !expired) return;
     if (core->purged_ns != 0 && now_ns - core->purged_ns < core_purge_period_ns) return;
-    uint32_t before = core_job_count(core);
+    uint32_t before = core_job_count(core) + core->backlog.queue.job_count;
     queue_purge(&core->queue, core_job_is_dead, now_ns, out_dropped);
     queue_purge(&core->long_queue, core_job_is_dead, now_ns, out_dropped);
-    core->gauge.dropped_jobs += before - core_job_count(core);
+    queue_purge(&core->backlog.queue, core_job_is_dead, now_ns, out_dropped);
+    core->gauge.dropped_jobs += before - core_job_count(core) - core->backlog.queue.job_count;
     core->purged_ns = now_ns;
 }
 
-/* Takes the first job of `flow`, whose drop_reason is set, out of the queue. */
-static void core_drop(Core *core, Queue *queue, QueueFlow *flow, SchedulerJob **out_dropped)
+void core_drop(Core *core, Queue *queue, QueueFlow *flow, SchedulerJob **out_dropped)
 {
     SchedulerJob *job = queue_discard(queue, flow);
     job->next = *out_dropped;
@@ -141,9 +144,15 @@ void core_clear(Core *core, SchedulerJob **out_dropped)
 {
     core_clear_queue(core, &core->queue, out_dropped);
     core_clear_queue(core, &core->long_queue, out_dropped);
+    core_clear_queue(core, &core->backlog.queue, out_dropped);
 }
 
 /* ---- submit ---- */
+
+Status core_refuse_late(Error *out_error)
+{
+    return error_set(out_error, STATUS_UNAVAILABLE, "the server is shutting down: try another one, or later");
+}
 
 /* What a request adds to the queue. */
 typedef struct CoreDemand {
@@ -218,13 +227,12 @@ Status core_submit(Core *core, SchedulerJob *const *jobs, uint32_t count, Schedu
                    Error *out_error)
 {
     assert(count >= 1);
-    if (core->draining) {
-        return error_set(out_error, STATUS_UNAVAILABLE, "the server is shutting down: try another one, or later");
-    }
+    if (core->draining) return core_refuse_late(out_error);
     CoreDemand demand = {.jobs = count};
     Status status = core_check_jobs(core, jobs, &demand, out_error);
     if (status != STATUS_OK) return status;
     uint64_t now_ns = clock_now_ns(core->options.clock);
+    core_account(core, now_ns);
     core_purge(core, now_ns, !core_has_room(core, &demand), out_dropped);
     if (!core_has_room(core, &demand)) return core_refuse(core, &demand, out_error);
     policy_rates_arrival(&core->rates, now_ns);
@@ -252,7 +260,7 @@ static PolicyView core_view(const Core *core, uint64_t now_ns)
     return view;
 }
 
-static void core_batch_add(CoreBatch *batch, SchedulerJob *job)
+void core_batch_add(CoreBatch *batch, SchedulerJob *job)
 {
     batch->jobs[batch->sum.job_count++] = job;
     batch->sum.token_count += job->token_count;
@@ -297,6 +305,7 @@ static void core_form_long(Core *core, CoreBatch *batch, uint64_t now_ns, Schedu
 
 static void core_count_batch(Core *core, const CoreBatch *batch)
 {
+    if (batch->is_step) return;
     core->gauge.run_batches++;
     core->gauge.run_jobs += batch->sum.job_count;
 }
@@ -305,18 +314,21 @@ bool core_begin(Core *core, CoreBatch *batch, uint64_t *out_wait_until_ns, Sched
 {
     assert(core->busy_count + core->helping_count < core->options.worker_count);
     uint64_t now_ns = clock_now_ns(core->options.clock);
+    core_account(core, now_ns);
     core_purge(core, now_ns, false, out_dropped);
     *out_wait_until_ns = 0;
     *batch = (CoreBatch){.jobs = batch->jobs, .started_ns = now_ns, .lane = SCHEDULER_NO_LANE};
-    core_form_long(core, batch, now_ns, out_dropped);
-    if (batch->sum.job_count == 0) {
-        if (core->queue.job_count == 0) return false;
+    if (core_job_count(core) > 0 && backlog_is_due(&core->backlog))
+        core_form_step(core, batch, now_ns, out_dropped);
+    if (batch->sum.job_count == 0) core_form_long(core, batch, now_ns, out_dropped);
+    if (batch->sum.job_count == 0 && core->queue.job_count > 0) {
         PolicyView view = core_view(core, now_ns);
         *out_wait_until_ns = policy_wait_until_ns(&view);
         if (*out_wait_until_ns != 0) return false;
         batch->sum.target = policy_batch_tokens(&view);
         core_form(core, batch, now_ns, out_dropped);
     }
+    if (batch->sum.job_count == 0) *out_wait_until_ns = core_form_idle_step(core, batch, now_ns, out_dropped);
     if (batch->sum.job_count == 0) return false;
     core->busy_count++;
     core_count_batch(core, batch);
@@ -327,18 +339,22 @@ void core_finish(Core *core, const CoreBatch *batch)
 {
     assert(core->busy_count > 0);
     core->busy_count--;
-    uint64_t duration_ns = clock_now_ns(core->options.clock) - batch->started_ns;
+    uint64_t now_ns = clock_now_ns(core->options.clock);
+    uint64_t duration_ns = now_ns - batch->started_ns;
+    core_account(core, now_ns);
+    if (batch->is_step) core_finish_step(core, batch, now_ns);
     if (batch->lane != SCHEDULER_NO_LANE) {
         duration_ns += core->lanes.lane[batch->lane].helped_ns;
         lanes_release(&core->lanes, batch->lane);
     }
-    policy_rates_batch(&core->rates, batch->sum.token_count, batch->charge, duration_ns);
+    if (!batch->is_step) policy_rates_batch(&core->rates, batch->sum.token_count, batch->charge, duration_ns);
 }
 
 bool core_begin_between(Core *core, CoreBatch *batch, SchedulerJob **out_dropped)
 {
     if (core->queue.job_count == 0) return false;
     uint64_t now_ns = clock_now_ns(core->options.clock);
+    core_account(core, now_ns);
     PolicyView view = core_view(core, now_ns);
     *batch = (CoreBatch){.jobs = batch->jobs, .started_ns = now_ns, .lane = SCHEDULER_NO_LANE};
     batch->sum.target = policy_batch_tokens(&view);
@@ -376,16 +392,26 @@ static uint32_t core_least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+static uint32_t core_idle_count(const Core *core)
+{
+    return core->options.worker_count - core->busy_count - core->helping_count;
+}
+
 uint32_t core_wanted_workers(const Core *core)
 {
-    uint32_t idle_count = core->options.worker_count - core->busy_count - core->helping_count;
     uint32_t lanes = core_least(core->lanes.count - core->lanes.used_count, core->long_queue.job_count);
-    return core_least(core->queue.job_count + lanes, idle_count);
+    return core_least(core->queue.job_count + lanes + backlog_wanted(&core->backlog), core_idle_count(core));
+}
+
+uint32_t core_wanted_besides(const Core *core, bool began_step)
+{
+    if (began_step) return core_wanted_workers(core);
+    return core_least(backlog_wanted(&core->backlog), core_idle_count(core));
 }
 
 uint32_t core_wanted_helpers(const Core *core, uint32_t unit_count)
 {
-    return core_least(unit_count - 1, core->options.worker_count - core->busy_count - core->helping_count);
+    return core_least(unit_count - 1, core_idle_count(core));
 }
 
 SchedulerGauge core_gauge(const Core *core)
@@ -394,5 +420,9 @@ SchedulerGauge core_gauge(const Core *core)
     gauge.queued_jobs = core_job_count(core);
     gauge.queued_tokens = core_token_count(core);
     gauge.busy_workers = core->busy_count;
+    gauge.background_jobs = core->backlog.place_count;
+    gauge.steps = core->backlog.steps;
+    gauge.steps_ns = core->backlog.steps_ns;
+    gauge.steps_ahead_ns = core->backlog.ahead_ns;
     return gauge;
 }

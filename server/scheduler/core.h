@@ -2,6 +2,7 @@
  * The threads (scheduler.c) and the simulation (tests/simulation) drive the same code. */
 #pragma once
 
+#include "scheduler/backlog.h"
 #include "scheduler/lanes.h"
 #include "scheduler/policy.h"
 #include "scheduler/queue.h"
@@ -11,6 +12,7 @@ typedef struct Core {
     SchedulerOptions options;
     Queue queue;
     Queue long_queue; /* of the jobs that take a lane */
+    Backlog backlog;
     Lanes lanes;
     PolicyRates rates;
     SchedulerGauge gauge;   /* counters only; core_gauge adds the rest */
@@ -33,6 +35,11 @@ void core_raise_limits(Core *core, uint64_t batch_work, uint32_t job_tokens);
 CHECKED Status core_submit(Core *core, SchedulerJob *const *jobs, uint32_t count, SchedulerJob **out_dropped,
                            Error *out_error);
 
+/* As scheduler_reserve, scheduler_release and scheduler_step. */
+CHECKED Status core_reserve(Core *core, uint32_t count, Error *out_error);
+void core_release(Core *core, uint32_t count);
+void core_step(Core *core, SchedulerJob *job);
+
 /* What one worker runs at a time. `jobs` ([batch_jobs_max]) is its owner's. */
 typedef struct CoreBatch {
     SchedulerJob **jobs;
@@ -40,6 +47,7 @@ typedef struct CoreBatch {
     uint64_t charge;
     uint64_t started_ns;
     uint32_t lane; /* SCHEDULER_NO_LANE: of jobs that are not long */
+    bool is_step;
 } CoreBatch;
 
 /* Forms a batch for an idle worker; true when there is one, which then ends with core_finish. Else
@@ -65,8 +73,16 @@ bool core_help_end(Core *core, const CoreHelp *help);
 bool core_begin_between(Core *core, CoreBatch *batch, SchedulerJob **out_dropped);
 void core_end_between(Core *core, const CoreBatch *batch);
 
+/* For the leader of a step in a lane, between two units: true when others are to go first, as long as
+ * core_goes_behind says so; core_go_on follows. */
+bool core_gives_way(Core *core);
+bool core_goes_behind(Core *core);
+void core_go_on(Core *core);
+
 /* How many idle workers have something to do, at most: jobs, units to help with. */
 uint32_t core_wanted_workers(const Core *core);
+/* The same once a worker has begun something else than it was woken for: a step, or a batch or unit before a step. */
+uint32_t core_wanted_besides(const Core *core, bool began_step);
 uint32_t core_wanted_helpers(const Core *core, uint32_t unit_count);
 
 /* Empties the queue: every job is put in front of *out_dropped with reason UNAVAILABLE. */

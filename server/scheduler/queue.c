@@ -92,12 +92,13 @@ static QueueGroup *queue_group_find(const Queue *queue, const void *batch_key)
 
 static void queue_group_enter(Queue *queue, QueueFlow *flow)
 {
-    QueueGroup *group = queue_group_find(queue, flow->first->batch_key);
+    const void *key = queue->keyless ? NULL : flow->first->batch_key;
+    QueueGroup *group = queue_group_find(queue, key);
     if (!group) {
         group = queue->free_groups;
         assert(group); /* as many as jobs */
         queue->free_groups = group->next;
-        *group = (QueueGroup){.batch_key = flow->first->batch_key, .next = queue->used_groups};
+        *group = (QueueGroup){.batch_key = key, .next = queue->used_groups};
         queue->used_groups = group;
     }
     flow->turn = queue->turn_next++;
@@ -237,6 +238,15 @@ void queue_close(Queue *queue)
     *queue = (Queue){0};
 }
 
+static void queue_count(Queue *queue, const SchedulerJob *job)
+{
+    queue->job_count++;
+    queue->token_count += job->token_count;
+    queue->charge += queue_charge(job);
+    if (job->deadline_ns && job->deadline_ns < queue->deadline_least_ns)
+        queue->deadline_least_ns = job->deadline_ns;
+}
+
 void queue_push(Queue *queue, SchedulerJob *job)
 {
     assert(queue->job_count < queue->jobs_max);
@@ -251,11 +261,23 @@ void queue_push(Queue *queue, SchedulerJob *job)
         queue_flow_activate(queue, flow);
         queue_group_enter(queue, flow);
     }
-    queue->job_count++;
-    queue->token_count += job->token_count;
-    queue->charge += queue_charge(job);
-    if (job->deadline_ns && job->deadline_ns < queue->deadline_least_ns)
-        queue->deadline_least_ns = job->deadline_ns;
+    queue_count(queue, job);
+}
+
+/* The flow keeps its turn whichever of its jobs is the first, as there are no keys. */
+void queue_push_placed(Queue *queue, SchedulerJob *job)
+{
+    assert(queue->keyless && queue->job_count < queue->jobs_max);
+    QueueFlow *flow = queue_flow_find(queue, job->flow);
+    if (!flow || !flow->first || flow->last->place < job->place) {
+        queue_push(queue, job);
+        return;
+    }
+    SchedulerJob **link = &flow->first;
+    while ((*link)->place < job->place) link = &(*link)->next;
+    job->next = *link;
+    *link = job;
+    queue_count(queue, job);
 }
 
 QueueFlow *queue_turn(const Queue *queue)

@@ -74,6 +74,7 @@ typedef struct Queue {
     QueueGroup *used_groups;
     QueueGroup *free_groups;
     uint32_t jobs_max;
+    bool keyless;        /* no batch has several jobs: the keys are left out of account */
     uint32_t flow_count; /* active and idle: N */
     uint32_t job_count;
     uint64_t token_count;
@@ -100,6 +101,9 @@ void queue_close(Queue *queue); /* a zeroed queue is a no-op; waiting jobs are l
 
 /* Appends `job` to its flow. There must be room: job_count < jobs_max. */
 void queue_push(Queue *queue, SchedulerJob *job);
+
+/* Of a keyless queue: as queue_push, but in front of the jobs of its flow that have a higher `place`. */
+void queue_push_placed(Queue *queue, SchedulerJob *job);
 
 /* The flow whose first job is next; NULL when the queue is empty. */
 QueueFlow *queue_turn(const Queue *queue);

@@ -16,6 +16,7 @@ typedef struct SchedulerLane {
     CrewUnit unit;
     void *context;
     uint32_t worker; /* the leader */
+    bool is_step;    /* that runs in it */
 } SchedulerLane;
 
 struct Scheduler {
@@ -24,7 +25,7 @@ struct Scheduler {
     bool lock_ready;
 
     SchedulerLane *lanes; /* [lane count] */
-    bool stopping;        /* guarded by lock */
+    bool stopping;        /* guarded by lock: no job is queued any more */
     Core core;            /* guarded by lock, but for the options that core_raise_limits leaves alone */
     SchedulerCallbacks callbacks;
     /* [2 * worker_count][batch_jobs_max]: each worker's row, then each one's within a long job. */
@@ -117,16 +118,50 @@ static void scheduler_wake(Scheduler *scheduler, uint32_t count)
     for (uint32_t i = 0; i < count; i++) pthread_cond_signal(&scheduler->changed);
 }
 
+/* A worker begins something. Holds the lock. */
+static void scheduler_wake_besides(Scheduler *scheduler, bool began_step)
+{
+    uint32_t count = core_wanted_besides(&scheduler->core, began_step);
+    if (count > 0) scheduler_wake(scheduler, count);
+}
+
 Status scheduler_submit(Scheduler *scheduler, SchedulerJob *const *jobs, uint32_t count, Error *out_error)
 {
     SchedulerJob *dropped = NULL;
     pthread_mutex_lock(&scheduler->lock);
     Status status = core_submit(&scheduler->core, jobs, count, &dropped, out_error);
-    uint32_t wanted_count = status == STATUS_OK ? core_wanted_workers(&scheduler->core) : 0;
-    scheduler_wake(scheduler, wanted_count);
+    /* Also where it is refused: a step may have been stuck behind one that was dropped. */
+    scheduler_wake(scheduler, core_wanted_workers(&scheduler->core));
     pthread_mutex_unlock(&scheduler->lock);
     scheduler_drop_all(scheduler, dropped);
     return status;
+}
+
+Status scheduler_reserve(Scheduler *scheduler, uint32_t count, Error *out_error)
+{
+    pthread_mutex_lock(&scheduler->lock);
+    Status status = core_reserve(&scheduler->core, count, out_error);
+    pthread_mutex_unlock(&scheduler->lock);
+    return status;
+}
+
+void scheduler_release(Scheduler *scheduler, uint32_t count)
+{
+    pthread_mutex_lock(&scheduler->lock);
+    core_release(&scheduler->core, count);
+    pthread_mutex_unlock(&scheduler->lock);
+}
+
+void scheduler_step(Scheduler *scheduler, SchedulerJob *job)
+{
+    pthread_mutex_lock(&scheduler->lock);
+    bool late = scheduler->stopping;
+    if (!late) {
+        core_step(&scheduler->core, job);
+        scheduler_wake(scheduler, core_wanted_workers(&scheduler->core));
+    }
+    pthread_mutex_unlock(&scheduler->lock);
+    if (late) scheduler->callbacks.drop(scheduler->callbacks.context, job, STATUS_UNAVAILABLE);
 }
 
 void scheduler_raise_limits(Scheduler *scheduler, uint64_t batch_work, uint32_t job_tokens)
@@ -203,16 +238,18 @@ static void scheduler_run(Scheduler *scheduler, uint32_t worker, const CoreBatch
 {
     uint32_t count = batch->sum.job_count;
     SchedulerLane *lane = batch->lane == SCHEDULER_NO_LANE ? NULL : &scheduler->lanes[batch->lane];
+    scheduler_wake_besides(scheduler, batch->is_step);
     if (lane) lane->worker = worker;
+    if (lane) lane->is_step = batch->is_step;
     pthread_mutex_unlock(&scheduler->lock);
     scheduler_drop_all(scheduler, dropped);
     if (count > 0)
-        scheduler->callbacks.run(scheduler->callbacks.context,
-                                 &(SchedulerBatch){.jobs = batch->jobs,
-                                                   .count = count,
-                                                   .worker = worker,
-                                                   .lane = batch->lane,
-                                                   .crew = lane ? &lane->crew : NULL});
+        scheduler->callbacks.run(scheduler->callbacks.context, &(SchedulerBatch){.jobs = batch->jobs,
+                                                                                 .count = count,
+                                                                                 .worker = worker,
+                                                                                 .lane = batch->lane,
+                                                                                 .crew = lane ? &lane->crew : NULL,
+                                                                                 .background = batch->is_step});
     pthread_mutex_lock(&scheduler->lock);
 }
 
@@ -232,13 +269,26 @@ static bool scheduler_run_between(Scheduler *scheduler, uint32_t worker)
     return true;
 }
 
+/* Between two units of a long job: a lone worker runs a batch of others, and a step lets them all go first while it
+ * owes them time. Holds the lock before and after. */
+static void scheduler_look_up(Scheduler *scheduler, const SchedulerLane *lane)
+{
+    Core *core = &scheduler->core;
+    if (!lane->is_step) {
+        if (core->options.worker_count == 1) scheduler_run_between(scheduler, lane->worker);
+        return;
+    }
+    if (!core_gives_way(core)) return;
+    while (core_goes_behind(core) && scheduler_run_between(scheduler, lane->worker)) continue;
+    core_go_on(core);
+}
+
 static SchedulerLane *scheduler_lane(const Crew *crew)
 {
     return (SchedulerLane *)((char *)(uintptr_t)crew - offsetof(SchedulerLane, crew));
 }
 
-/* What the crew of a long job is to its leader. A lone worker looks at the queue between its units; of several, the
- * leader does so once nothing is left to take. */
+/* What the crew of a long job is to its leader, who looks at the queue once nothing is left to take. */
 static void scheduler_share(const Crew *crew, uint32_t unit_count, CrewUnit unit, void *context)
 {
     SchedulerLane *lane = scheduler_lane(crew);
@@ -256,7 +306,7 @@ static void scheduler_share(const Crew *crew, uint32_t unit_count, CrewUnit unit
         unit(context, own, CREW_LEADER);
         pthread_mutex_lock(&scheduler->lock);
         lanes_end_unit(&core->lanes, index);
-        if (core->options.worker_count == 1) scheduler_run_between(scheduler, lane->worker);
+        scheduler_look_up(scheduler, lane);
     }
     while (lanes_is_sharing(&core->lanes, index)) {
         if (scheduler_run_between(scheduler, lane->worker)) continue;
@@ -284,6 +334,7 @@ static bool scheduler_help(Scheduler *scheduler, uint32_t worker)
     SchedulerLane *lane = &scheduler->lanes[help.lane];
     CrewUnit unit = lane->unit;
     void *context = lane->context;
+    scheduler_wake_besides(scheduler, false);
     pthread_mutex_unlock(&scheduler->lock);
     unit(context, help.unit, worker);
     pthread_mutex_lock(&scheduler->lock);

@@ -17,6 +17,10 @@
  *   idleness    no worker is idle while a job waits that may run, or a unit, except for wait_max_ns (policy.h says when
  *               that pays)
  *   no waste    a job that is cancelled or expired when its batch forms is dropped, not run
+ *   background  steps (scheduler_step) run where nobody else has anything to do for a worker; of two workers and more,
+ *               one is never theirs. While others wait, the workers' time that goes into steps is at most
+ *               background_percent of all their time, and besides what the steps take that had begun (backlog.h); that
+ *               much they get. Connections share it fairly
  *   bounds      queue_jobs_max, queue_tokens_max; after scheduler_open nothing is allocated */
 #pragma once
 
@@ -34,6 +38,8 @@ typedef struct Scheduler Scheduler;
 #define SCHEDULER_WORKER_COUNT_LIMIT 1024u
 #define SCHEDULER_QUEUE_JOBS_LIMIT (1u << 20)
 #define SCHEDULER_JOB_WORK_LIMIT ((uint64_t)1 << 52)
+/* With more, others would be in the background. */
+#define SCHEDULER_BACKGROUND_PERCENT_LIMIT 90u
 
 /* One unit of work, embedded in its owner's memory. Filled by the owner before scheduler_submit; the scheduler's
  * until it is handed to `run` or `drop`, exactly one of the two, exactly once. */
@@ -47,6 +53,7 @@ typedef struct SchedulerJob {
     const atomic_bool
         *cancelled;        /* read when the batch forms; NULL: cannot be cancelled. Lives as long as the job */
     uint64_t submitted_ns; /* written by scheduler_submit */
+    uint64_t place;        /* of scheduler_step: 0 before the first; the scheduler's */
     Status drop_reason;    /* the scheduler's */
 } SchedulerJob;
 
@@ -61,6 +68,7 @@ typedef struct SchedulerBatch {
     uint32_t worker;           /* < worker_count */
     uint32_t lane;             /* < scheduler_lane_count; SCHEDULER_NO_LANE: no long job */
     const Crew *crew;          /* NULL: no long job */
+    bool background;           /* a step, alone */
 } SchedulerBatch;
 
 /* Called without locks. Both may submit further jobs; neither may call scheduler_stop or scheduler_close. */
@@ -74,15 +82,17 @@ typedef struct SchedulerCallbacks {
 } SchedulerCallbacks;
 
 typedef struct SchedulerOptions {
-    uint32_t worker_count;     /* 1 .. SCHEDULER_WORKER_COUNT_LIMIT */
-    uint32_t queue_jobs_max;   /* waiting, not running; 1 .. SCHEDULER_QUEUE_JOBS_LIMIT */
-    uint64_t queue_tokens_max; /* at least batch_tokens_max; likewise */
-    uint32_t batch_tokens_max; /* a batch stops growing here; one job alone may pass it */
-    uint32_t long_tokens;      /* a job with more is long: it takes a lane. 0: no job is */
-    uint32_t batch_jobs_max;   /* 1 .. queue_jobs_max */
-    uint64_t batch_work_max;   /* likewise; scheduler_raise_limits may raise it */
-    uint64_t wait_max_ns;      /* the longest a batch is held back for company; 0: never */
-    const Clock *clock;        /* outlives the scheduler */
+    uint32_t worker_count;        /* 1 .. SCHEDULER_WORKER_COUNT_LIMIT */
+    uint32_t queue_jobs_max;      /* waiting, not running; 1 .. SCHEDULER_QUEUE_JOBS_LIMIT */
+    uint64_t queue_tokens_max;    /* at least batch_tokens_max; likewise */
+    uint32_t batch_tokens_max;    /* a batch stops growing here; one job alone may pass it */
+    uint32_t long_tokens;         /* a job with more is long: it takes a lane. 0: no job is */
+    uint32_t batch_jobs_max;      /* 1 .. queue_jobs_max */
+    uint64_t batch_work_max;      /* likewise; scheduler_raise_limits may raise it */
+    uint64_t wait_max_ns;         /* the longest a batch is held back for company; 0: never */
+    uint32_t background_jobs_max; /* with a place in the background, 0 .. SCHEDULER_QUEUE_JOBS_LIMIT */
+    uint32_t background_percent;  /* 1 .. SCHEDULER_BACKGROUND_PERCENT_LIMIT, where there are any */
+    const Clock *clock;           /* outlives the scheduler */
 } SchedulerOptions;
 
 /* Starts the workers. On success the caller owns *out_scheduler (scheduler_close). Fails with INVALID_ARGUMENT (an
@@ -96,6 +106,17 @@ CHECKED Status scheduler_open(const SchedulerOptions *options, const SchedulerCa
  * 10 s), INVALID_ARGUMENT (it never fits: more jobs or tokens than the empty queue takes, a job larger than
  * SCHEDULER_JOB_WORK_LIMIT), UNAVAILABLE (draining). */
 CHECKED Status scheduler_submit(Scheduler *scheduler, SchedulerJob *const *jobs, uint32_t count, Error *out_error);
+
+/* Places for `count` >= 1 jobs in the background, where work is done in steps: each is a job that runs alone, as short
+ * as a batch, and comes back for the next. Any thread. Fails with RESOURCE_EXHAUSTED (retry_after_ns is a guess),
+ * INVALID_ARGUMENT (more than background_jobs_max), UNAVAILABLE (draining). */
+CHECKED Status scheduler_reserve(Scheduler *scheduler, uint32_t count, Error *out_error);
+/* Gives `count` places back, whose jobs are not queued. Any thread. */
+void scheduler_release(Scheduler *scheduler, uint32_t count);
+/* Queues the next step of a job that has a place: cannot fail. `place` being as the last step left it, the job stands
+ * where it stood among those of its flow. As scheduler_submit, but that `drop` may be called for this very job, before
+ * the return, once scheduler_stop has been called. */
+void scheduler_step(Scheduler *scheduler, SchedulerJob *job);
 
 /* For a model that comes later: raises batch_work_max to `batch_work`, and queue_tokens_max to `job_tokens`, so that
  * its longest text fits. Lower ones change nothing. Any thread. */
@@ -111,7 +132,11 @@ typedef struct SchedulerGauge {
     uint64_t run_jobs; /* since start */
     uint64_t run_batches;
     uint64_t dropped_jobs;
-    uint64_t refused_jobs; /* RESOURCE_EXHAUSTED */
+    uint64_t refused_jobs;    /* RESOURCE_EXHAUSTED */
+    uint32_t background_jobs; /* that have a place */
+    uint64_t steps;           /* since start, as the rest; in no number above but busy_workers and dropped_jobs */
+    uint64_t steps_ns;        /* of workers */
+    uint64_t steps_ahead_ns;  /* of it, while others waited */
 } SchedulerGauge;
 
 /* A consistent snapshot. Any thread. */

@@ -29,6 +29,7 @@ static void check_counts(World *world)
     WORLD_CHECK(world, world->core.queue.charge + world->core.long_queue.charge == charge);
     WORLD_CHECK(world, gauge.dropped_jobs == world->dropped_jobs);
     WORLD_CHECK(world, gauge.busy_workers <= options->worker_count);
+    WORLD_CHECK(world, gauge.background_jobs == world->place_count);
 }
 
 /* The two invariants that queue.h's proofs rest on. */
@@ -95,6 +96,7 @@ static void check_idleness(World *world)
         if (worker->event_ns && (!wake_ns || worker->event_ns < wake_ns)) wake_ns = worker->event_ns;
     }
     WORLD_CHECK(world, world->core.busy_count + world->core.helping_count == options->worker_count - asleep_count);
+    steps_check_state(world, asleep_count > 0, wake_ns);
     if (asleep_count == 0) return;
     WORLD_CHECK(world, lanes->used_count == lanes->count || world->core.long_queue.job_count == 0);
     if (wake_ns == 0) WORLD_CHECK(world, lanes_needing_help(lanes) == SCHEDULER_NO_LANE);
@@ -201,8 +203,10 @@ void invariants_check_end(World *world)
 {
     WORLD_CHECK(world, world->submitted_count == world->scenario.job_count);
     WORLD_CHECK(world, world->core.queue.job_count == 0 && world->core.long_queue.job_count == 0);
+    steps_check_end(world);
     WORLD_CHECK(world, world->core.busy_count == 0 && world->core.lanes.used_count == 0);
-    WORLD_CHECK(world, world->run_jobs + world->dropped_jobs + world->refused_jobs == world->submitted_count);
+    WORLD_CHECK(world, world->run_jobs + world->dropped_jobs + world->dropped_at_stop + world->refused_jobs ==
+                           world->submitted_count);
     for (uint32_t i = 0; i < world->submitted_count; i++) {
         WorldJobState state = world->jobs[i].state;
         WORLD_CHECK(world, state == JOB_RUN || state == JOB_DROPPED || state == JOB_REFUSED);

@@ -8,8 +8,7 @@ static bool long_has_one_worker(const World *world)
     return world->scenario.options.worker_count == 1;
 }
 
-/* Begins a batch of others within the long job that `worker` has a part of; false: there is none. */
-static bool long_begin_between(World *world, WorldWorker *worker)
+bool long_begin_between(World *world, WorldWorker *worker)
 {
     SchedulerJob *dropped = NULL;
     worker->within.jobs = worker->within_jobs;
@@ -19,6 +18,7 @@ static bool long_begin_between(World *world, WorldWorker *worker)
     WORLD_CHECK(world, worker->within.lane == SCHEDULER_NO_LANE);
     worker->event_ns = world->clock.virtual_now_ns + world_begin_batch(world, &worker->within);
     world->batches_between++;
+    world_wake_besides(world, false);
     return true;
 }
 
@@ -61,8 +61,7 @@ static void long_go_on(World *world, WorldWorker *worker)
         if (--worker->phases_left == 0) break;
         long_share(world, worker);
     }
-    core_finish(&world->core, &worker->batch);
-    world_end_batch(world, &worker->batch);
+    world_finish_batch(world, &worker->batch);
     worker->state = WORKER_AWAKE;
     worker->event_ns = 0;
 }
@@ -94,6 +93,7 @@ bool long_help(World *world, WorldWorker *worker)
     worker->event_ns = world->clock.virtual_now_ns + 1 + worker->unit_ns / 2;
     worker->paused = false;
     world->helped_units++;
+    world_wake_besides(world, false);
     return true;
 }
 
@@ -125,8 +125,10 @@ void long_event(World *world, WorldWorker *worker)
     } else {
         worker->units_ended++;
         lanes_end_unit(&world->core.lanes, worker->batch.lane);
-        if (long_has_one_worker(world) && long_begin_between(world, worker)) return;
+        bool alone = !worker->batch.is_step && long_has_one_worker(world);
+        if (alone && long_begin_between(world, worker)) return;
     }
+    if (worker->batch.is_step && steps_give_way(world, worker)) return;
     long_go_on(world, worker);
 }
 

@@ -13,6 +13,9 @@ typedef struct Totals {
     uint64_t held_batches;
     uint64_t helped_units;
     uint64_t batches_between;
+    uint64_t steps;
+    uint64_t steps_due;
+    uint64_t times_given_way;
 } Totals;
 
 static World simulation_world; /* too large for the stack */
@@ -27,6 +30,9 @@ static void simulate(uint64_t seed, Totals *totals)
     totals->held_batches += simulation_world.held_batches;
     totals->helped_units += simulation_world.helped_units;
     totals->batches_between += simulation_world.batches_between;
+    totals->steps += simulation_world.steps;
+    totals->steps_due += simulation_world.steps_due;
+    totals->times_given_way += simulation_world.times_given_way;
 }
 
 int main(int argc, char **argv)
@@ -47,5 +53,8 @@ int main(int argc, char **argv)
            (unsigned long long)totals.held_batches);
     printf("of long jobs %llu units by helpers; %llu batches between their units\n",
            (unsigned long long)totals.helped_units, (unsigned long long)totals.batches_between);
+    printf("%llu steps in the background, %llu of them while others waited; %llu times one gave way\n",
+           (unsigned long long)totals.steps, (unsigned long long)totals.steps_due,
+           (unsigned long long)totals.times_given_way);
     return 0;
 }

@@ -23,12 +23,12 @@ uint64_t world_random(World *world, uint64_t limit)
     return (z ^ (z >> 31)) % limit;
 }
 
-static uint32_t world_pick(World *world, uint32_t from, uint32_t to)
+uint32_t world_pick(World *world, uint32_t from, uint32_t to)
 {
     return from + (uint32_t)world_random(world, to - from + 1);
 }
 
-static bool world_chance(World *world, uint32_t percent)
+bool world_chance(World *world, uint32_t percent)
 {
     return world_random(world, 100) < percent;
 }
@@ -93,6 +93,11 @@ static void scenario_draw(World *world, Scenario *scenario)
     if (world_chance(world, 50)) scenario->options.long_tokens = world_pick(world, 4, 800);
     if (world_chance(world, 15)) scenario_make_crowd(world, scenario);
     scenario_draw_gap(world, scenario);
+    if (world_chance(world, 50)) {
+        scenario->step_percent = world_pick(world, 1, 100);
+        scenario->options.background_jobs_max = world_pick(world, 1, 100);
+        scenario->options.background_percent = world_pick(world, 1, SCHEDULER_BACKGROUND_PERCENT_LIMIT);
+    }
     if (world_chance(world, 25)) scenario->drain_after = world_pick(world, 1, scenario->job_count);
     if (world_chance(world, 25)) scenario->stop_after = world_pick(world, 1, scenario->job_count);
 }
@@ -141,13 +146,14 @@ void world_take_dropped(World *world, SchedulerJob *dropped, Status forced)
     while (dropped) {
         WorldJob *job = (WorldJob *)dropped;
         dropped = dropped->next;
-        WORLD_CHECK(world, job->state == JOB_QUEUED);
+        WORLD_CHECK(world, job->state == JOB_QUEUED || job->state == JOB_STEP_QUEUED);
         Status reason = job->job.drop_reason;
         if (reason == STATUS_CANCELLED) WORLD_CHECK(world, job->job.cancelled && atomic_load(&job->cancelled));
         if (reason == STATUS_DEADLINE_EXCEEDED) WORLD_CHECK(world, now_ns >= job->job.deadline_ns);
         if (reason == STATUS_UNAVAILABLE) WORLD_CHECK(world, forced == STATUS_UNAVAILABLE);
         job->state = JOB_DROPPED;
         world->dropped_jobs++;
+        steps_release(world, job);
     }
 }
 
@@ -163,6 +169,12 @@ void world_wake(World *world, uint32_t count)
         worker->state = WORKER_AWAKE;
         count--;
     }
+}
+
+void world_wake_besides(World *world, bool began_step)
+{
+    uint32_t count = core_wanted_besides(&world->core, began_step);
+    if (count > 0) world_wake(world, count);
 }
 
 static void world_submit(World *world, uint32_t begin, uint32_t count)
@@ -189,7 +201,10 @@ static void world_submit(World *world, uint32_t begin, uint32_t count)
         job->sequence = begin + i + 1;
         job->charge_before = charges_before[of];
         job->taken_before = world->charge_taken[of];
-        if (status != STATUS_OK) continue;
+        if (status != STATUS_OK) {
+            steps_release(world, job);
+            continue;
+        }
         charges_before[of] += queue_charge(&job->job);
         if (world->charge_most[of] < queue_charge(&job->job)) world->charge_most[of] = queue_charge(&job->job);
     }
@@ -199,7 +214,7 @@ static void world_submit(World *world, uint32_t begin, uint32_t count)
         if (world->flow_count_most[of] < flow_count) world->flow_count_most[of] = flow_count;
     }
     if (status != STATUS_OK) world->refused_jobs += count;
-    if (status == STATUS_OK) world_wake(world, core_wanted_workers(&world->core));
+    world_wake(world, core_wanted_workers(&world->core));
 }
 
 static void world_drain(World *world)
@@ -218,12 +233,13 @@ static void world_request(World *world)
     uint32_t token_max = scenario->token_max[flow];
     if (world_chance(world, scenario->newcomer_percent)) flow = WORLD_FLOWS_MAX + world->newcomer_next++;
     for (uint32_t i = 0; i < count; i++) world_draw_job(world, &world->jobs[begin + i], flow, token_max);
-    world_submit(world, begin, count);
+    if (steps_draw(world, begin, count)) world_submit(world, begin, count);
     uint32_t end = world->submitted_count;
     if (scenario->drain_after > begin && scenario->drain_after <= end) world_drain(world);
     if (scenario->stop_after > begin && scenario->stop_after <= end) {
         SchedulerJob *dropped = NULL;
         world_drain(world);
+        world->stopped = true;
         core_clear(&world->core, &dropped);
         world_take_dropped(world, dropped, STATUS_UNAVAILABLE);
     }
@@ -237,6 +253,7 @@ static void world_request(World *world)
 uint64_t world_begin_batch(World *world, const CoreBatch *batch)
 {
     const Scenario *scenario = &world->scenario;
+    if (batch->is_step) return steps_begin(world, batch);
     invariants_check_batch(world, batch);
     WorldClass of = world_class(world, batch->jobs[0]);
     for (uint32_t i = 0; i < batch->sum.job_count; i++) {
@@ -254,16 +271,24 @@ void world_end_batch(World *world, const CoreBatch *batch)
 {
     for (uint32_t i = 0; i < batch->sum.job_count; i++) {
         WorldJob *job = (WorldJob *)batch->jobs[i];
-        WORLD_CHECK(world, job->state == JOB_RUNNING);
-        job->state = JOB_RUN;
-        world->run_jobs++;
+        WORLD_CHECK(world, job->state == (batch->is_step ? JOB_STEP_RUNNING : JOB_RUNNING));
+        steps_continue(world, job);
     }
+}
+
+/* As the scheduler's worker: a step queues again before it counts as ended. */
+void world_finish_batch(World *world, const CoreBatch *batch)
+{
+    world_end_batch(world, batch);
+    core_finish(&world->core, batch);
 }
 
 static void world_start_batch(World *world, WorldWorker *worker)
 {
     worker->event_ns = world->clock.virtual_now_ns + world_begin_batch(world, &worker->batch);
     worker->state = WORKER_BUSY;
+    worker->step_ns = 0;
+    world_wake_besides(world, worker->batch.is_step);
     if (worker->batch.lane != SCHEDULER_NO_LANE) long_start(world, worker);
 }
 
@@ -293,10 +318,7 @@ static void world_worker_event(World *world, WorldWorker *worker)
         long_event(world, worker);
         return;
     }
-    if (worker->state == WORKER_BUSY) {
-        core_finish(&world->core, &worker->batch);
-        world_end_batch(world, &worker->batch);
-    }
+    if (worker->state == WORKER_BUSY) world_finish_batch(world, &worker->batch);
     worker->state = WORKER_AWAKE;
     worker->event_ns = 0;
 }
@@ -321,6 +343,7 @@ static bool world_step(World *world)
     }
     bool request = world->next_request_ns && (!next || world->next_request_ns <= next->event_ns);
     if (!request && !next) return false;
+    steps_pass(world, request ? world->next_request_ns : next->event_ns);
     world->clock.virtual_now_ns = request ? world->next_request_ns : next->event_ns;
     world_cancel_due(world);
     if (request) {

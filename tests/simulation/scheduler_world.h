@@ -15,13 +15,24 @@ enum {
     WORLD_REQUEST_JOBS_MAX = 24,
 };
 
-typedef enum WorldJobState { JOB_NEW, JOB_QUEUED, JOB_RUNNING, JOB_RUN, JOB_DROPPED, JOB_REFUSED } WorldJobState;
+typedef enum WorldJobState {
+    JOB_NEW,
+    JOB_QUEUED,
+    JOB_RUNNING,
+    JOB_STEP_QUEUED, /* run, and now in the background */
+    JOB_STEP_RUNNING,
+    JOB_RUN,
+    JOB_DROPPED,
+    JOB_REFUSED
+} WorldJobState;
 
 typedef struct WorldJob {
     SchedulerJob job; /* first: the core gives its address back */
     atomic_bool cancelled;
     WorldJobState state;
     uint64_t cancel_ns;     /* 0: never */
+    uint32_t steps_left;    /* behind it, in the background */
+    bool has_place;         /* there */
     uint64_t sequence;      /* of its submission */
     uint64_t charge_before; /* A: waiting in its own flow at its submission */
     uint64_t taken_before;  /* world's charge_taken at its submission */
@@ -53,7 +64,9 @@ typedef struct WorldWorker {
     uint32_t units_ended;
     uint64_t unit_ns;
     CoreHelp help;
-    bool paused; /* a helper has looked at the queue within its unit */
+    bool gives_way;   /* the leader of a step */
+    uint64_t step_ns; /* that its step has taken until now */
+    bool paused;      /* a helper has looked at the queue within its unit */
 } WorldWorker;
 
 /* What the seed decides beforehand. */
@@ -72,6 +85,7 @@ typedef struct Scenario {
     uint32_t deadline_percent;
     uint32_t raise_percent;    /* of the jobs: batch_work_max is raised before them */
     uint32_t newcomer_percent; /* requests from a flow of their own */
+    uint32_t step_percent;     /* of requests, whose jobs have steps */
     uint32_t drain_after;      /* jobs; 0: never */
     uint32_t stop_after;       /* jobs; 0: never */
 } Scenario;
@@ -108,6 +122,15 @@ typedef struct World {
     uint64_t held_batches; /* times a worker left a queue alone to wait for company */
     uint64_t helped_units;
     uint64_t batches_between; /* within a long job */
+    bool stopped;
+    uint32_t place_count;
+    uint64_t steps;
+    uint64_t step_most_ns;    /* d of scheduler/backlog.h */
+    uint64_t ahead_ns;        /* A, since the start */
+    int64_t ahead_least;      /* of A - p W t, in hundredths */
+    uint64_t times_given_way; /* by a step in a lane */
+    uint64_t dropped_at_stop; /* by the scheduler around the core */
+    uint64_t steps_due;       /* that began while others waited */
 } World;
 
 static inline WorldClass world_class(const World *world, const SchedulerJob *job)
@@ -135,11 +158,19 @@ uint64_t world_random(World *world, uint64_t limit);
 /* Runs the whole history of `seed`, checking the invariants at each event. */
 void world_run(World *world, uint64_t seed);
 
+/* Whole numbers from `from` to `to`. */
+uint32_t world_pick(World *world, uint32_t from, uint32_t to);
+bool world_chance(World *world, uint32_t percent);
+
 /* As pthread_cond_signal, so often: any sleeper, or nobody; all of them while a leader rests. */
 void world_wake(World *world, uint32_t count);
+/* As the scheduler does when a worker begins something. */
+void world_wake_besides(World *world, bool began_step);
 /* Counts a batch that has formed; returns how long it will take. */
 uint64_t world_begin_batch(World *world, const CoreBatch *batch);
 void world_end_batch(World *world, const CoreBatch *batch);
+/* A batch that is not one between a long job's units has ended. */
+void world_finish_batch(World *world, const CoreBatch *batch);
 void world_take_dropped(World *world, SchedulerJob *dropped, Status forced);
 
 /* ---- scheduler_long.c ---- */
@@ -148,10 +179,30 @@ void world_take_dropped(World *world, SchedulerJob *dropped, Status forced);
 void long_start(World *world, WorldWorker *worker);
 /* Takes a unit of another's long job; false: there is none. */
 bool long_help(World *world, WorldWorker *worker);
+/* Begins a batch of others within the long job that `worker` has a part of; false: there is none. */
+bool long_begin_between(World *world, WorldWorker *worker);
 /* What `worker`, which leads or helps, did until now has ended. */
 void long_event(World *world, WorldWorker *worker);
 /* A leader that was woken looks what there is to do. */
 void long_look(World *world, WorldWorker *worker);
+
+/* ---- scheduler_steps.c ---- */
+
+/* Draws what a request's jobs have in the background, and their places; false: there is no room, and it is refused. */
+bool steps_draw(World *world, uint32_t begin, uint32_t count);
+/* The job was run, or one of its steps was: it queues for the next, or is done. */
+void steps_continue(World *world, WorldJob *job);
+/* The job ends: its place is given back. */
+void steps_release(World *world, WorldJob *job);
+/* Before a step begins, as invariants_check_batch; returns how long it will take. */
+uint64_t steps_begin(World *world, const CoreBatch *batch);
+/* A leader has ended a unit of its step: true when it runs a batch of others now. */
+bool steps_give_way(World *world, WorldWorker *worker);
+/* Time passes, from the clock's now until `now_ns`. */
+void steps_pass(World *world, uint64_t now_ns);
+/* After each event, and when all is over. */
+void steps_check_state(World *world, bool asleep, uint64_t wake_ns);
+void steps_check_end(const World *world);
 
 /* ---- scheduler_invariants.c ---- */
 

@@ -29,6 +29,8 @@ static SchedulerOptions test_options(uint32_t worker_count)
         .batch_jobs_max = JOB_COUNT,
         .batch_work_max = (uint64_t)1 << 50,
         .wait_max_ns = NS_PER_MS,
+        .background_jobs_max = 8,
+        .background_percent = 10,
     };
 }
 
@@ -292,6 +294,127 @@ static void core_refuses_more_long_jobs_than_their_tokens_leave_room_for(void **
     bench_close(bench);
 }
 
+static void core_runs_steps_where_nobody_waits(void **state)
+{
+    (void)state;
+    SchedulerOptions options = test_options(2);
+    Bench *bench = bench_open(&options);
+    assert_int_equal(core_reserve(&bench->core, 3, NULL), STATUS_OK);
+    for (int i = 0; i < 3; i++) core_step(&bench->core, &bench->jobs[i]);
+    assert_int_equal(core_wanted_workers(&bench->core), 1);
+    assert_int_equal(bench_begin(bench, 0), 1); /* alone, though all are of one model */
+    assert_true(bench->batches[0].is_step);
+    assert_int_equal(bench_begin(bench, 1), 0); /* left to others */
+    assert_int_equal(bench_submit(bench, 3, 1, NULL, NULL), STATUS_OK);
+    assert_int_equal(bench_begin(bench, 1), 1);
+    assert_false(bench->batches[1].is_step);
+    core_finish(&bench->core, &bench->batches[0]);
+    SchedulerGauge gauge = core_gauge(&bench->core);
+    assert_int_equal(gauge.steps, 1);
+    assert_int_equal(gauge.run_jobs, 1);
+    assert_int_equal(gauge.background_jobs, 3);
+    core_finish(&bench->core, &bench->batches[1]);
+    bench_close(bench);
+}
+
+static void core_has_others_wait_for_one_step_only(void **state)
+{
+    (void)state;
+    SchedulerOptions options = test_options(1);
+    Bench *bench = bench_open(&options);
+    uint64_t wait_until_ns;
+    assert_int_equal(core_reserve(&bench->core, 1, NULL), STATUS_OK);
+    core_step(&bench->core, &bench->jobs[0]);
+    assert_int_equal(bench_begin(bench, 0), 1);
+    assert_int_equal(bench_submit(bench, 1, 1, NULL, NULL), STATUS_OK);
+    bench->clock.virtual_now_ns += 10 * NS_PER_MS;
+    core_step(&bench->core, &bench->jobs[0]);
+    core_finish(&bench->core, &bench->batches[0]);
+    assert_int_equal(bench_begin(bench, 0), 1);
+    assert_false(bench->batches[0].is_step);
+    core_finish(&bench->core, &bench->batches[0]);
+    SchedulerJob *dropped = NULL;
+    uint64_t now_ns = bench->clock.virtual_now_ns;
+    assert_false(core_begin(&bench->core, &bench->batches[0], &wait_until_ns, &dropped));
+    assert_in_range(wait_until_ns - now_ns, 90 * NS_PER_MS, 90 * NS_PER_MS + 1);
+    bench->clock.virtual_now_ns = wait_until_ns;
+    assert_int_equal(bench_begin(bench, 0), 1);
+    assert_true(bench->batches[0].is_step);
+    core_finish(&bench->core, &bench->batches[0]);
+    assert_int_equal(core_gauge(&bench->core).steps_ahead_ns, 10 * NS_PER_MS);
+    bench_close(bench);
+}
+
+static void core_bounds_the_places_in_the_background(void **state)
+{
+    (void)state;
+    SchedulerOptions options = test_options(1);
+    Bench *bench = bench_open(&options);
+    Error error;
+    assert_int_equal(core_reserve(&bench->core, 9, &error), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(core_reserve(&bench->core, 6, &error), STATUS_OK);
+    assert_int_equal(core_reserve(&bench->core, 3, &error), STATUS_RESOURCE_EXHAUSTED);
+    assert_true(error.retry_after_ns > 0);
+    assert_int_equal(core_reserve(&bench->core, 2, &error), STATUS_OK);
+    core_release(&bench->core, 8);
+    assert_int_equal(core_reserve(&bench->core, 8, &error), STATUS_OK);
+    core_release(&bench->core, 8);
+    bench->core.draining = true;
+    assert_int_equal(core_reserve(&bench->core, 1, &error), STATUS_UNAVAILABLE);
+    bench_close(bench);
+}
+
+static void core_drops_dead_steps(void **state)
+{
+    (void)state;
+    SchedulerOptions options = test_options(1);
+    Bench *bench = bench_open(&options);
+    atomic_bool cancelled = true;
+    SchedulerJob *dropped = NULL;
+    uint64_t wait_until_ns;
+    assert_int_equal(core_reserve(&bench->core, 3, NULL), STATUS_OK);
+    bench->jobs[0].cancelled = &cancelled;
+    bench->jobs[1].deadline_ns = bench->clock.virtual_now_ns;
+    for (int i = 0; i < 3; i++) core_step(&bench->core, &bench->jobs[i]);
+    assert_true(core_begin(&bench->core, &bench->batches[0], &wait_until_ns, &dropped));
+    assert_ptr_equal(bench->batch_jobs[0][0], &bench->jobs[2]);
+    assert_ptr_equal(dropped, &bench->jobs[1]);
+    assert_int_equal(dropped->drop_reason, STATUS_DEADLINE_EXCEEDED);
+    assert_ptr_equal(dropped->next, &bench->jobs[0]);
+    assert_int_equal(dropped->next->drop_reason, STATUS_CANCELLED);
+    core_step(&bench->core, &bench->jobs[0]);
+    dropped = NULL;
+    core_clear(&bench->core, &dropped);
+    assert_int_equal(dropped->drop_reason, STATUS_UNAVAILABLE);
+    bench_close(bench);
+}
+
+static void core_runs_a_long_step_in_a_lane(void **state)
+{
+    (void)state;
+    SchedulerOptions options = test_options(2);
+    options.long_tokens = 1000;
+    Bench *bench = bench_open(&options);
+    assert_int_equal(core_reserve(&bench->core, 1, NULL), STATUS_OK);
+    bench->jobs[0].token_count = bench->jobs[1].token_count = 5000;
+    core_step(&bench->core, &bench->jobs[0]);
+    assert_int_equal(bench_begin(bench, 0), 1);
+    assert_int_equal(bench->batches[0].lane, 0);
+    assert_int_equal(bench_submit(bench, 1, 1, NULL, NULL), STATUS_OK); /* which waits for the lane */
+    bench->clock.virtual_now_ns += NS_PER_MS;
+    assert_false(core_gives_way(&bench->core)); /* nobody can run meanwhile */
+    assert_int_equal(bench_submit(bench, 2, 1, NULL, NULL), STATUS_OK);
+    assert_true(core_gives_way(&bench->core));
+    assert_true(core_goes_behind(&bench->core));
+    assert_int_equal(bench_begin(bench, 1), 1);
+    assert_false(core_goes_behind(&bench->core));
+    core_go_on(&bench->core);
+    core_finish(&bench->core, &bench->batches[0]);
+    assert_int_equal(bench_begin(bench, 0), 1);
+    assert_ptr_equal(bench->batch_jobs[0][0], &bench->jobs[1]);
+    bench_close(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +430,11 @@ int main(void)
         cmocka_unit_test(core_keeps_a_worker_for_others_than_long_jobs),
         cmocka_unit_test(core_refuses_more_long_jobs_than_their_tokens_leave_room_for),
         cmocka_unit_test(core_refuses_options_out_of_range),
+        cmocka_unit_test(core_runs_steps_where_nobody_waits),
+        cmocka_unit_test(core_has_others_wait_for_one_step_only),
+        cmocka_unit_test(core_bounds_the_places_in_the_background),
+        cmocka_unit_test(core_drops_dead_steps),
+        cmocka_unit_test(core_runs_a_long_step_in_a_lane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

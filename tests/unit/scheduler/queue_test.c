@@ -214,9 +214,35 @@ static void queue_survives_any_number_of_flows(void **state)
     queue_close(&queue);
 }
 
+/* Jobs that come back, whatever their keys, stand where they stood. */
+static void queue_puts_a_job_back_in_its_place(void **state)
+{
+    (void)state;
+    Queue queue = test_open(100);
+    queue.keyless = true;
+    SchedulerJob jobs[6];
+    for (uint64_t i = 0; i < 6; i++) {
+        jobs[i] = test_job(7, 10);
+        jobs[i].batch_key = i % 2 ? &test_model_a : &test_model_b;
+        jobs[i].place = i + 1;
+        queue_push_placed(&queue, &jobs[i]);
+    }
+    assert_ptr_equal(test_take(&queue), &jobs[0]);
+    assert_ptr_equal(test_take(&queue), &jobs[1]);
+    assert_ptr_equal(test_take(&queue), &jobs[2]);
+    queue_push_placed(&queue, &jobs[1]);
+    queue_push_placed(&queue, &jobs[2]);
+    queue_push_placed(&queue, &jobs[0]);
+    for (int i = 0; i < 6; i++) assert_ptr_equal(test_take(&queue), &jobs[i]);
+    assert_null(test_take(&queue));
+    assert_int_equal(queue.charge, 0);
+    queue_close(&queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(queue_puts_a_job_back_in_its_place),
         cmocka_unit_test(queue_keeps_the_order_within_a_flow),
         cmocka_unit_test(queue_shares_by_work_not_by_jobs),
         cmocka_unit_test(queue_remembers_what_an_idle_flow_has_had),

@@ -17,6 +17,7 @@ enum { JOB_COUNT = 4000, SUBMITTER_COUNT = 4, WORKER_COUNT = 8, UNIT_COUNT = 7 }
 typedef struct TestJob {
     SchedulerJob job; /* first: run and drop get its address */
     atomic_bool cancelled;
+    uint32_t steps_left;
     atomic_uint runs;
     atomic_uint drops;
     _Atomic(Status) reason;
@@ -103,6 +104,15 @@ static void test_run(void *context, const SchedulerBatch *batch)
         atomic_fetch_add(&job->runs, 1);
     }
     assert_true(key || count == 1);
+    for (uint32_t i = 0; i < count; i++) {
+        TestJob *job = (TestJob *)batch->jobs[i];
+        if (job->steps_left == 0) continue;
+        atomic_fetch_sub(&server->in_worker[worker], 1); /* before the next step may run */
+        job->steps_left--;
+        atomic_fetch_sub(&job->runs, 1);
+        scheduler_step(server->scheduler, &job->job);
+        return;
+    }
     atomic_fetch_sub(&server->in_worker[worker], 1);
     atomic_fetch_add(&server->run_count, count);
     atomic_fetch_add(&server->done, count);
@@ -128,6 +138,8 @@ static SchedulerOptions test_options(void)
         .batch_jobs_max = 64,
         .batch_work_max = (uint64_t)1 << 32,
         .wait_max_ns = 200 * NS_PER_US,
+        .background_jobs_max = 64,
+        .background_percent = 10,
         .clock = &clock_monotonic,
     };
 }
@@ -411,6 +423,56 @@ static void scheduler_runs_a_short_job_within_a_long_one(void **state)
     }
 }
 
+/* Steps of some jobs, in lanes too, while others come and go; stopped in the midst of it or not. */
+static void run_with_steps(bool stops)
+{
+    enum { STEPPING_COUNT = 24 };
+    TestServer server;
+    TestJob jobs[STEPPING_COUNT];
+    SchedulerOptions options = test_options();
+    test_server_open(&server, &options);
+    assert_int_equal(scheduler_reserve(server.scheduler, STEPPING_COUNT, NULL), STATUS_OK);
+    for (uint32_t i = 0; i < STEPPING_COUNT; i++) {
+        test_job_fill(&jobs[i], i % 3, i % 4 ? 20 : 300);
+        jobs[i].steps_left = 50;
+        scheduler_step(server.scheduler, &jobs[i].job);
+    }
+    enum { OTHERS_COUNT = 2000 };
+    TestJob *others = calloc(OTHERS_COUNT, sizeof *others);
+    assert_non_null(others);
+    uint32_t accepted = 0;
+    for (uint32_t i = 0; i < OTHERS_COUNT; i++) {
+        test_job_fill(&others[i], i % 5, 1 + i % 260);
+        if (stops && i == OTHERS_COUNT / 2) scheduler_stop(server.scheduler);
+        Status status = scheduler_submit(server.scheduler, &(SchedulerJob *){&others[i].job}, 1, NULL);
+        accepted += status == STATUS_OK;
+        if (status != STATUS_OK && !stops) sleep_ns(NS_PER_MS / 20);
+    }
+    wait_for(&server.done, accepted + STEPPING_COUNT);
+    scheduler_release(server.scheduler, STEPPING_COUNT);
+    for (uint32_t i = 0; i < STEPPING_COUNT; i++) {
+        assert_int_equal(atomic_load(&jobs[i].runs) + atomic_load(&jobs[i].drops), 1);
+        if (!stops) assert_int_equal(atomic_load(&jobs[i].runs), 1);
+    }
+    SchedulerGauge gauge = scheduler_gauge(server.scheduler);
+    assert_int_equal(gauge.background_jobs, 0);
+    if (!stops) assert_int_equal(gauge.steps, 51 * STEPPING_COUNT);
+    scheduler_close(server.scheduler);
+    free(others);
+}
+
+static void scheduler_runs_every_step_behind_others(void **state)
+{
+    (void)state;
+    run_with_steps(false);
+}
+
+static void scheduler_stop_drops_what_has_steps_left(void **state)
+{
+    (void)state;
+    run_with_steps(true);
+}
+
 static void scheduler_close_accepts_null(void **state)
 {
     (void)state;
@@ -427,6 +489,8 @@ int main(void)
         cmocka_unit_test(scheduler_starts_a_lone_job_at_once),
         cmocka_unit_test(scheduler_run_may_submit_a_further_job),
         cmocka_unit_test(scheduler_runs_a_short_job_within_a_long_one),
+        cmocka_unit_test(scheduler_runs_every_step_behind_others),
+        cmocka_unit_test(scheduler_stop_drops_what_has_steps_left),
         cmocka_unit_test(scheduler_close_accepts_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
