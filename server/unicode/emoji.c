@@ -21,8 +21,7 @@ enum {
     SELECTOR_FIRST = 0xFE00,
     SELECTOR_LAST = 0xFE0F,
     IDEOGRAPH_SELECTOR_FIRST = 0xE0100,
-    IDEOGRAPH_SELECTOR_USED_LAST = 0xE010F, /* of any ideograph that is registered with forms, but for two */
-    IDEOGRAPH_SELECTOR_WATANABE_LAST = 0xE0120,
+    IDEOGRAPH_FORMS_USUAL = 4, /* what an ideograph has at most of, unless ideographs.def says more */
     IDEOGRAPH_SELECTOR_LAST = 0xE01EF,
     MONGOLIAN_SELECTOR_FIRST = 0x180B,
     MONGOLIAN_SELECTOR_LAST = 0x180D,
@@ -228,6 +227,21 @@ bool unicode_is_selector(uint32_t code_point)
            code_point == MONGOLIAN_SELECTOR_FOURTH;
 }
 
+/* Whether an ideograph may have so many registered forms. */
+static bool takes_ideograph_selector(uint32_t base, uint32_t number)
+{
+    static const IdeographForms many[] = {
+#define FORMS(base, count) {base, count},
+#include "unicode/ideographs.def"
+#undef FORMS
+    };
+    if (number < IDEOGRAPH_FORMS_USUAL) return u_hasBinaryProperty((UChar32)base, UCHAR_UNIFIED_IDEOGRAPH);
+    const IdeographForms key = {.base = base};
+    const IdeographForms *found =
+        bsearch(&key, many, sizeof many / sizeof many[0], sizeof many[0], compare_ideographs);
+    return found && number < found->count;
+}
+
 static bool takes_standard_selector(uint32_t base, uint32_t number)
 {
     for (size_t i = 0; i < sizeof(selector_ranges) / sizeof(*selector_ranges); i++) {
@@ -254,9 +268,7 @@ bool unicode_takes_selector(uint32_t base, uint32_t selector)
         return takes_standard_selector(base, selector - SELECTOR_FIRST);
     }
     if (selector >= IDEOGRAPH_SELECTOR_FIRST) {
-        bool watanabe = base == 0x9089 || base == 0x908A; /* of a name with as many forms as families */
-        uint32_t last = watanabe ? IDEOGRAPH_SELECTOR_WATANABE_LAST : IDEOGRAPH_SELECTOR_USED_LAST;
-        return selector <= last && u_hasBinaryProperty((UChar32)base, UCHAR_UNIFIED_IDEOGRAPH);
+        return takes_ideograph_selector(base, selector - IDEOGRAPH_SELECTOR_FIRST);
     }
     return unicode_script(base) == USCRIPT_MONGOLIAN && (unicode_category(base) & UNICODE_LO) != 0;
 }
