@@ -131,10 +131,22 @@ static bool is_cursive(uint32_t letter)
     return joining == UNICODE_JOINING_BOTH || joining == UNICODE_JOINING_ONE || letter == ARABIC_HAMZA;
 }
 
+static bool is_odia(uint32_t letter)
+{
+    return in_range(letter, 0xB00, 0xB7F);
+}
+
 /* Odia, Telugu, Kannada, Malayalam: ZWNJ parts a word from the ending or the word that follows. */
 static bool takes_endings(uint32_t letter)
 {
-    return in_range(letter, 0xB00, 0xB7F) || in_range(letter, 0xC00, 0xD7F);
+    return is_odia(letter) || in_range(letter, 0xC00, 0xD7F);
+}
+
+/* Odia has ZWJ as well: in front of a vowel letter within a word, and of the first letter. */
+static bool shapes_odia(const InvisibleJudge *judge)
+{
+    if (!is_odia(judge->after) || has_category(judge->after, UNICODE_M)) return false;
+    return is_gap(judge->before) || (is_odia(judge->before) && unicode_is_indic_vowel_letter(judge->after));
 }
 
 /* Scripts with a virama: ZWJ and ZWNJ choose how a conjunct looks (RFC 5892 A.2), or stand before the virama (Bengali,
@@ -157,6 +169,7 @@ static bool shapes_letters(const InvisibleJudge *judge, uint32_t joiner)
     bool mark = has_category(judge->after, UNICODE_M);
     if (joiner == UNICODE_ZWJ && !mark && before != after) return true;
     if (joiner == UNICODE_ZWNJ && (before || (after && !is_gap(judge->before)))) return true;
+    if (joiner == UNICODE_ZWJ && shapes_odia(judge)) return true;
     return shapes_syllable(judge, joiner);
 }
 

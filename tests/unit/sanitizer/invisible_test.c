@@ -53,6 +53,9 @@ static void scripts_keep_their_joiners(void **state)
     cleaning_expect_nothing("\u0D05\u0D32\u0D4D\u200D\u200C\u0D17\u0D4B");        /* Malayalam, both */
     cleaning_expect_nothing("\u0C95\u0CC1\u200C\u0C97\u0CB3\u0CC1");              /* Kannada, before an ending */
     cleaning_expect_nothing("\u1820\u180E\u1820 \u1820\u180B");                   /* Mongolian */
+    cleaning_expect_nothing("\u0B1B\u200D\u0B05 \u200D\u0B2E\u0B41 \u0B39\u0B4B\u200D\u0B07");
+    cleaning_expect_rule("\u0B1B\u200D\u0B05\u0B2E\u200D\u0B32", "\u0B1B\u200D\u0B05\u0B2E\u0B32",
+                         RULE_INV_ZERO_WIDTH, 1);
     cleaning_expect_rule("\u0915\u200D\u0937", "\u0915\u0937", RULE_INV_ZERO_WIDTH, 1);
     cleaning_expect_rule("\u0645\u200D\u06CC", "\u0645\u06CC", RULE_INV_ZERO_WIDTH, 1);
     cleaning_expect_rule("\u0645\u06CC\u200C\u200C\u062E", "\u0645\u06CC\u200C\u062E", RULE_INV_ZERO_WIDTH, 1);
