@@ -234,10 +234,7 @@ static void compat_keep(SanitizeRun *run, uint32_t index, unsigned styles)
 static bool compat_is_ideographic(const SanitizeRun *run)
 {
     for (uint32_t i = 0; i < run->count; i++) {
-        uint32_t code_point = run->items[i].code_point;
-        if (code_point >= 0x3041 && code_point <= 0x9FFF) return true;
-        if (code_point >= 0xAC00 && code_point <= 0xD7A3) return true;
-        if (code_point >= 0x20000 && code_point <= 0x3FFFF) return true;
+        if (run_is_east_asian(run->items[i].code_point)) return true;
     }
     return false;
 }

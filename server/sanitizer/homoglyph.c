@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* Letters that only one script has among so many items on either side are a word's context; so many are words. */
-enum { CONTEXT_ITEMS = 64, CONTEXT_LETTERS_MIN = 4 };
+/* So many letters that only one script has in a word's context are words. */
+enum { CONTEXT_LETTERS_MIN = 4 };
 
 /* A cased letter that something is drawn like. */
 static bool homoglyph_is_lower(uint32_t code_point)
@@ -26,6 +26,7 @@ static uint32_t homoglyph_map(const SanitizeRun *run, const Word *word, uint32_t
     bool lower_after = index < word->last && homoglyph_is_lower(run->items[index + 1].code_point);
     bool cased = (run->items[index].classes & (CLASS_GREEK | CLASS_CYRILLIC)) != 0;
     /* A stroke inside of a lower-case word was an l, or the palochka of Caucasian languages. */
+    if (mapped == 'I' && cased && lower_before && words_is_camel(run, word, index)) return 'I';
     if (mapped == 'I') return lower_before || (!cased && lower_after) ? 'l' : 'I';
     return lower_before && lower_after ? 0x4C0 : mapped;
 }
@@ -57,19 +58,27 @@ static void homoglyph_count_context(const SanitizeRun *run, const Word *word,
     words_count_evidence(run, word->end, end, out_letters);
 }
 
-/* The more likely one of two scripts in either of which a word can be written: its neighbours', then the text's, then
- * what the letters say. */
+/* The more likely one of two scripts in either of which a word can be written: what tells it, then its neighbours',
+ * then the text's, then what the letters say. */
 static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, WordScript a, WordScript b)
 {
     uint64_t near[SCRIPT_COUNT + 1];
-    /* Only Macedonian writes a letter like s, and hardly ever: ASCII and ISO stand in all texts. */
-    if (a == SCRIPT_LATIN && b == SCRIPT_CYRILLIC && words_has_dze(run, word)) return SCRIPT_LATIN;
+    WordScript told = a == SCRIPT_LATIN && b == SCRIPT_CYRILLIC ? words_told(run, word) : SCRIPT_NONE;
+    if (told != SCRIPT_NONE) return told;
     homoglyph_count_context(run, word, near);
     if (near[a] != near[b]) return near[a] > near[b] ? a : b;
     if (a < SCRIPT_ARMENIAN && b < SCRIPT_ARMENIAN && run->letters[a] != run->letters[b]) {
         return run->letters[a] > run->letters[b] ? a : b;
     }
     return words_guess(run, word, a, b);
+}
+
+/* Whether a word that mixes two other scripts was a Latin one: neither has all its letters, or the text has no word
+ * that is certainly of the one that has. */
+static bool homoglyph_is_latin(const SanitizeRun *run, const Word *word, WordScript target)
+{
+    if (word->letters[SCRIPT_LATIN] || !words_reads_as(run, word, SCRIPT_LATIN)) return false;
+    return target == SCRIPT_NONE || (run->letters[SCRIPT_LATIN] && !run->letters[target]);
 }
 
 static void homoglyph_look_at_mixed(SanitizeRun *run, const Word *word)
@@ -83,6 +92,7 @@ static void homoglyph_look_at_mixed(SanitizeRun *run, const Word *word)
         target =
             target == SCRIPT_NONE ? (WordScript)script : homoglyph_choose(run, word, target, (WordScript)script);
     }
+    if (homoglyph_is_latin(run, word, target)) target = SCRIPT_LATIN;
     if (target != SCRIPT_NONE) homoglyph_repair(run, word, target, RULE_HOMO_MIXED);
 }
 
@@ -107,6 +117,13 @@ static bool homoglyph_is_prose(const SanitizeRun *run, const Word *word)
     return false;
 }
 
+/* Whether an ideograph or a syllable of East Asia stands right beside the word, as beside Latin ones. */
+static bool homoglyph_is_among_ideographs(const SanitizeRun *run, const Word *word)
+{
+    return (word->begin > 0 && run_is_east_asian(run->items[word->begin - 1].code_point)) ||
+           (word->end < run->count && run_is_east_asian(run->items[word->end].code_point));
+}
+
 /* Whether a word of a script that nothing else in the text is certainly of was put among the words of another one. */
 static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordScript text)
 {
@@ -114,6 +131,7 @@ static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordS
     if (text != SCRIPT_LATIN || word->script > SCRIPT_CYRILLIC || run->letters[word->script]) return false;
     /* Acronyms, and words that are spoken of, are cited. */
     if (words_is_quoted(run, word)) return false;
+    if (word->count > 1 && homoglyph_is_among_ideographs(run, word)) return true;
     if (word->count > 1 && unicode_category(run->items[word->last].code_point) == UNICODE_LU) return false;
     /* A letter alone is a word in Latin, or one of a list of letters. */
     uint32_t latin = confusables_find(run->items[word->last].code_point)->targets[SCRIPT_LATIN];

@@ -77,6 +77,13 @@ static inline bool run_repairs(const SanitizeRun *run, SanitizeRule rule)
     return (run->repaired >> rule & 1) != 0;
 }
 
+/* An ideograph, or a syllable of Japanese or Korean. */
+static inline bool run_is_east_asian(uint32_t code_point)
+{
+    return (code_point >= 0x3041 && code_point <= 0x9FFF) || (code_point >= 0xAC00 && code_point <= 0xD7A3) ||
+           (code_point >= 0x20000 && code_point <= 0x3FFFF);
+}
+
 /* Adds a finding over items[begin, end) (not empty) of `count` code points. Ranges of one rule that touch become one,
  * unless they have details. The action is what SANITIZE_CLEAN does about it, or none. */
 void run_find(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32_t end, uint32_t count);

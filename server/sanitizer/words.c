@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* So many of the letter that others write for i show that a language has no i. */
+enum { I_OTHERS_MIN = 2 };
+
 static bool words_is_apostrophe(uint32_t code_point)
 {
     return code_point == '\'' || code_point == 0x2019 || code_point == 0x2BC;
@@ -205,11 +208,82 @@ bool words_is_quoted(const SanitizeRun *run, const Word *word)
     return opens && (after == '"' || after == '\'' || (unicode_category(after) & quotes) != 0);
 }
 
-bool words_has_dze(const SanitizeRun *run, const Word *word)
+/* Whether items[index] is i, or the Ukrainian letter that looks so. */
+static bool words_is_i(const SanitizeRun *run, uint32_t index)
 {
-    for (uint32_t i = word->first; i <= word->last; i++) {
+    uint32_t code_point = run->items[index].code_point;
+    return code_point == 'i' || code_point == 'I' || code_point == 0x406 || code_point == 0x456;
+}
+
+/* Whether the letters around are a Cyrillic language's that has no i: Russian, Bulgarian, Serbian, Macedonian. */
+static bool words_lacks_i(const SanitizeRun *run, const Word *word, uint32_t begin, uint32_t end)
+{
+    uint32_t others = 0;
+    for (uint32_t i = begin; i < end; i++) {
         uint32_t code_point = run->items[i].code_point;
-        if (code_point == 's' || code_point == 'S' || code_point == 0x405 || code_point == 0x455) return true;
+        if (i == word->begin)
+            i = word->end - 1;
+        else if (code_point == 0x456 || code_point == 0x406 || code_point == 0x457 || code_point == 0x454)
+            return false;
+        else
+            others += code_point == 0x438;
+    }
+    return others >= I_OTHERS_MIN;
+}
+
+/* What letters of the word say, and digits among them. */
+static WordScript words_told_by_letters(const SanitizeRun *run, const Word *word)
+{
+    /* What only Macedonian writes, and hardly ever (ASCII and ISO stand in all texts), Kurdish, and Komi of old. */
+    static const uint16_t latin[] = {'s', 'S', 0x405, 0x455, 'd', 0x501, 'q', 0x51B, 'w', 0x51D};
+    static const uint16_t small_capitals[] = {0x138, 0x299, 0x29C, 0x1D0D,
+                                              0x1D1B}; /* like k, v, n, m, t of Cyrillic */
+    for (uint32_t i = word->first; i < word->end; i++) {
+        uint32_t code_point = run->items[i].code_point;
+        if (words_is_digit(code_point)) return SCRIPT_LATIN;
+        for (size_t k = 0; k < sizeof latin / sizeof latin[0]; k++) {
+            if (code_point == latin[k]) return SCRIPT_LATIN;
+        }
+        for (size_t k = 0; k < sizeof small_capitals / sizeof small_capitals[0]; k++) {
+            if (code_point == small_capitals[k]) return SCRIPT_CYRILLIC;
+        }
+    }
+    return SCRIPT_NONE;
+}
+
+/* What stands right beside the word says: signs of programs, and letters without a space between. */
+static WordScript words_told_by_neighbours(const SanitizeRun *run, const Word *word, uint32_t begin, uint32_t end)
+{
+    uint32_t before = word->begin > 0 ? run->items[word->begin - 1].code_point : ' ';
+    uint32_t after = word->end < run->count ? run->items[word->end].code_point : ' ';
+    if (before == '_' || after == '_' || after == '=' || words_is_digit(before)) return SCRIPT_LATIN;
+    uint64_t letters[SCRIPT_COUNT + 1] = {0};
+    uint32_t first = word->begin, last = word->end;
+    while (first > begin && !unicode_is_white_space(run->items[first - 1].code_point)) first--;
+    while (last < end && !unicode_is_white_space(run->items[last].code_point)) last++;
+    words_count_evidence(run, first, word->begin, letters);
+    words_count_evidence(run, word->end, last, letters);
+    if (letters[SCRIPT_LATIN] == letters[SCRIPT_CYRILLIC]) return SCRIPT_NONE;
+    return letters[SCRIPT_LATIN] > letters[SCRIPT_CYRILLIC] ? SCRIPT_LATIN : SCRIPT_CYRILLIC;
+}
+
+WordScript words_told(const SanitizeRun *run, const Word *word)
+{
+    uint32_t begin = word->begin > CONTEXT_ITEMS ? word->begin - CONTEXT_ITEMS : 0;
+    uint32_t end = run->count - word->end > CONTEXT_ITEMS ? word->end + CONTEXT_ITEMS : run->count;
+    WordScript told = words_told_by_letters(run, word);
+    if (told == SCRIPT_NONE) told = words_told_by_neighbours(run, word, begin, end);
+    if (told != SCRIPT_NONE) return told;
+    bool has_i = false;
+    for (uint32_t i = word->first; i <= word->last; i++) has_i |= words_is_i(run, i);
+    return has_i && words_lacks_i(run, word, begin, end) ? SCRIPT_LATIN : SCRIPT_NONE;
+}
+
+bool words_is_camel(const SanitizeRun *run, const Word *word, uint32_t stroke)
+{
+    if (stroke < word->last && words_is_upper(run, stroke + 1) && !words_is_i(run, stroke + 1)) return true;
+    for (uint32_t i = word->first + 1; i <= word->last; i++) {
+        if (i != stroke && words_is_upper(run, i) && words_is_lower(run, i - 1)) return true;
     }
     return false;
 }

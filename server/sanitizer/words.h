@@ -15,6 +15,9 @@ typedef struct Word {
     uint32_t exclusive; /* letters that only one script has */
 } Word;
 
+/* So many items on either side of a word are its context. */
+enum { CONTEXT_ITEMS = 64 };
+
 /* A letter, or a digit or sign that may stand for one. */
 static inline bool words_is_letter(const Item *item)
 {
@@ -59,8 +62,12 @@ bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, c
 bool words_reads_as(const SanitizeRun *run, const Word *word, WordScript target);
 /* Whether it stands between quotation marks. */
 bool words_is_quoted(const SanitizeRun *run, const Word *word);
-/* Whether it has an s, or the Cyrillic letter that looks so. */
-bool words_has_dze(const SanitizeRun *run, const Word *word);
+/* The script that one of these says a word is of in which both could be written; SCRIPT_NONE: none does. A letter that
+ * next to no Cyrillic language writes, or small capitals, which stand for Cyrillic letters only; a sign of programs
+ * beside it; letters that it shares no space with; an i where others write none. */
+WordScript words_told(const SanitizeRun *run, const Word *word);
+/* Whether a word has a capital behind a small letter, or its items[stroke] has one behind it. */
+bool words_is_camel(const SanitizeRun *run, const Word *word, uint32_t stroke);
 /* Whether a Cyrillic word has a letter that next to no language writes. */
 bool words_is_rare(const SanitizeRun *run, const Word *word);
 /* The more likely one of two scripts by the letters alone. */

@@ -44,10 +44,38 @@ static void a_word_of_letters_that_all_scripts_have_goes_by_its_neighbours(void 
                     "\u0431\u043E\u043B\u044C\u0448\u043E\u0439 \u0445\u043E\u0440 \u0438\u0434\u0451\u0442");
 }
 
+/* Around are more letters of Cyrillic, or of Latin, which would have it otherwise. */
+static void a_word_of_letters_that_all_scripts_have_may_say_which_it_is_of(void **state)
+{
+    (void)state;
+#define CYRILLIC "\u0438 \u0431\u043E\u043B\u044C\u0448\u0438\u0435 \u0438\u043C\u0435\u043D\u0430 "
+    cleaning_expect(CYRILLIC "\u0421\u0410P_NET", CYRILLIC "CAP_NET");
+    cleaning_expect(CYRILLIC "\u0422y\u0440e=x", CYRILLIC "Type=x");
+    cleaning_expect(CYRILLIC "r\u0430\u0441e:tcattr(fd)", CYRILLIC "race:tcattr(fd)");
+    cleaning_expect(CYRILLIC "10\u0445x\u0445x", CYRILLIC "10xxxx");
+    cleaning_expect(CYRILLIC "oom a\u0501\u0458", CYRILLIC "oom adj");
+    cleaning_expect(CYRILLIC "\u0420\u0421I", CYRILLIC "PCI");
+    cleaning_expect("\u043F\u0456\u0434 \u0456\u0441\u0442\u043E\u0440\u0456\u0457 \u0438 \u0438 \u0456x",
+                    "\u043F\u0456\u0434 \u0456\u0441\u0442\u043E\u0440\u0456\u0457 \u0438 \u0438 \u0456\u0445");
+    cleaning_expect("DIFF in words \"p\u043E\u0138y", "DIFF in words \"\u0440\u043E\u043A\u0443");
+    cleaning_expect("a word in words \u0438\u0437-\u0445a", "a word in words \u0438\u0437-\u0445\u0430");
+#undef CYRILLIC
+}
+
+static void letters_of_two_scripts_that_neither_has_whole_are_latin(void **state)
+{
+    (void)state;
+    cleaning_expect("end \u0391\u039D\u0405\u0399 end", "end ANSI end");
+    cleaning_expect("\u5F53\u0399\u03A1\u0421\u03A1\u534F with words", "\u5F53IPCP\u534F with words");
+    cleaning_expect("\u663E\u793A\u0399\u03A1\u6570 or number", "\u663E\u793AIP\u6570 or number");
+    cleaning_expect_nothing("\u663E\u793A\u03A1\u6570 or number");
+}
+
 static void strokes_take_the_case_of_their_word(void **state)
 {
     (void)state;
     cleaning_expect("he\u0406\u0406o \u0406nternet A\u0406", "hello Internet AI");
+    cleaning_expect("RebootKeyIgnore\u0399nhibited Aq\u0399D", "RebootKeyIgnoreInhibited AqID");
 }
 
 static void an_exclamation_mark_is_no_click(void **state)
@@ -114,6 +142,8 @@ int main(void)
         cmocka_unit_test(a_letter_of_another_script_becomes_the_words_own),
         cmocka_unit_test(one_letter_left_is_enough),
         cmocka_unit_test(a_word_of_letters_that_all_scripts_have_goes_by_its_neighbours),
+        cmocka_unit_test(a_word_of_letters_that_all_scripts_have_may_say_which_it_is_of),
+        cmocka_unit_test(letters_of_two_scripts_that_neither_has_whole_are_latin),
         cmocka_unit_test(strokes_take_the_case_of_their_word),
         cmocka_unit_test(an_exclamation_mark_is_no_click),
         cmocka_unit_test(honest_mixtures_are_left_alone),
