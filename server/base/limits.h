@@ -69,8 +69,8 @@
 #define NORMALIZED_GROWTH_MAX 8
 #define NORMALIZED_BASE_BYTES (64 * KIB)
 
-/* What the sanitizer works on at once: a line, or a piece of a longer one. Its working text takes 16 bytes a character,
- * twice, and the structure of directions 25: 4 MiB. */
+/* What the sanitizer works on at once: a line, or a piece of a longer one. Its working text takes 16 bytes a
+ * character, twice, and the structure of directions 25: 4 MiB. */
 #define SANITIZE_LINE_BYTES_MAX (64 * KIB)
 
 /* Regular expressions of tokenizers: the longest published one has 500 bytes. One search for a match takes a second
@@ -93,12 +93,12 @@
 /* protobuf-c recurses once a level, with no limit of its own; our deepest request has 4. */
 #define MESSAGE_DEPTH_MAX 16
 
-/* A query is tokenized again with each text of a Rerank, all together at most as many bytes as one text may have: with
- * 1,024 texts a query of 16 KiB. That keeps a worker for seconds, not minutes. */
+/* A query is tokenized again with each text of a Rerank, all together at most as many bytes as one text may have:
+ * with 1,024 texts a query of 16 KiB. That keeps a worker for seconds, not minutes. */
 #define QUERY_BYTES_MAX TEXT_BYTES_MAX
 
-/* Chunks of one text, or windows of one context: 16 MiB of dense text in chunks of 256 tokens. What a request's chunks
- * take together, the queue and --request-memory bound. */
+/* Chunks of one text, or windows of one context: 16 MiB of dense text in chunks of 256 tokens. What a request's
+ * chunks take together, the queue and --request-memory bound. */
 #define CHUNK_COUNT_MAX 16384
 
 /* Results of one mask or one context; the defaults are transformers'. Who reads more reads the tail. */
@@ -117,8 +117,12 @@
 /* Explanations. Copies of a text for one surrogate: PyPI's lime takes 5,000. Steps of integrated gradients: 300 is the
  * most that is recommended. Each costs as much as the text. */
 #define EXPLAIN_TOP_K_DEFAULT 8
-#define EXPLAIN_SAMPLE_COUNT_MAX 100000
+#define EXPLAIN_SAMPLE_COUNT_MAX 100000u
+#define EXPLAIN_SAMPLE_COUNT_DEFAULT 1000u
 #define EXPLAIN_STEP_COUNT_MAX 1000
+/* Features of a surrogate: words of a text, or runs of them where it has more. Its linear model solves a system of
+ * that size, and a thousand samples say nothing of so many. */
+#define EXPLAIN_FEATURE_COUNT_MAX 256u
 
 #define MODEL_NAME_BYTES_MAX 256
 /* Models of one process: more would wait for each other on any machine's cores. */

@@ -3,7 +3,8 @@
 
 #include <stdint.h>
 
-/* A state is any number, the seed at first. Steele, Lea and Flood 2014, Fast Splittable Pseudorandom Number Generators. */
+/* A state is any number, the seed at first. Steele, Lea and Flood 2014, Fast Splittable Pseudorandom Number
+ * Generators. */
 static inline uint64_t random_next(uint64_t *state)
 {
     uint64_t value = *state += 0x9E3779B97F4A7C15u;

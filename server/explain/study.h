@@ -1,6 +1,6 @@
-/* A study asks what the model says of copies of a text that lack some of its features (tokens, or words), round by round,
- * and makes an attribution or a surrogate of the answers. It is a value of functions over memory that it was given; the
- * caller runs the copies. Occlusion, faithfulness and the surrogates are studies. */
+/* A study asks what the model says of copies of a text that lack some of its features (tokens, or words), round by
+ * round, and makes an attribution or a surrogate of the answers. It is a value of functions over memory that it was
+ * given; the caller runs the copies. Occlusion, faithfulness and the surrogates are studies. */
 #pragma once
 
 #include "base/arena.h"
@@ -31,7 +31,7 @@ typedef struct Study Study;
 
 /* A kind of study. `state` begins with a Study. */
 struct Study {
-    /* Fills in the next round, the answers to the last one (NULL at first) in hand. The round's arrays are the study's. */
+    /* Fills in the next round, the answers to the last one (NULL at first) in hand. Its arrays are the study's. */
     void (*next)(Study *study, const StudyRound *last, StudyRound *out_round);
     StudyText text;
 };

@@ -1,0 +1,199 @@
+/* A linear model of the text's neighbourhood, step for step as PyPI lime makes it. */
+#include "explain/surrogate_state.h"
+
+#include <math.h>
+
+enum { LINEAR_WEIGHTS = 10 /* lime's num_features */ };
+#define SELECTION_RIDGE 0.01
+#define FINAL_RIDGE 1.0
+
+typedef struct Linear {
+    Surrogate surrogate; /* first */
+    uint32_t *order;     /* [features] */
+    double *products;    /* [features][features], the lower triangle: of centred features, weighted */
+    double *factor;      /* [likewise]: of Cholesky's decomposition */
+    double *means;       /* [features] */
+    double *targets;     /* [features]: products with the centred scores */
+    double *solution;    /* [features] */
+    double score_mean;
+    uint32_t chosen[LINEAR_WEIGHTS];
+    float weights[LINEAR_WEIGHTS];
+} Linear;
+
+/* sqrt(exp(-(100 d)^2 / 25^2)), d the cosine distance from the whole text. */
+static double weight_of(const Linear *linear, uint32_t sample)
+{
+    double kept = feature_set_count(&linear->surrogate.kept[sample]);
+    double distance = 1 - sqrt(kept / linear->surrogate.study.text.feature_count);
+    return exp(-8 * distance * distance);
+}
+
+static void linear_add(Linear *linear, uint32_t sample, double weight)
+{
+    const FeatureSet *kept = &linear->surrogate.kept[sample];
+    uint32_t count = linear->surrogate.study.text.feature_count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!feature_set_has(kept, i)) continue;
+        double *row = linear->products + (size_t)i * count;
+        linear->means[i] += weight;
+        linear->targets[i] += weight * (double)linear->surrogate.answers[sample].score;
+        for (uint32_t k = 0; k <= i; k++) row[k] += feature_set_has(kept, k) ? weight : 0;
+    }
+}
+
+/* sum w (x_i - m_i)(x_k - m_k) and sum w (x_i - m_i)(y - m_y), m the weighted means. */
+static void linear_gather(Linear *linear)
+{
+    uint32_t count = linear->surrogate.study.text.feature_count;
+    double sum = 0, scores = 0;
+    for (uint32_t sample = 0; sample < surrogate_made_of(&linear->surrogate); sample++) {
+        double weight = weight_of(linear, sample);
+        sum += weight;
+        scores += weight * (double)linear->surrogate.answers[sample].score;
+        linear_add(linear, sample, weight);
+    }
+    linear->score_mean = scores / sum;
+    for (uint32_t i = 0; i < count; i++) linear->means[i] /= sum;
+    for (uint32_t i = 0; i < count; i++) {
+        linear->targets[i] -= sum * linear->means[i] * linear->score_mean;
+        for (uint32_t k = 0; k <= i; k++)
+            linear->products[(size_t)i * count + k] -= sum * linear->means[i] * linear->means[k];
+    }
+}
+
+static double product_of(const Linear *linear, uint32_t i, uint32_t k)
+{
+    size_t count = linear->surrogate.study.text.feature_count;
+    return i >= k ? linear->products[i * count + k] : linear->products[k * count + i];
+}
+
+/* Solves (products + ridge I) solution = targets for the first `count` features of `order`. */
+static void linear_solve(Linear *linear, uint32_t count, double ridge)
+{
+    double *solution = linear->solution;
+    for (size_t i = 0; i < count; i++) {
+        double *row = linear->factor + i * count;
+        solution[i] = linear->targets[linear->order[i]];
+        for (size_t k = 0; k <= i; k++) {
+            const double *other = linear->factor + k * count;
+            double sum = product_of(linear, linear->order[i], linear->order[k]) + (i == k ? ridge : 0);
+            for (size_t j = 0; j < k; j++) sum -= row[j] * other[j];
+            row[k] = i == k ? sqrt(fmax(sum, ridge / 2)) : sum / other[k];
+        }
+        for (size_t k = 0; k < i; k++) solution[i] -= row[k] * solution[k];
+        solution[i] /= row[i];
+    }
+    for (size_t i = count; i-- > 0;) {
+        for (size_t k = i + 1; k < count; k++) solution[i] -= linear->factor[k * count + i] * solution[k];
+        solution[i] /= linear->factor[i * count + i];
+    }
+}
+
+/* Brings the `count` features of the greatest |solution| to the front of `order`, the greatest first. */
+static void linear_order(Linear *linear, uint32_t total, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t best = i;
+        for (uint32_t k = i + 1; k < total; k++) {
+            if (fabs(linear->solution[k]) > fabs(linear->solution[best])) best = k;
+        }
+        uint32_t feature = linear->order[best];
+        double value = linear->solution[best];
+        linear->order[best] = linear->order[i];
+        linear->solution[best] = linear->solution[i];
+        linear->order[i] = feature;
+        linear->solution[i] = value;
+    }
+}
+
+static double linear_predict(const Linear *linear, uint32_t sample, uint32_t count)
+{
+    double score = linear->score_mean;
+    for (uint32_t i = 0; i < count; i++) {
+        double has = feature_set_has(&linear->surrogate.kept[sample], linear->order[i]);
+        score += linear->solution[i] * (has - linear->means[linear->order[i]]);
+    }
+    return score;
+}
+
+/* R2 of the fresh samples, by the same weights. */
+static float linear_fidelity(const Linear *linear, uint32_t count)
+{
+    const Surrogate *surrogate = &linear->surrogate;
+    double sum = 0, scores = 0, squares = 0, errors = 0;
+    for (uint32_t i = surrogate->sample_count; i < surrogate->count; i++) {
+        double weight = weight_of(linear, i), score = (double)surrogate->answers[i].score;
+        double error = score - linear_predict(linear, i, count);
+        sum += weight;
+        scores += weight * score;
+        squares += weight * score * score;
+        errors += weight * error * error;
+    }
+    double variance = sum > 0 ? squares - scores * scores / sum : 0;
+    return variance > 1e-12 * squares ? (float)(1 - errors / variance) : 0;
+}
+
+static void linear_finish(Linear *linear)
+{
+    uint32_t total = linear->surrogate.study.text.feature_count;
+    if (total == 0) return;
+    uint32_t count = total < LINEAR_WEIGHTS ? total : LINEAR_WEIGHTS;
+    linear_gather(linear);
+    for (uint32_t i = 0; i < total; i++) linear->order[i] = i;
+    linear_solve(linear, total, SELECTION_RIDGE);
+    linear_order(linear, total, count);
+    linear_solve(linear, count, FINAL_RIDGE);
+    linear_order(linear, count, count);
+    for (uint32_t i = 0; i < count; i++) {
+        linear->chosen[i] = linear->order[i];
+        linear->weights[i] = (float)linear->solution[i];
+    }
+    ExplainSurrogate *result = &linear->surrogate.result;
+    result->features = linear->chosen;
+    result->weights = linear->weights;
+    result->feature_count = count;
+    result->fidelity = linear_fidelity(linear, count);
+}
+
+static void linear_next(Study *study, const StudyRound *last, StudyRound *out_round)
+{
+    Linear *linear = (Linear *)study;
+    surrogate_record(&linear->surrogate, last);
+    if (!surrogate_ask_neighbours(&linear->surrogate, linear->order)) linear_finish(linear);
+    surrogate_round(&linear->surrogate, out_round);
+}
+
+static void linear_lay_out(Linear *linear, Room *room)
+{
+    uint64_t features = linear->surrogate.study.text.feature_count;
+    surrogate_lay_out(&linear->surrogate, room);
+    linear->order = surrogate_take(room, features, sizeof *linear->order);
+    linear->products = surrogate_take(room, features * features, sizeof *linear->products);
+    linear->factor = surrogate_take(room, features * features, sizeof *linear->factor);
+    linear->means = surrogate_take(room, features, sizeof *linear->means);
+    linear->targets = surrogate_take(room, features, sizeof *linear->targets);
+    linear->solution = surrogate_take(room, features, sizeof *linear->solution);
+}
+
+static uint64_t linear_bytes(const Surrogate *sized)
+{
+    Linear counted = {.surrogate = *sized};
+    Room room = {0};
+    (void)surrogate_take(&room, 1, sizeof counted);
+    linear_lay_out(&counted, &room);
+    return room.used;
+}
+
+static Study *linear_open(const Surrogate *sized, void *block)
+{
+    Room room = {.bytes = block};
+    Linear *linear = surrogate_take(&room, 1, sizeof *linear);
+    linear->surrogate = *sized;
+    linear_lay_out(linear, &room);
+    for (uint32_t i = 0; i < sized->study.text.feature_count; i++) linear->order[i] = i;
+    linear->surrogate.study.next = linear_next;
+    linear->surrogate.result.method = EXPLAIN_SURROGATE_LINEAR;
+    return &linear->surrogate.study;
+}
+
+const SurrogateKind linear_kind = {linear_bytes, linear_open};

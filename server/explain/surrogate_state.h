@@ -1,0 +1,96 @@
+/* What all surrogates are made of: copies as sets of the features that they keep, and what the model said of them.
+ * For the files of explain/ only. */
+#pragma once
+
+#include "base/limits.h"
+#include "base/random.h"
+#include "explain/surrogate.h"
+
+enum { FEATURE_SET_WORDS = (EXPLAIN_FEATURE_COUNT_MAX + 63) / 64 };
+
+typedef struct FeatureSet {
+    uint64_t bits[FEATURE_SET_WORDS];
+} FeatureSet;
+
+static inline bool feature_set_has(const FeatureSet *set, uint32_t feature)
+{
+    return (set->bits[feature / 64] >> (feature % 64) & 1) != 0;
+}
+
+static inline void feature_set_add(FeatureSet *set, uint32_t feature)
+{
+    set->bits[feature / 64] |= 1ull << (feature % 64);
+}
+
+static inline void feature_set_remove(FeatureSet *set, uint32_t feature)
+{
+    set->bits[feature / 64] &= ~(1ull << (feature % 64));
+}
+
+static inline bool feature_set_covers(const FeatureSet *set, const FeatureSet *part)
+{
+    uint64_t missing = 0;
+    for (unsigned i = 0; i < FEATURE_SET_WORDS; i++) missing |= part->bits[i] & ~set->bits[i];
+    return missing == 0;
+}
+
+static inline uint32_t feature_set_count(const FeatureSet *set)
+{
+    int count = 0;
+    for (unsigned i = 0; i < FEATURE_SET_WORDS; i++) count += __builtin_popcountll(set->bits[i]);
+    return (uint32_t)count;
+}
+
+typedef struct Surrogate {
+    Study study; /* first */
+    ExplainSurrogate result;
+    uint64_t random;
+    uint32_t sample_count; /* to be made of */
+    uint32_t fresh_count;  /* to be measured with */
+    FeatureSet *kept;      /* [sample_count + fresh_count], in the order that they are asked in */
+    StudyAnswer *answers;  /* [likewise] */
+    uint32_t count;        /* of kept, drawn */
+    uint32_t answered;     /* of them, the first ones */
+    StudyRound room;       /* the arrays of rounds */
+} Surrogate;
+
+/* A block of memory that arrays are cut out of; without one, it counts what they take. */
+typedef struct Room {
+    unsigned char *bytes; /* NULL: counting */
+    uint64_t used;
+} Room;
+
+/* `count` items of `size`, aligned to 16. */
+void *surrogate_take(Room *room, uint64_t count, uint64_t size);
+
+/* A Surrogate without arrays. */
+Surrogate surrogate_sized(const StudyText *text, uint32_t sample_count, uint64_t seed);
+/* Cuts its arrays out of `room`. */
+void surrogate_lay_out(Surrogate *surrogate, Room *room);
+
+/* The set of all features. */
+FeatureSet surrogate_all(const Surrogate *surrogate);
+/* Takes the last round's answers. */
+void surrogate_record(Surrogate *surrogate, const StudyRound *last);
+/* Has the model asked about `kept`, in the round that surrogate_round makes. */
+void surrogate_ask(Surrogate *surrogate, const FeatureSet *kept);
+/* What waits to be asked, as a round; none: the study is over. */
+void surrogate_round(Surrogate *surrogate, StudyRound *out_round);
+
+/* The text's neighbourhood, as PyPI lime draws it: the whole text first, then copies without n of its features, n and
+ * which they are drawn at random. Asks about the next ones; false: all have been answered. `order` is
+ * [feature_count], each feature once in whatever order. */
+bool surrogate_ask_neighbours(Surrogate *surrogate, uint32_t *order);
+/* How many of them the surrogate is made of: the first ones; the others are to measure with. */
+uint32_t surrogate_made_of(const Surrogate *surrogate);
+
+/* The kinds. `bytes` is what `open` allocates, at once. */
+typedef struct SurrogateKind {
+    uint64_t (*bytes)(const Surrogate *sized);
+    /* `block` is zeroed and holds `bytes`. */
+    Study *(*open)(const Surrogate *sized, void *block);
+} SurrogateKind;
+
+extern const SurrogateKind linear_kind;
+extern const SurrogateKind tree_kind;
+extern const SurrogateKind anchor_kind;
