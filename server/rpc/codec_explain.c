@@ -2,6 +2,7 @@
  * all of it in the reply of a task, as much as fits a part in Explain's stream. */
 #include "rpc/codec_explain.h"
 
+#include "base/limits.h"
 #include "rpc/codec_reply_parts.h"
 
 #include <assert.h>
@@ -27,6 +28,12 @@ static uint32_t varint_bytes(uint64_t value)
     return bytes;
 }
 
+/* A field of `bytes` that begins with their number; none where there are none. */
+static uint64_t field_bytes(uint64_t bytes)
+{
+    return bytes ? 1 + varint_bytes(bytes) + bytes : 0;
+}
+
 static uint32_t format_bytes(ExplainFormat format)
 {
     static const uint32_t bytes[] = {[EXPLAIN_FLOAT32] = 4, [EXPLAIN_FLOAT16] = 2, [EXPLAIN_UINT8] = 1};
@@ -45,7 +52,7 @@ static uint64_t token_bytes(const CodecExplanation *from, uint32_t token)
     codec_token_init(pipeline_tokenizer(from->pipeline), from->encoding, token, token_range(from, token),
                      &message);
     size_t size = headlight__v1__explained_token__get_packed_size(&message);
-    return 1 + varint_bytes(size) + size;
+    return field_bytes(size);
 }
 
 /* A row of `entry_count` weights, with its columns where it has them. */
@@ -56,15 +63,19 @@ static uint64_t row_bytes(const CodecExplanation *from, uint64_t entry_count, bo
     return dense ? bytes : bytes + entry_count * column_bytes + varint_bytes(entry_count);
 }
 
+/* All weights of an explanation have as many rows, and those as many entries. */
 static uint64_t rows_bytes(const CodecExplanation *from, const ExplainCounts *counts)
 {
+    if (counts->weights_count == 0) return 0;
     uint32_t column_bytes = varint_bytes(from->encoding->count);
-    uint64_t bytes = counts->weights_count * (uint64_t)WEIGHTS_BYTES +
-                     counts->row_count * (column_bytes + sizeof(float)) +
-                     counts->entry_count * format_bytes(from->spec->format);
-    if (counts->dense || counts->weights_count == 0) return bytes;
-    uint64_t offset_bytes = varint_bytes(counts->entry_count / counts->weights_count + 1);
-    return bytes + counts->entry_count * column_bytes + (counts->row_count + counts->weights_count) * offset_bytes;
+    uint64_t rows = (counts->row_count + counts->weights_count - 1) / counts->weights_count;
+    uint64_t entries = (counts->entry_count + counts->weights_count - 1) / counts->weights_count;
+    uint64_t bytes = 2 * (1 + varint_bytes(MODEL_LAYER_COUNT_MAX));
+    bytes += field_bytes(rows * column_bytes) + field_bytes(rows * sizeof(float));
+    bytes += field_bytes(entries * format_bytes(from->spec->format));
+    if (!counts->dense)
+        bytes += field_bytes(entries * column_bytes) + field_bytes((rows + 1) * varint_bytes(entries));
+    return counts->weights_count * field_bytes(bytes);
 }
 
 static uint64_t label_bytes_max(const CodecExplanation *from)
