@@ -5,10 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum {
-    ARENA_ALIGNMENT = 16,
-    ARENA_CHUNK_BYTES = 16 * 1024, /* a short request fits into one chunk */
-};
+enum { ARENA_CHUNK_BYTES = 16 * 1024 }; /* a short request fits into one chunk */
 
 struct ArenaChunk {
     alignas(ARENA_ALIGNMENT) ArenaChunk *next;
@@ -42,14 +39,24 @@ static ArenaChunk *arena_grow(Arena *arena, size_t size)
     return chunk;
 }
 
+static bool chunk_has(const ArenaChunk *chunk, size_t size)
+{
+    return chunk && chunk->capacity_bytes - chunk->used_bytes >= size;
+}
+
 void *arena_allocate(Arena *arena, size_t size)
 {
     if (size > SIZE_MAX - ARENA_ALIGNMENT) return NULL;
     if (size == 0) size = 1;
     size = (size + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
     ArenaChunk *chunk = arena->chunks;
-    if (!chunk || chunk->capacity_bytes - chunk->used_bytes < size) chunk = arena_grow(arena, size);
+    if (!chunk_has(chunk, size)) chunk = arena_grow(arena, size);
     return chunk ? arena_bump(chunk, size) : NULL;
+}
+
+bool arena_reserve(Arena *arena, size_t size)
+{
+    return chunk_has(arena->chunks, size) || arena_grow(arena, size);
 }
 
 void *arena_allocate_zeroed(Arena *arena, size_t count, size_t size)

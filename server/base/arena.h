@@ -4,7 +4,10 @@
 
 #include "base/text.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+
+enum { ARENA_ALIGNMENT = 16 };
 
 typedef struct ArenaChunk ArenaChunk;
 
@@ -21,6 +24,9 @@ void arena_init(Arena *arena, size_t budget_bytes);
 void *arena_allocate(Arena *arena, size_t size);
 /* The same for `count` zeroed items of `size`; NULL as well when the product overflows. */
 void *arena_allocate_zeroed(Arena *arena, size_t count, size_t size);
+/* Room for what takes `size` bytes together, each allocation rounded up to ARENA_ALIGNMENT: it is then there without
+ * fail, and without the rests that each chunk of its own would leave. False when the budget or the memory is out. */
+bool arena_reserve(Arena *arena, size_t size);
 /* A terminated copy of `text`; NULL as arena_allocate. */
 char *arena_copy_text(Arena *arena, TextView text);
 /* Frees all; the arena may be used again with its budget restored. */

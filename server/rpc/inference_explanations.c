@@ -48,6 +48,13 @@ static CodecExplanation explanation_of(const TaskCall *call, const TaskText *tex
     };
 }
 
+/* What methods take lies behind each other. */
+static uint64_t explanation_memory_bytes(const ExplainCost *cost)
+{
+    enum { ALLOCATION_COUNT_MAX = 128, CHUNK_BYTES = 64 };
+    return cost->memory_bytes + ALLOCATION_COUNT_MAX * ARENA_ALIGNMENT + CHUNK_BYTES;
+}
+
 static uint64_t logits_bytes(const TaskCall *call)
 {
     return pipeline_label_count(call->base.pipeline) * (uint64_t)sizeof(float);
@@ -65,7 +72,7 @@ static ExplanationSize explanations_measure(const TaskCall *call, const ExplainS
             ExplainCost cost =
                 pipeline_explain_cost(call->base.pipeline, call->task, spec, &call->prepared[text->first_job + j]);
             size.wire_bytes += codec_explanation_wire_bytes(&explanation, &cost.counts);
-            size.memory_bytes += cost.memory_bytes;
+            size.memory_bytes += explanation_memory_bytes(&cost);
             if (!call->method->stream) size.memory_bytes += codec_explanation_bytes(&explanation, &cost.counts);
         }
     }
@@ -160,29 +167,37 @@ Status inference_explanations_size(TaskCall *call, TaskSize *size, CodecFault *o
 
 /* ---- Life ---- */
 
+static Status explanation_open(TaskCall *call, const TaskText *text, uint32_t index, CodecFault *out_fault)
+{
+    TaskJob *job = &call->jobs[text->first_job + index];
+    const ExplainSpec *spec = &call->request.inputs.explain;
+    const Pipeline *pipeline = call->base.pipeline;
+    const ExplainCost cost = pipeline_explain_cost(pipeline, call->task, spec, job->item.prepared);
+    if (!arena_reserve(call->base.arena, explanation_memory_bytes(&cost)))
+        return inference_call_no_memory(out_fault);
+    call->explanations[text->first_job + index] = explanation_of(call, text, index);
+    Status status =
+        pipeline_explain_open(pipeline, call->task, spec, job->item.prepared, text->sources.text.text,
+                              text->sources.pair.text, call->base.arena, &job->explain, &out_fault->error);
+    if (status) return status;
+    job->item.probe = pipeline_explain_probe(job->explain);
+    job->passing_work = cost.passing_work;
+    return STATUS_OK;
+}
+
 Status inference_explanations_open(TaskCall *call, CodecFault *out_fault)
 {
-    const CodecInputs *inputs = &call->request.inputs;
-    if (!inputs->explains) return STATUS_OK;
+    Status status = STATUS_OK;
+    if (!call->request.inputs.explains) return STATUS_OK;
     call->explanations = arena_allocate(call->base.arena, call->job_count * sizeof *call->explanations);
     call->explained_logits = arena_allocate(call->base.arena, logits_bytes(call));
     if (!call->explanations || !call->explained_logits) return inference_call_no_memory(out_fault);
-    for (uint32_t i = 0; i < call->text_count; i++) {
+    for (uint32_t i = 0; i < call->text_count && !status; i++) {
         const TaskText *text = &call->texts[i];
-        for (uint32_t j = 0; j < text->job_count; j++) {
-            TaskJob *job = &call->jobs[text->first_job + j];
-            call->explanations[text->first_job + j] = explanation_of(call, text, j);
-            Status status = pipeline_explain_open(
-                call->base.pipeline, call->task, &inputs->explain, job->item.prepared, text->sources.text.text,
-                text->sources.pair.text, call->base.arena, &job->explain, &out_fault->error);
-            if (status) return status;
-            job->item.probe = pipeline_explain_probe(job->explain);
-            job->passing_work =
-                pipeline_explain_cost(call->base.pipeline, call->task, &inputs->explain, job->item.prepared)
-                    .passing_work;
-        }
+        for (uint32_t j = 0; j < text->job_count && !status; j++)
+            status = explanation_open(call, text, j, out_fault);
     }
-    return STATUS_OK;
+    return status;
 }
 
 /* All chunks of a text are asked about the label that the text as a whole has. */

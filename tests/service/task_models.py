@@ -48,6 +48,7 @@ class TaskModel:
 
     def __init__(self, base, folder, head, labels=(), seed=0, repeat=1, change=None):
         self.folder, self.labels = folder, list(labels)
+        self.attentions = []  # [heads][queries][keys] of each layer, of the text that was encoded last
         folder.mkdir(parents=True)
         for name in ("tokenizer.json", "tokenizer_config.json"):
             shutil.copy(base / name, folder / name)
@@ -101,6 +102,7 @@ class TaskModel:
         query, key, value = (self.linear(rows, f"{name}.self.{part}").reshape(len(rows), head_count, -1)
                              for part in ("query", "key", "value"))
         scores = softmax(numpy.einsum("qhd,khd->hqk", query, key) / math.sqrt(query.shape[2]))
+        self.attentions.append(scores)
         return numpy.einsum("hqk,khd->qhd", scores, value).reshape(len(rows), -1)
 
     def encode(self, text, pair=None):
@@ -115,6 +117,7 @@ class TaskModel:
                   for name in ("word", "position", "token_type")]
         rows = tables[0][ids] + tables[1][: len(ids)] + tables[2][types]
         rows = self.norm(rows, "bert.embeddings.LayerNorm")
+        self.attentions = []
         for layer in range(self.config["num_hidden_layers"]):
             name = f"bert.encoder.layer.{layer}"
             mixed = self.linear(self.attend(rows, f"{name}.attention"), f"{name}.attention.output.dense")

@@ -47,6 +47,22 @@ static void arena_never_exceeds_its_budget(void **state)
     }
 }
 
+static void arena_reserves_room_for_many_without_rests(void **state)
+{
+    (void)state;
+    enum { BLOCK_COUNT = 100 };
+    Arena arena;
+    arena_init(&arena, 600 * 1024);
+    assert_non_null(arena_allocate(&arena, 1));
+    assert_true(arena_reserve(&arena, BLOCK_COUNT * 5008));
+    size_t used_bytes = arena.used_bytes;
+    for (int i = 0; i < BLOCK_COUNT; i++) assert_non_null(arena_allocate(&arena, 5000));
+    assert_int_equal(arena.used_bytes, used_bytes);
+    assert_false(arena_reserve(&arena, 600 * 1024));
+    assert_false(arena_reserve(&arena, SIZE_MAX));
+    arena_free(&arena);
+}
+
 static void arena_without_budget_gives_nothing(void **state)
 {
     (void)state;
@@ -91,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_aligned_memory_that_does_not_overlap),
         cmocka_unit_test(arena_never_exceeds_its_budget),
+        cmocka_unit_test(arena_reserves_room_for_many_without_rests),
         cmocka_unit_test(arena_without_budget_gives_nothing),
         cmocka_unit_test(arena_zeroes_and_refuses_an_overflowing_product),
         cmocka_unit_test(arena_copies_text_with_a_terminator),
