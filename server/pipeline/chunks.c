@@ -226,7 +226,7 @@ Status pipeline_chunk(const Pipeline *pipeline, const PrepareOptions *options, c
                       uint32_t index, Arena *arena, Prepared *out_chunk, Error *out_error)
 {
     const ChunkPlan *plan = &whole->chunks;
-    Prepared chunk = {.prompt_token_count = whole->prompt_token_count};
+    Prepared chunk = {.prompt_token_count = whole->prompt_token_count, .prompt_bytes = whole->prompt_bytes};
     if (!chunks_encoding(&whole->encoding, plan->cut, plan->items[index].tokens, arena, &chunk.encoding)) {
         return chunks_fail_memory(out_error);
     }
