@@ -69,6 +69,13 @@ const AttentionPlan *encoder_run_plan(const Encoder *encoder, uint32_t run)
     return &encoder_shared_layer(encoder, run)->plan;
 }
 
+uint32_t encoder_probe_units(const Encoder *encoder, uint32_t token_count, uint32_t global_count)
+{
+    uint32_t blocks = (token_count + ATTENTION_QUERY_BLOCK - 1) / ATTENTION_QUERY_BLOCK;
+    uint32_t globals = global_rows_units(encoder, global_count);
+    return blocks > globals ? blocks : globals;
+}
+
 void encoder_multiply_output(const Encoder *encoder, uint32_t run, const float *contexts, uint32_t count,
                              float *out)
 {

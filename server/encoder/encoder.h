@@ -61,6 +61,8 @@ typedef struct EncoderSequence {
 uint32_t encoder_run_count(const Encoder *encoder);
 /* Who sees whom in one of them; the encoder's. */
 const AttentionPlan *encoder_run_plan(const Encoder *encoder, uint32_t run);
+/* The numbers of units that a probe meets are less than this. */
+uint32_t encoder_probe_units(const Encoder *encoder, uint32_t token_count, uint32_t global_count);
 /* out[count][H] = contexts[count][Q] * the projection behind the run's attention, without its bias. */
 void encoder_multiply_output(const Encoder *encoder, uint32_t run, const float *contexts, uint32_t count,
                              float *out);

@@ -44,6 +44,12 @@ uint32_t global_rows_block(const Encoder *encoder)
     return count > 0 ? count : 1;
 }
 
+uint32_t global_rows_units(const Encoder *encoder, uint32_t global_count)
+{
+    uint32_t block = global_rows_block(encoder);
+    return (global_count + block - 1) / block;
+}
+
 /* `floats` may be NULL: only the size counts then. */
 static GlobalScratch global_scratch(const Encoder *encoder, float *floats)
 {
@@ -124,7 +130,10 @@ static void global_show(const Encoder *encoder, const GlobalScratch *scratch, co
 {
     const AttentionPlan plan = global_plan(encoder);
     if (!rows->probe || !rows->probe->attend_globals) return;
+    ProbeRoom room = rows->room;
+    room.scratch = scratch->attention;
     rows->probe->attend_globals(rows->probe, &(ProbedGlobals){.run = rows->run,
+                                                              .unit = rows->unit,
                                                               .plan = &plan,
                                                               .positions = rows->positions,
                                                               .count = rows->count,
@@ -132,7 +141,7 @@ static void global_show(const Encoder *encoder, const GlobalScratch *scratch, co
                                                               .folded = scratch->folded,
                                                               .hidden = rows->hidden,
                                                               .token_count = rows->token_count,
-                                                              .scratch = scratch->attention});
+                                                              .room = room});
 }
 
 void global_rows_attend(const Encoder *encoder, const EncoderLayer *layer, const GlobalRows *rows)

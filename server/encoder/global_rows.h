@@ -11,7 +11,9 @@ typedef struct GlobalRows {
     uint32_t count;            /* at most global_rows_block */
     float *contexts;           /* [count][H]: what attention gives these rows, before its output product */
     float *scratch;            /* global_rows_scratch_size floats, aligned to 64 bytes */
-    uint32_t run;              /* for the probe; NULL: nobody looks on */
+    uint32_t run;              /* for the probe, as the rest; NULL: nobody looks on */
+    uint32_t unit;
+    ProbeRoom room;
     EncoderProbe *probe;
 } GlobalRows;
 
@@ -19,6 +21,8 @@ typedef struct GlobalRows {
 size_t global_rows_scratch_size(const Encoder *encoder);
 /* Global tokens that are computed together, enough to fill a block of attention's queries. */
 uint32_t global_rows_block(const Encoder *encoder);
+/* Blocks of them. */
+uint32_t global_rows_units(const Encoder *encoder, uint32_t global_count);
 /* Fills rows->contexts. A row's bits depend on the sequence alone. Any thread; nothing is allocated. */
 void global_rows_attend(const Encoder *encoder, const EncoderLayer *layer, const GlobalRows *rows);
 /* out_values[count][Q] by the projections of global rows. A head's input is `head_stride` floats behind that of the one

@@ -217,9 +217,16 @@ static AttentionRows layer_rows(const LayerGroup *group, const LayerPiece *piece
     };
 }
 
+/* What a probe may use while a unit of `member` attends: the MLP's rows come later. */
+static ProbeRoom layer_room(const LayerGroup *group, uint32_t member)
+{
+    const EncoderScratch *scratch = workspace_scratch(group->workspace, member);
+    return (ProbeRoom){scratch->attention, scratch->intermediate, scratch->intermediate_size};
+}
+
 /* Replaces queries[piece->count] by what they see of their sequence; `global`: the one row is a global token's. */
 static void layer_attend(const LayerGroup *group, const AttentionPlan *plan, const LayerPiece *piece, bool global,
-                         float *queries, uint32_t member)
+                         uint32_t unit, float *queries, uint32_t member)
 {
     const Encoder *encoder = group->encoder;
     const EncoderLayer *layer = group->layer;
@@ -228,20 +235,18 @@ static void layer_attend(const LayerGroup *group, const AttentionPlan *plan, con
     layer_turn(group, piece, &layer->query_norm, queries, rows.query_stride, encoder->config.head_count);
     float *scratch = workspace_scratch(group->workspace, member)->attention;
     if (sequence->probe && sequence->probe->attend)
-        sequence->probe->attend(sequence->probe, &(ProbedRows){group->run, plan, &rows, global, scratch});
+        sequence->probe->attend(sequence->probe, &(ProbedRows){.run = group->run,
+                                                               .unit = unit,
+                                                               .plan = plan,
+                                                               .rows = &rows,
+                                                               .global = global,
+                                                               .room = layer_room(group, member)});
     rows.head_count = group->crew ? 1 : 0;
     do { /* heads one by one where there is something to pause for */
         crew_pause(group->crew, member);
         attention_forward(encoder->kernels, plan, &rows, scratch);
         rows.first_head++;
     } while (group->crew && rows.first_head < encoder->config.head_count);
-}
-
-/* Units of one sequence's global rows. */
-static uint32_t layer_global_units(const LayerGroup *group, const EncoderSequence *sequence)
-{
-    uint32_t block = global_rows_block(group->encoder);
-    return (sequence->global_count + block - 1) / block;
 }
 
 /* Window mode: global rows see all keys by the projections that all rows have. */
@@ -259,7 +264,7 @@ static void layer_see_all(const LayerGroup *group, const EncoderSequence *sequen
         float *query = rows->contexts + i * (size_t)width;
         const float *input = layer_input(group, scratch, rows->hidden + rows->positions[i] * (size_t)size, 1);
         encoder_multiply(encoder, &group->layer->queries, input, size, 1, query, NULL, GEMM_NONE);
-        layer_attend(group, &plan, &piece, true, query, member);
+        layer_attend(group, &plan, &piece, true, rows->unit, query, member);
     }
 }
 
@@ -271,8 +276,8 @@ static void layer_run_globals(void *context, uint32_t unit, uint32_t member)
     const EncoderSequence *sequence = group->sequences;
     size_t row = 0;
     size_t before = 0; /* global rows */
-    for (; unit >= layer_global_units(group, sequence); sequence++) {
-        unit -= layer_global_units(group, sequence);
+    for (; unit >= global_rows_units(encoder, sequence->global_count); sequence++) {
+        unit -= global_rows_units(encoder, sequence->global_count);
         row += sequence->token_count;
         before += sequence->global_count;
     }
@@ -286,6 +291,8 @@ static void layer_run_globals(void *context, uint32_t unit, uint32_t member)
         .count = left < block ? left : block,
         .contexts = group->workspace->contexts + (before + first) * group->layer->queries.weights.columns,
         .scratch = workspace_scratch(group->workspace, member)->globals,
+        .unit = unit,
+        .room = layer_room(group, member),
         .run = group->run,
         .probe = sequence->probe,
     };
@@ -327,7 +334,8 @@ static void layer_run_queries(void *context, uint32_t unit, uint32_t member)
     LayerPiece piece = {0};
     while (layer_next_piece(group, unit, &piece)) {
         float *queries = scratch->queries + piece.unit_row * width;
-        layer_attend(group, &group->layer->plan, &piece, false, queries, member);
+        layer_attend(group, &group->layer->plan, &piece, false, piece.first / ATTENTION_QUERY_BLOCK, queries,
+                     member);
         layer_put_globals(group, &piece, queries);
     }
     uint32_t blocks = (count + BLOCK_ROWS - 1) / BLOCK_ROWS;
@@ -378,10 +386,10 @@ void encoder_layer(const Encoder *encoder, const EncoderLayer *layer, uint32_t r
         group.count = 1;
         group.rows_before = 0;
         uint32_t tokens = group.sequences[0].token_count;
-        uint32_t global_units = layer_global_units(&group, &group.sequences[0]);
+        uint32_t global_units = global_rows_units(encoder, group.sequences[0].global_count);
         while (first + group.count < count && tokens < GROUP_TOKENS) {
             group.rows_before = tokens;
-            global_units += layer_global_units(&group, &group.sequences[group.count]);
+            global_units += global_rows_units(encoder, group.sequences[group.count].global_count);
             tokens += group.sequences[group.count++].token_count;
         }
         uint32_t units = layer_unit_count(&group);

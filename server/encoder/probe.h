@@ -4,21 +4,32 @@
 
 #include "attention/attention.h"
 
+enum { PROBE_SPACE_ROWS = 4 };
+
+/* What a callback may use until it returns. */
+typedef struct ProbeRoom {
+    float *scratch;    /* attention_scratch_size of the plan, aligned to 64 bytes */
+    float *space;      /* [space_size] */
+    size_t space_size; /* at least PROBE_SPACE_ROWS rows with a float for each token */
+} ProbeRoom;
+
 /* Queries of one run of a layer that are about to attend. */
 typedef struct ProbedRows {
-    uint32_t run; /* of the layers, counted as they are run */
+    uint32_t run;  /* of the layers, counted as they are run */
+    uint32_t unit; /* of the sequence, less than encoder_probe_units: no two with one number run at once */
     const AttentionPlan *plan;
     const AttentionRows *rows; /* of all heads, normalized and rotated */
     /* Window mode: the one row is a global token's, and its plan hides nothing. Elsewhere rows of global tokens are to
      * be passed over, since their own come in their place. */
     bool global;
-    float *scratch; /* attention_scratch_size of the plan, aligned to 64 bytes; free until the call returns */
+    ProbeRoom room;
 } ProbedRows;
 
 /* Longformer: some of a sequence's global tokens, which see all of it. A head's scores are
  * plan->scale * folded * hidden^T: a query led back through the key's weights (global_rows.c). */
 typedef struct ProbedGlobals {
     uint32_t run;
+    uint32_t unit;             /* likewise */
     const AttentionPlan *plan; /* of one head as wide as the model */
     const uint32_t *positions; /* [count], ascending */
     uint32_t count;
@@ -26,7 +37,7 @@ typedef struct ProbedGlobals {
     float *folded;       /* [count][head_count][H]; read only */
     const float *hidden; /* [token_count][H] */
     uint32_t token_count;
-    float *scratch; /* as above, of this plan */
+    ProbeRoom room;
 } ProbedGlobals;
 
 /* Its functions are called for one sequence; those that are NULL are not. Between a run's `enter` and `leave` the

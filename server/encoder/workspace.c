@@ -34,10 +34,12 @@ static ScratchSizes scratch_sizes(const Encoder *encoder, size_t unit)
         size_t size = attention_scratch_size(encoder->kernels, &encoder->layers[i].plan);
         if (size > attention) attention = size;
     }
+    size_t intermediate = (size_t)BLOCK_ROWS * encoder->layers[0].intermediate.weights.columns;
+    size_t space = (size_t)PROBE_SPACE_ROWS * config->position_count;
     ScratchSizes sizes = {
         .queries = part_round_up(unit * encoder_queries_width(config)),
         .rows = part_round_up(unit * workspace_row_size(encoder)),
-        .intermediate = part_round_up((size_t)BLOCK_ROWS * encoder->layers[0].intermediate.weights.columns),
+        .intermediate = part_round_up(intermediate > space ? intermediate : space),
         .attention = part_round_up(attention),
         .globals = globals ? part_round_up(global_rows_scratch_size(encoder)) : 0,
     };
@@ -50,6 +52,7 @@ static void scratch_place(EncoderScratch *scratch, const ScratchSizes *sizes, fl
     scratch->queries = floats;
     scratch->rows = scratch->queries + sizes->queries;
     scratch->intermediate = scratch->rows + sizes->rows;
+    scratch->intermediate_size = sizes->intermediate;
     scratch->attention = scratch->intermediate + sizes->intermediate;
     scratch->globals = scratch->attention + sizes->attention;
 }

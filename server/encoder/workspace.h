@@ -19,9 +19,10 @@ enum {
 typedef struct EncoderScratch {
     float *queries;      /* [R][Q] */
     float *rows;         /* [R][H or E]: rows before or after a norm or a projection */
-    float *intermediate; /* [BLOCK_ROWS][I] */
-    float *attention;    /* attention_scratch_size */
-    float *globals;      /* global_rows_scratch_size, where there are global tokens */
+    float *intermediate; /* [BLOCK_ROWS][I], and at least PROBE_SPACE_ROWS rows of weights */
+    size_t intermediate_size;
+    float *attention; /* attention_scratch_size */
+    float *globals;   /* global_rows_scratch_size, where there are global tokens */
 } EncoderScratch;
 
 struct EncoderWorkspace {

@@ -6,6 +6,7 @@
 typedef struct CountingProbe {
     EncoderProbe probe;
     const EncoderSequence *sequence;
+    uint32_t unit_count;
     uint32_t entered;
     uint32_t left;
     const float *first_hidden;
@@ -38,7 +39,10 @@ static void count_attend(EncoderProbe *probe, const ProbedRows *shown)
     assert_int_equal(shown->rows->token_count, self->sequence->token_count);
     assert_int_equal(shown->rows->head_count, 0);
     atomic_store(&self->keys, shown->rows->keys);
-    shown->scratch[attention_scratch_size(kernels_select(KERNELS_REFERENCE), shown->plan) - 1] = 1e9f;
+    shown->room.scratch[attention_scratch_size(kernels_select(KERNELS_REFERENCE), shown->plan) - 1] = 1e9f;
+    for (size_t i = 0; i < shown->room.space_size; i++) shown->room.space[i] = 1e9f;
+    assert_true(shown->room.space_size >= (size_t)PROBE_SPACE_ROWS * shown->rows->token_count);
+    assert_true(shown->unit < self->unit_count);
     for (uint32_t i = 0; i < shown->rows->query_count; i++)
         atomic_fetch_add(shown->global ? &self->globals[shown->rows->first_query]
                                        : &self->rows[shown->rows->first_query + i],
@@ -50,7 +54,9 @@ static void count_globals(EncoderProbe *probe, const ProbedGlobals *shown)
     CountingProbe *self = (CountingProbe *)probe;
     assert_int_equal(shown->token_count, self->sequence->token_count);
     assert_ptr_equal(shown->hidden, self->first_hidden);
-    shown->scratch[0] = 1e9f;
+    shown->room.scratch[0] = 1e9f;
+    for (size_t i = 0; i < shown->room.space_size; i++) shown->room.space[i] = 1e9f;
+    assert_true(shown->unit < self->unit_count);
     for (uint32_t i = 0; i < shown->count; i++) atomic_fetch_add(&self->globals[shown->positions[i]], 1);
 }
 
@@ -73,6 +79,7 @@ static void look_on(Encoder *encoder, EncoderWorkspace *workspace, const Crew *c
     probe = (CountingProbe){
         .probe = {count_enter, count_attend, count_globals, count_leave},
         .sequence = &sequences[1],
+        .unit_count = encoder_probe_units(encoder, sequences[1].token_count, sequences[1].global_count),
     };
     sequences[1].probe = &probe.probe;
     const float *rows = encoder_forward(encoder, workspace, crew, sequences, 2);
