@@ -59,6 +59,11 @@ const Tensor *encoder_word_embeddings(const Encoder *encoder)
     return &encoder->word_embeddings;
 }
 
+const Kernels *encoder_kernels(const Encoder *encoder)
+{
+    return encoder->kernels;
+}
+
 uint32_t encoder_run_count(const Encoder *encoder)
 {
     return encoder->config.layer_count * encoder->config.inner_count;

@@ -1,0 +1,28 @@
+/* Attention weights of any layers, heads and rows, read as the sequence's answer is computed. */
+#pragma once
+
+#include "explain/explain.h"
+#include "explain/memory.h"
+#include "explain/sequence.h"
+
+typedef struct ExplainAttention ExplainAttention;
+
+/* What is returned, and what it takes. Counts of rows and entries are those of all weights together. */
+typedef struct ExplainAttentionCost {
+    uint32_t weights_count;
+    uint64_t row_count;
+    uint64_t entry_count;
+    uint64_t memory_bytes;
+    uint64_t work; /* floating-point operations */
+} ExplainAttentionCost;
+
+/* Exact, but for the pooled row of several in SPARSE form, which has at most so many entries. Rows that are asked for
+ * and that the sequence has not are left out. */
+ExplainAttentionCost explain_attention_cost(const ExplainSpec *spec, const ExplainSequence *sequence);
+/* All that it will ever need, of the arena, within the cost's memory_bytes. `spec` and what `sequence` borrows outlive
+ * it. Fails with INVALID_ARGUMENT (a row that there is none of), RESOURCE_EXHAUSTED. */
+CHECKED Status explain_attention_open(const ExplainSpec *spec, const ExplainSequence *sequence, Arena *arena,
+                                      ExplainAttention **out_attention, Error *out_error);
+EncoderProbe *explain_attention_probe(ExplainAttention *attention);
+/* After the run, by layer and head: [*out_count]. Heads together are head 0. */
+const ExplainWeights *explain_attention_weights(const ExplainAttention *attention, uint32_t *out_count);
