@@ -64,6 +64,11 @@ const Kernels *encoder_kernels(const Encoder *encoder)
     return encoder->kernels;
 }
 
+uint32_t encoder_hidden_size(const Encoder *encoder)
+{
+    return encoder->config.hidden_size;
+}
+
 uint32_t encoder_run_count(const Encoder *encoder)
 {
     return encoder->config.layer_count * encoder->config.inner_count;

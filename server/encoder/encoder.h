@@ -59,6 +59,8 @@ typedef struct EncoderSequence {
 
 /* What computes its products. */
 const Kernels *encoder_kernels(const Encoder *encoder);
+/* Floats of a hidden row. */
+uint32_t encoder_hidden_size(const Encoder *encoder);
 /* Layers as they are run: some architectures run a layer several times. */
 uint32_t encoder_run_count(const Encoder *encoder);
 /* Who sees whom in one of them; the encoder's. */

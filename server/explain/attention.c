@@ -457,10 +457,6 @@ Status explain_attention_open(const ExplainSpec *spec, const ExplainSequence *se
                               ExplainAttention **out_attention, Error *out_error)
 {
     ExplainAttention self = attention_make(spec, sequence);
-    if (spec->rows == EXPLAIN_ROWS_LISTED && self.row_count < spec->row_count) {
-        return error_set(out_error, STATUS_INVALID_ARGUMENT, "row_indices has %u, but the text has %u tokens",
-                         spec->row_indices[self.row_count], sequence->token_count);
-    }
     ExplainMemory memory;
     uint64_t entry_count;
     Status status = explain_memory_open(attention_count(&self, &entry_count), arena, &memory, out_error);

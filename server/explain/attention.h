@@ -20,7 +20,7 @@ typedef struct ExplainAttentionCost {
  * and that the sequence has not are left out. */
 ExplainAttentionCost explain_attention_cost(const ExplainSpec *spec, const ExplainSequence *sequence);
 /* All that it will ever need, of the arena, within the cost's memory_bytes. `spec` and what `sequence` borrows outlive
- * it. Fails with INVALID_ARGUMENT (a row that there is none of), RESOURCE_EXHAUSTED. */
+ * it. Fails with RESOURCE_EXHAUSTED. */
 CHECKED Status explain_attention_open(const ExplainSpec *spec, const ExplainSequence *sequence, Arena *arena,
                                       ExplainAttention **out_attention, Error *out_error);
 EncoderProbe *explain_attention_probe(ExplainAttention *attention);

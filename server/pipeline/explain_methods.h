@@ -2,6 +2,7 @@
  * pipeline/explain.c. For pipeline/explain*.c only. */
 #pragma once
 
+#include "explain/sequence.h"
 #include "pipeline/explain.h"
 #include "pipeline/pipeline_state.h"
 
@@ -51,5 +52,10 @@ typedef struct ExplainRow {
 #define EXPLAIN_TASKS_SCORED (EXPLAIN_TASK(TASK_EMBED) | EXPLAIN_TASK(TASK_CLASSIFY) | EXPLAIN_TASK(TASK_RERANK))
 #define EXPLAIN_TASKS_ALL ((1u << TASK_COUNT) - 1)
 
+extern const ExplainRow explain_attention_row;
+extern const ExplainRow explain_value_norm_row;
+
+/* The subject's sequence, and which of its rows the answer is read from; borrows the subject. */
+ExplainSequence explain_sequence(const ExplainSubject *subject);
 /* A place for one more, of a method that may add one. */
 ExplainAttribution *explain_add_attribution(ExplainResult *result, ExplainMethod method);
