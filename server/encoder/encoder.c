@@ -69,6 +69,11 @@ uint32_t encoder_hidden_size(const Encoder *encoder)
     return encoder->config.hidden_size;
 }
 
+uint32_t encoder_word_size(const Encoder *encoder)
+{
+    return encoder->config.embedding_size;
+}
+
 uint32_t encoder_run_count(const Encoder *encoder)
 {
     return encoder->config.layer_count * encoder->config.inner_count;

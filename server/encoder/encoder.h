@@ -31,6 +31,9 @@ void encoder_workspace_close(EncoderWorkspace *workspace); /* NULL is a no-op */
 /* What encoder_workspace_open allocates, for the memory budget. */
 uint64_t encoder_workspace_bytes(const Encoder *encoder, uint32_t token_capacity);
 
+/* The tokens that it has room for. */
+uint32_t encoder_workspace_tokens(const EncoderWorkspace *workspace);
+
 /* Room for one unit of another thread's forward pass. */
 typedef struct EncoderHelper EncoderHelper;
 CHECKED Status encoder_helper_open(const Encoder *encoder, EncoderHelper **out_helper, Error *out_error);
@@ -59,8 +62,9 @@ typedef struct EncoderSequence {
 
 /* What computes its products. */
 const Kernels *encoder_kernels(const Encoder *encoder);
-/* Floats of a hidden row. */
+/* Floats of a row of hidden states, and of word embeddings. */
 uint32_t encoder_hidden_size(const Encoder *encoder);
+uint32_t encoder_word_size(const Encoder *encoder);
 /* Layers as they are run: some architectures run a layer several times. */
 uint32_t encoder_run_count(const Encoder *encoder);
 /* Who sees whom in one of them; the encoder's. */

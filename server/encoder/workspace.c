@@ -102,6 +102,11 @@ fail:
     return error_set(out_error, STATUS_NO_MEMORY, "No memory for a workspace of %u tokens", token_capacity);
 }
 
+uint32_t encoder_workspace_tokens(const EncoderWorkspace *workspace)
+{
+    return workspace->token_capacity;
+}
+
 void encoder_workspace_set_helpers(EncoderWorkspace *workspace, EncoderHelper *const *helpers)
 {
     workspace->helpers = helpers;

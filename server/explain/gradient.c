@@ -1,0 +1,122 @@
+#include "explain/gradient.h"
+
+#include "explain/tape.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    BATCH_TOKENS_MAX = 256, /* of more than one copy: what the scheduler's batches have */
+    BACK_STEPS = 2,         /* the way back costs as much as two forward passes */
+};
+
+struct GradientBatch {
+    const Encoder *encoder;
+    uint32_t token_count;
+    uint32_t copy_count;
+    uint32_t count;     /* of those on their way */
+    uint32_t runs_left; /* that the gradients have yet to go through */
+    uint32_t runs_a_step;
+    EncoderSequence sequences[GRADIENT_COPIES_MAX];
+    Tape tapes[GRADIENT_COPIES_MAX];
+    float *words;     /* [copies][tokens][E] */
+    float *rows;      /* [runs][copies][tokens][H]: what the runs read */
+    float *gradients; /* [copies][tokens][H] */
+    float *scratch;
+};
+
+/* Floats of the batch's parts. */
+typedef struct GradientSizes {
+    size_t words, rows, gradients, scratch;
+} GradientSizes;
+
+static GradientSizes gradient_sizes(const Encoder *encoder, uint32_t token_count, uint32_t copy_count)
+{
+    uint32_t row_count = token_count * copy_count;
+    size_t back = encoder_backward_scratch_size(encoder, row_count, token_count);
+    size_t target = encoder_target_scratch_size(encoder);
+    return (GradientSizes){
+        .words = (size_t)row_count * encoder_word_size(encoder),
+        .rows = (size_t)row_count * encoder_hidden_size(encoder) * encoder_run_count(encoder),
+        .gradients = (size_t)row_count * encoder_hidden_size(encoder),
+        .scratch = back > target ? back : target,
+    };
+}
+
+uint32_t gradient_batch_copies(uint32_t token_count, uint32_t wanted)
+{
+    uint32_t copies = BATCH_TOKENS_MAX / token_count;
+    if (copies > GRADIENT_COPIES_MAX) copies = GRADIENT_COPIES_MAX;
+    if (copies > wanted) copies = wanted;
+    return copies ? copies : 1;
+}
+
+uint64_t gradient_batch_bytes(const Encoder *encoder, uint32_t token_count, uint32_t copy_count)
+{
+    GradientSizes sizes = gradient_sizes(encoder, token_count, copy_count);
+    return tape_floats_bytes(sizes.words) + tape_floats_bytes(sizes.rows) + tape_floats_bytes(sizes.gradients) +
+           tape_floats_bytes(sizes.scratch) + tape_floats_bytes(sizeof(GradientBatch) / sizeof(float));
+}
+
+GradientBatch *gradient_batch_open(const Encoder *encoder, const EncoderSequence *sequence, uint32_t copy_count,
+                                   Arena *arena)
+{
+    assert(copy_count >= 1 && copy_count <= GRADIENT_COPIES_MAX);
+    GradientSizes sizes = gradient_sizes(encoder, sequence->token_count, copy_count);
+    GradientBatch *batch = arena_allocate_zeroed(arena, 1, sizeof *batch);
+    if (!batch) return NULL;
+    batch->encoder = encoder;
+    batch->token_count = sequence->token_count;
+    batch->copy_count = copy_count;
+    batch->runs_a_step = (encoder_run_count(encoder) + BACK_STEPS - 1) / BACK_STEPS;
+    batch->words = tape_floats_open(arena, sizes.words);
+    batch->rows = tape_floats_open(arena, sizes.rows);
+    batch->gradients = tape_floats_open(arena, sizes.gradients);
+    batch->scratch = tape_floats_open(arena, sizes.scratch);
+    if (!batch->words || !batch->rows || !batch->gradients || !batch->scratch) return NULL;
+    for (uint32_t i = 0; i < copy_count; i++) {
+        batch->sequences[i] = *sequence;
+        batch->sequences[i].words = batch->words + i * (sizes.words / copy_count);
+        batch->sequences[i].probe = &batch->tapes[i].probe;
+    }
+    return batch;
+}
+
+float *gradient_batch_words(GradientBatch *batch)
+{
+    return batch->words;
+}
+
+/* Floats of what one run reads of the copies on their way. */
+static size_t gradient_run_size(const GradientBatch *batch)
+{
+    return (size_t)batch->count * batch->token_count * encoder_hidden_size(batch->encoder);
+}
+
+void gradient_batch_forward(GradientBatch *batch, uint32_t count, EncoderWorkspace *workspace, const Crew *crew,
+                            const EncoderTarget *target, float *out_values)
+{
+    assert(count >= 1 && count <= batch->copy_count);
+    batch->count = count;
+    batch->runs_left = encoder_run_count(batch->encoder);
+    size_t size = (size_t)batch->token_count * encoder_hidden_size(batch->encoder);
+    for (uint32_t i = 0; i < count; i++)
+        batch->tapes[i] = tape_make(batch->rows + i * size, gradient_run_size(batch), size);
+    const float *rows = encoder_forward(batch->encoder, workspace, crew, batch->sequences, count);
+    for (uint32_t i = 0; i < count; i++)
+        out_values[i] = encoder_target(batch->encoder, target, rows + i * size, batch->token_count,
+                                       batch->gradients + i * size, batch->scratch);
+}
+
+bool gradient_batch_back(GradientBatch *batch)
+{
+    for (uint32_t i = 0; i < batch->runs_a_step && batch->runs_left > 0; i++) {
+        uint32_t run = --batch->runs_left;
+        encoder_backward_run(batch->encoder, run, batch->sequences, batch->count,
+                             batch->rows + run * gradient_run_size(batch), batch->gradients, batch->scratch);
+    }
+    if (batch->runs_left > 0) return false;
+    encoder_backward_words(batch->encoder, batch->sequences, batch->count, batch->gradients, batch->words,
+                           batch->scratch);
+    return true;
+}
