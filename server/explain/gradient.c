@@ -25,9 +25,9 @@ struct GradientBatch {
     float *scratch;
 };
 
-/* Floats of the batch's parts. */
+/* Floats of the batch's parts, each in whole cache lines. */
 typedef struct GradientSizes {
-    size_t words, rows, gradients, scratch;
+    size_t batch, words, rows, gradients, scratch;
 } GradientSizes;
 
 static GradientSizes gradient_sizes(const Encoder *encoder, uint32_t token_count, uint32_t copy_count)
@@ -35,11 +35,13 @@ static GradientSizes gradient_sizes(const Encoder *encoder, uint32_t token_count
     uint32_t row_count = token_count * copy_count;
     size_t back = encoder_backward_scratch_size(encoder, row_count, token_count);
     size_t target = encoder_target_scratch_size(encoder);
+    size_t hidden = (size_t)row_count * encoder_hidden_size(encoder);
     return (GradientSizes){
-        .words = (size_t)row_count * encoder_word_size(encoder),
-        .rows = (size_t)row_count * encoder_hidden_size(encoder) * encoder_run_count(encoder),
-        .gradients = (size_t)row_count * encoder_hidden_size(encoder),
-        .scratch = back > target ? back : target,
+        .batch = tape_round_up((sizeof(GradientBatch) + sizeof(float) - 1) / sizeof(float)),
+        .words = tape_round_up((size_t)row_count * encoder_word_size(encoder)),
+        .rows = tape_round_up(hidden * encoder_run_count(encoder)),
+        .gradients = tape_round_up(hidden),
+        .scratch = tape_round_up(back > target ? back : target),
     };
 }
 
@@ -51,32 +53,31 @@ uint32_t gradient_batch_copies(uint32_t token_count, uint32_t wanted)
     return copies ? copies : 1;
 }
 
-uint64_t gradient_batch_bytes(const Encoder *encoder, uint32_t token_count, uint32_t copy_count)
+size_t gradient_batch_size(const Encoder *encoder, uint32_t token_count, uint32_t copy_count)
 {
     GradientSizes sizes = gradient_sizes(encoder, token_count, copy_count);
-    return tape_floats_bytes(sizes.words) + tape_floats_bytes(sizes.rows) + tape_floats_bytes(sizes.gradients) +
-           tape_floats_bytes(sizes.scratch) + tape_floats_bytes(sizeof(GradientBatch) / sizeof(float));
+    return sizes.batch + sizes.words + sizes.rows + sizes.gradients + sizes.scratch;
 }
 
 GradientBatch *gradient_batch_open(const Encoder *encoder, const EncoderSequence *sequence, uint32_t copy_count,
-                                   Arena *arena)
+                                   float *floats)
 {
     assert(copy_count >= 1 && copy_count <= GRADIENT_COPIES_MAX);
     GradientSizes sizes = gradient_sizes(encoder, sequence->token_count, copy_count);
-    GradientBatch *batch = arena_allocate_zeroed(arena, 1, sizeof *batch);
-    if (!batch) return NULL;
-    batch->encoder = encoder;
-    batch->token_count = sequence->token_count;
-    batch->copy_count = copy_count;
-    batch->runs_a_step = (encoder_run_count(encoder) + BACK_STEPS - 1) / BACK_STEPS;
-    batch->words = tape_floats_open(arena, sizes.words);
-    batch->rows = tape_floats_open(arena, sizes.rows);
-    batch->gradients = tape_floats_open(arena, sizes.gradients);
-    batch->scratch = tape_floats_open(arena, sizes.scratch);
-    if (!batch->words || !batch->rows || !batch->gradients || !batch->scratch) return NULL;
+    GradientBatch *batch = (GradientBatch *)(void *)floats;
+    *batch = (GradientBatch){
+        .encoder = encoder,
+        .token_count = sequence->token_count,
+        .copy_count = copy_count,
+        .runs_a_step = (encoder_run_count(encoder) + BACK_STEPS - 1) / BACK_STEPS,
+        .words = floats + sizes.batch,
+        .rows = floats + sizes.batch + sizes.words,
+        .gradients = floats + sizes.batch + sizes.words + sizes.rows,
+        .scratch = floats + sizes.batch + sizes.words + sizes.rows + sizes.gradients,
+    };
     for (uint32_t i = 0; i < copy_count; i++) {
         batch->sequences[i] = *sequence;
-        batch->sequences[i].words = batch->words + i * (sizes.words / copy_count);
+        batch->sequences[i].words = batch->words + i * (size_t)sequence->token_count * encoder_word_size(encoder);
         batch->sequences[i].probe = &batch->tapes[i].probe;
     }
     return batch;

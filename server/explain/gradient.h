@@ -2,22 +2,21 @@
  * tokens': a batch at a time, in steps that each take about as long as the batch's forward pass. */
 #pragma once
 
-#include "base/arena.h"
 #include "encoder/backward.h"
 #include "encoder/target.h"
 
 enum { GRADIENT_COPIES_MAX = 32 };
 
-/* Of one thread at a time; lives in its arena. */
+/* Of one thread at a time; lives in floats of its owner. */
 typedef struct GradientBatch GradientBatch;
 
 /* How many copies of a text a batch takes, of the `wanted` ones: 1 .. GRADIENT_COPIES_MAX. */
 uint32_t gradient_batch_copies(uint32_t token_count, uint32_t wanted);
-/* What gradient_batch_open takes of the arena, at most. */
-uint64_t gradient_batch_bytes(const Encoder *encoder, uint32_t token_count, uint32_t copy_count);
-/* Room for up to `copy_count` copies of `sequence`, which outlives the batch. NULL: the arena is out. */
+/* Floats that a batch takes. A multiple of 16. */
+size_t gradient_batch_size(const Encoder *encoder, uint32_t token_count, uint32_t copy_count);
+/* A batch of up to `copy_count` copies of `sequence`, in gradient_batch_size floats, aligned to 64 bytes. */
 GradientBatch *gradient_batch_open(const Encoder *encoder, const EncoderSequence *sequence, uint32_t copy_count,
-                                   Arena *arena);
+                                   float *floats);
 /* [copies][tokens][E], to be filled before the forward pass; the gradients take their place. */
 float *gradient_batch_words(GradientBatch *batch);
 /* The forward pass of the first `count` copies; out_values[count] are the target's. */

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* The points of a path, in the order in which they are visited: its two ends, where values alone are asked for, then those
- * in between. Gradient x input has one, the text itself. */
+/* The points of a path, in the order in which they are visited: its two ends, where values alone are asked for, then
+ * those in between. Gradient x input has one, the text itself. */
 enum { PATH_ENDS = 2 };
 
 struct Path {
@@ -43,13 +43,28 @@ static size_t path_size(const PathSpec *spec)
     return (size_t)spec->sequence.token_count * encoder_word_size(spec->encoder);
 }
 
-uint64_t path_bytes(const PathSpec *spec)
+/* Floats of the path's parts, each in whole cache lines. */
+typedef struct PathSizes {
+    size_t path, words, sums, scores, sum;
+} PathSizes;
+
+static PathSizes path_sizes(const PathSpec *spec)
 {
     uint32_t token_count = spec->sequence.token_count;
-    return gradient_batch_bytes(spec->encoder, token_count, path_copies(spec)) +
-           (spec->baseline ? 2 : 1) * tape_floats_bytes(path_size(spec)) +
-           tape_floats_bytes(token_count * sizeof(double) / sizeof(float)) + tape_floats_bytes(token_count) +
-           tape_floats_bytes(sizeof(Path) / sizeof(float));
+    PathSizes sizes = {
+        .path = tape_round_up((sizeof(Path) + sizeof(float) - 1) / sizeof(float)),
+        .words = tape_round_up(path_size(spec)),
+        .sums = tape_round_up(token_count * sizeof(double) / sizeof(float)),
+        .scores = tape_round_up(token_count),
+    };
+    sizes.sum = sizes.path + 2 * sizes.words + sizes.sums + sizes.scores +
+                gradient_batch_size(spec->encoder, token_count, path_copies(spec));
+    return sizes;
+}
+
+uint64_t path_bytes(const PathSpec *spec)
+{
+    return tape_floats_bytes(path_sizes(spec).sum);
 }
 
 uint64_t path_work(const PathSpec *spec)
@@ -63,20 +78,20 @@ uint64_t path_work(const PathSpec *spec)
 Path *path_open(const PathSpec *spec, Arena *arena)
 {
     uint32_t token_count = spec->sequence.token_count;
-    Path *path = arena_allocate_zeroed(arena, 1, sizeof *path);
-    if (!path) return NULL;
-    path->spec = *spec;
-    path->copy_count = path_copies(spec);
-    path->batch = gradient_batch_open(spec->encoder, &spec->sequence, path->copy_count, arena);
-    path->text = tape_floats_open(arena, path_size(spec));
-    path->sums = arena_allocate_zeroed(arena, token_count, sizeof *path->sums);
-    path->scores = tape_floats_open(arena, token_count);
-    if (!path->batch || !path->text || !path->sums || !path->scores) return NULL;
+    PathSizes sizes = path_sizes(spec);
+    float *floats = tape_floats_open(arena, sizes.sum);
+    if (!floats) return NULL;
+    Path *path = (Path *)(void *)floats;
+    *path = (Path){.spec = *spec, .copy_count = path_copies(spec)};
+    path->text = floats + sizes.path;
+    if (spec->baseline) path->baseline = path->text + sizes.words;
+    path->sums = (double *)(void *)(path->text + 2 * sizes.words);
+    path->scores = path->text + 2 * sizes.words + sizes.sums;
+    path->batch =
+        gradient_batch_open(spec->encoder, &spec->sequence, path->copy_count, path->scores + sizes.scores);
+    memset(path->sums, 0, token_count * sizeof *path->sums);
     encoder_read_words(spec->encoder, spec->sequence.ids, token_count, path->text);
-    if (!spec->baseline) return path;
-    path->baseline = tape_floats_open(arena, path_size(spec));
-    if (!path->baseline) return NULL;
-    encoder_read_words(spec->encoder, spec->baseline, token_count, path->baseline);
+    if (spec->baseline) encoder_read_words(spec->encoder, spec->baseline, token_count, path->baseline);
     return path;
 }
 

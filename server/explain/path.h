@@ -1,11 +1,12 @@
-/* Integrated gradients (Sundararajan, Taly and Yan 2017), and gradient x input: attributions to tokens by gradients along
- * the straight way from a baseline to the text's word embeddings x. Of token t, with E dimensions and m points,
+/* Integrated gradients (Sundararajan, Taly and Yan 2017), and gradient x input: attributions to tokens by gradients
+ * along the straight way from a baseline to the text's word embeddings x. Of token t, with E dimensions and m points,
  *
  *     score_t = sum_i (x_ti - baseline_ti) * 1/m * sum_k df/dx_ti at baseline + (k - 1/2) / m * (x - baseline)
  *
  * the midpoint rule. Gradient x input is the gradient at x alone, times x. */
 #pragma once
 
+#include "base/arena.h"
 #include "explain/gradient.h"
 
 enum { PATH_POINTS_DEFAULT = 50 };
@@ -20,8 +21,8 @@ typedef struct PathSpec {
 /* Of one thread at a time; lives in its arena. */
 typedef struct Path Path;
 
-/* What path_open takes of the arena, at most; and floating-point operations of all its steps. Of the sequence, the token
- * count is read. */
+/* What path_open takes of the arena, at most; and floating-point operations of all its steps. Of the sequence, the
+ * token count is read. */
 uint64_t path_bytes(const PathSpec *spec);
 uint64_t path_work(const PathSpec *spec);
 /* NULL: the arena is out. */

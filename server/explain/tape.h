@@ -15,6 +15,12 @@ typedef struct Tape {
 /* A tape that keeps the `size` floats of each run, `stride` floats apart from `rows` on. */
 Tape tape_make(float *rows, size_t stride, size_t size);
 
+/* Floats that a part of `count` takes, so that the next one is aligned to 64 bytes as well. */
+static inline size_t tape_round_up(size_t count)
+{
+    return (count + 15) / 16 * 16;
+}
+
 /* `count` floats of the arena, aligned to 64 bytes; NULL: it is out. */
 float *tape_floats_open(Arena *arena, size_t count);
 /* What they take of it, at most. */

@@ -59,3 +59,6 @@ extern const ExplainRow explain_value_norm_row;
 ExplainSequence explain_sequence(const ExplainSubject *subject);
 /* A place for one more, of a method that may add one. */
 ExplainAttribution *explain_add_attribution(ExplainResult *result, ExplainMethod method);
+
+extern const ExplainRow explain_gradient_input_row;
+extern const ExplainRow explain_integrated_gradients_row;

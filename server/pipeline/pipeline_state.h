@@ -53,6 +53,8 @@ bool chunks_encoding(const Encoding *whole, TokenRange cut, TokenRange tokens, A
                      Encoding *out_encoding);
 /* How good a place to cut `text` the byte `at` is; 0: inside a word. */
 unsigned borders_rank(TextView text, uint32_t at);
+/* A worker's activations, for what runs the encoder by itself. */
+EncoderWorkspace *run_encoder_workspace(PipelineWorkspace *workspace);
 bool run_values_finite(const float *values, size_t count);
 /* Whether what is asked for and the checkpoint together mean a vector of length 1. */
 bool embed_normalizes(const Pipeline *pipeline, const EmbedOptions *options);

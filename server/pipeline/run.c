@@ -81,6 +81,11 @@ uint64_t pipeline_workspace_bytes(const Pipeline *pipeline, uint32_t token_capac
            lexicon_bytes(pipeline);
 }
 
+EncoderWorkspace *run_encoder_workspace(PipelineWorkspace *workspace)
+{
+    return workspace->encoder;
+}
+
 bool run_values_finite(const float *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

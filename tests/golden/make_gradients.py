@@ -7,7 +7,9 @@ embeddings. Needs torch and transformers; the tests need only what this wrote.
 
 Little endian: u32 case count; a case is u32 tokens, u32 label (2^32 - 1: none), u32 ids[tokens], u8 type_ids[tokens]
 padded to whole u32, f32 direction[hidden size] where there is no label, f32 value, f32 gradients[tokens][embedding
-size]. The value is the label's logit, or the projection of the mean row on the direction.
+size], u32 baseline[tokens], f32 integrated[tokens], f32 completeness error. The value is the label's logit, or the
+projection of the mean row on the direction. Integrated gradients are those of POINTS midpoints between the embeddings
+of the baseline's ids and the text's.
 """
 import pathlib
 import struct
@@ -24,22 +26,36 @@ HERE = pathlib.Path(__file__).parent
 ARCHITECTURES = ("albert", "bert", "big_bird", "camembert", "distilbert", "electra", "roberta", "xlm-roberta")
 LENGTHS = (1, 3, 65)
 NO_LABEL = 2**32 - 1
+POINTS = 7
 
 
-def value_of(model, words, arguments, label, direction):
+def value_of(model, words, types, label, direction):
+    arguments = {} if types is None else {"token_type_ids": torch.tensor([types])}
     outputs = model(inputs_embeds=words[None], **arguments)
     if label == NO_LABEL:
-        return outputs.last_hidden_state[0].mean(0) @ direction
+        return outputs.last_hidden_state[0].mean(0) @ direction.to(words.dtype)
     return outputs.logits[0, label]
 
 
-def gradient(model, ids, types, label, direction):
+def words_of(model, ids):
+    return model.get_input_embeddings()(torch.tensor(ids)).detach()
+
+
+def gradient(model, words, *given):
     """The value and its gradient, of the model as it is."""
-    words = model.get_input_embeddings()(torch.tensor(ids)).detach().requires_grad_()
-    arguments = {} if types is None else {"token_type_ids": torch.tensor([types])}
-    value = value_of(model, words, arguments, label, direction.to(words.dtype))
+    words = words.clone().requires_grad_()
+    value = value_of(model, words, *given)
     value.backward()
-    return value.detach().numpy(), words.grad.numpy()
+    return float(value), words.grad.numpy()
+
+
+def integrated(model, text, baseline, *given):
+    """Scores by the midpoint rule, and their completeness error."""
+    points = [baseline + (k + 0.5) / POINTS * (text - baseline) for k in range(POINTS)]
+    mean = sum(gradient(model, point, *given)[1] for point in points) / POINTS
+    scores = (mean * (text - baseline).numpy()).sum(1)
+    way = float(value_of(model, text, *given) - value_of(model, baseline, *given))
+    return scores, 0.0 if way == 0 else abs(scores.sum() - way) / abs(way)
 
 
 def make_case(model, length, generator):
@@ -53,14 +69,18 @@ def make_case(model, length, generator):
     direction = torch.randn(config.hidden_size, generator=generator)
     classifies = hasattr(model, "num_labels") and "Classification" in type(model).__name__
     label = length % model.num_labels if classifies else NO_LABEL
-    given = (ids, types if type_count > 1 else None, label, direction)
-    _, rough = gradient(model.float(), *given)
+    given = (types if type_count > 1 else None, label, direction)
+    baseline = [3 if 0 < i < length - 1 else token for i, token in enumerate(ids)]
+    _, rough = gradient(model.float(), words_of(model, ids), *given)
     with in_double():
-        value, exact = gradient(model.double(), *given)
+        model.double()
+        value, exact = gradient(model, words_of(model, ids), *given)
+        scores, error = integrated(model, words_of(model, ids), words_of(model, baseline), *given)
     packed = struct.pack("<II", length, label) + np.array(ids, "<u4").tobytes()
     packed += np.array(types, "u1").tobytes() + bytes(-length % 4)
     packed += b"" if classifies else direction.numpy().astype("<f4").tobytes()
-    packed += value.astype("<f4").tobytes() + exact.astype("<f4").tobytes()
+    packed += struct.pack("<f", value) + exact.astype("<f4").tobytes() + np.array(baseline, "<u4").tobytes()
+    packed += scores.astype("<f4").tobytes() + struct.pack("<f", error)
     return packed, np.abs(rough - exact).max() / np.abs(exact).max()
 
 

@@ -1,36 +1,22 @@
 /* Gradients of the word embeddings against torch's autograd in double precision, and against themselves in company. */
-#include "unit/encoder/golden.h"
+#include "unit/encoder/golden_gradients.h"
 
 #include "encoder/backward.h"
 #include "encoder/head_run.h"
 #include "encoder/target.h"
 #include "encoder/weights.h"
-#include "kernels/kernels.h"
 
 #include <math.h>
 
-enum { ROWS_MAX = 512, NO_LABEL = -1 };
+enum { ROWS_MAX = 512 };
 
 /* Of the largest gradient of a case: what sharp attention makes of fp32, in torch 5e-6. */
 static const float GRADIENT_TOLERANCE = 2e-5f;
 static const float VALUE_TOLERANCE = 2e-5f;
 
-static const uint32_t variants[] = {KERNELS_REFERENCE, KERNELS_AVX2, KERNELS_AVX512};
-
-typedef struct GradientCase {
-    EncoderSequence sequence;
-    int label;
-    const float *direction;
-    float value;
-    const float *gradients; /* [tokens][E] */
-} GradientCase;
-
-/* A checkpoint with the cases that tests/golden/make_gradients.py wrote beside it, and the memory that they take. */
+/* A checkpoint with its cases, and the memory that they take. */
 typedef struct Gradients {
-    Checkpoint *checkpoint;
-    char *bytes;
-    uint32_t case_count;
-    GradientCase cases[GOLDEN_CASES_MAX];
+    GoldenGradients golden;
     SentenceConfig sentence;
     Encoder *encoder;
     EncoderWorkspace *workspace;
@@ -61,43 +47,15 @@ static float *floats_of(size_t count)
     return floats;
 }
 
-static void gradients_read(const char *folder, Gradients *self)
-{
-    Error error;
-    char path[1024];
-    size_t size;
-    const ModelConfig *config = checkpoint_config(self->checkpoint);
-    snprintf(path, sizeof path, "%s/gradients.bin", folder);
-    golden_check(file_read(path, 1 << 20, &self->bytes, &size, &error), &error);
-    const char *next = self->bytes;
-    const char *end = next + size;
-    self->case_count = *(const uint32_t *)golden_take(&next, end, 4);
-    assert_in_range(self->case_count, 1, GOLDEN_CASES_MAX);
-    for (uint32_t i = 0; i < self->case_count; i++) {
-        GradientCase *item = &self->cases[i];
-        item->sequence.token_count = *(const uint32_t *)golden_take(&next, end, 4);
-        item->label = *(const int32_t *)golden_take(&next, end, 4);
-        item->sequence.ids = golden_take(&next, end, item->sequence.token_count * sizeof(uint32_t));
-        item->sequence.type_ids = golden_take(&next, end, item->sequence.token_count);
-        if (item->label == NO_LABEL)
-            item->direction = golden_take(&next, end, config->hidden_size * sizeof(float));
-        item->value = *(const float *)golden_take(&next, end, 4);
-        item->gradients =
-            golden_take(&next, end, item->sequence.token_count * config->embedding_size * sizeof(float));
-    }
-    assert_ptr_equal(next, end);
-}
-
 static void gradients_open(const char *folder, const Kernels *kernels, Gradients *self)
 {
     Error error;
     *self = (Gradients){.sentence = {.pooling_count = 1, .poolings = {POOLING_MEAN}}};
-    golden_check(checkpoint_open(folder, &self->checkpoint, &error), &error);
-    gradients_read(folder, self);
-    golden_check(encoder_open(self->checkpoint, kernels, &self->encoder, &error), &error);
+    golden_gradients_open(folder, &self->golden);
+    golden_check(encoder_open(self->golden.checkpoint, kernels, &self->encoder, &error), &error);
     golden_check(encoder_check_backward(self->encoder, &error), &error);
     golden_check(encoder_workspace_open(self->encoder, ROWS_MAX, &self->workspace, &error), &error);
-    const ModelConfig *config = checkpoint_config(self->checkpoint);
+    const ModelConfig *config = checkpoint_config(self->golden.checkpoint);
     size_t target = encoder_target_scratch_size(self->encoder);
     size_t backward = encoder_backward_scratch_size(self->encoder, ROWS_MAX, ROWS_MAX);
     self->tape = floats_of((size_t)encoder_run_count(self->encoder) * ROWS_MAX * config->hidden_size);
@@ -114,14 +72,13 @@ static void gradients_close(Gradients *self)
     free(self->scratch);
     encoder_workspace_close(self->workspace);
     encoder_close(self->encoder);
-    checkpoint_close(self->checkpoint);
-    free(self->bytes);
+    golden_gradients_close(&self->golden);
 }
 
 /* self->words becomes the gradients of `count` cases, run together, and out_values their values. */
 static void gradients_run(Gradients *self, const GradientCase *const *cases, uint32_t count, float *out_values)
 {
-    size_t size = checkpoint_config(self->checkpoint)->hidden_size;
+    size_t size = checkpoint_config(self->golden.checkpoint)->hidden_size;
     size_t stride = ROWS_MAX * size;
     EncoderSequence sequences[GOLDEN_CASES_MAX];
     TapeProbe probes[GOLDEN_CASES_MAX];
@@ -162,7 +119,7 @@ static float greatest_of(const float *values, size_t count)
 static float compare_case(Gradients *self, const GradientCase *item)
 {
     float value;
-    size_t count = (size_t)item->sequence.token_count * checkpoint_config(self->checkpoint)->embedding_size;
+    size_t count = (size_t)item->sequence.token_count * checkpoint_config(self->golden.checkpoint)->embedding_size;
     gradients_run(self, &item, 1, &value);
     assert_true(fabsf(value - item->value) <= VALUE_TOLERANCE * (1.0f + fabsf(item->value)));
     float differences = 0.0f;
@@ -178,8 +135,8 @@ static void compare_with_torch(const char *folder, const Kernels *kernels)
     Gradients self;
     gradients_open(folder, kernels, &self);
     float greatest = 0.0f;
-    for (uint32_t i = 0; i < self.case_count; i++) {
-        float difference = compare_case(&self, &self.cases[i]);
+    for (uint32_t i = 0; i < self.golden.case_count; i++) {
+        float difference = compare_case(&self, &self.golden.cases[i]);
         if (!(difference <= GRADIENT_TOLERANCE))
             fail_msg("%s, %s, case %u: off by %g", folder, kernels_describe(kernels), i, (double)difference);
         if (difference > greatest) greatest = difference;
@@ -189,24 +146,10 @@ static void compare_with_torch(const char *folder, const Kernels *kernels)
     gradients_close(&self);
 }
 
-/* Calls `visit` with every folder that has gradients, and each of the CPU's variants. */
-static void each_checkpoint(void (*visit)(const char *folder, const Kernels *kernels))
-{
-    glob_t found;
-    assert_int_equal(glob(TESTS_DATA "/golden/*/*/*/gradients.bin", 0, NULL, &found), 0);
-    assert_true(found.gl_pathc >= 40);
-    for (size_t i = 0; i < found.gl_pathc; i++) {
-        *strrchr(found.gl_pathv[i], '/') = 0;
-        for (size_t v = 0; v < sizeof variants / sizeof *variants; v++)
-            if (variants[v] & kernels_available()) visit(found.gl_pathv[i], kernels_select(variants[v]));
-    }
-    globfree(&found);
-}
-
 static void gradients_equal_torch(void **state)
 {
     (void)state;
-    each_checkpoint(compare_with_torch);
+    golden_gradients_each(compare_with_torch);
 }
 
 static void gradients_with_openblas_equal_torch(void **state)
@@ -228,18 +171,18 @@ static void compare_company(const char *folder, const Kernels *kernels)
     const GradientCase *cases[GOLDEN_CASES_MAX];
     float *alone[GOLDEN_CASES_MAX];
     gradients_open(folder, kernels, &self);
-    size_t size = checkpoint_config(self.checkpoint)->embedding_size;
-    for (uint32_t i = 0; i < self.case_count; i++) {
-        cases[i] = &self.cases[i];
+    size_t size = checkpoint_config(self.golden.checkpoint)->embedding_size;
+    for (uint32_t i = 0; i < self.golden.case_count; i++) {
+        cases[i] = &self.golden.cases[i];
         size_t bytes = cases[i]->sequence.token_count * size * sizeof(float);
         alone[i] = malloc(bytes);
         assert_non_null(alone[i]);
         gradients_run(&self, &cases[i], 1, values);
         memcpy(alone[i], self.words, bytes);
     }
-    gradients_run(&self, cases, self.case_count, values);
+    gradients_run(&self, cases, self.golden.case_count, values);
     const float *words = self.words;
-    for (uint32_t i = 0; i < self.case_count; i++) {
+    for (uint32_t i = 0; i < self.golden.case_count; i++) {
         size_t count = cases[i]->sequence.token_count * size;
         assert_memory_equal(words, alone[i], count * sizeof *words);
         words += count;
@@ -251,7 +194,7 @@ static void compare_company(const char *folder, const Kernels *kernels)
 static void a_sequence_has_the_same_gradients_in_any_batch(void **state)
 {
     (void)state;
-    each_checkpoint(compare_company);
+    golden_gradients_each(compare_company);
 }
 
 /* Reading the table's rows beforehand is the same as looking ids up. */
@@ -260,8 +203,8 @@ static void words_take_the_place_of_ids(void **state)
     (void)state;
     Gradients self;
     gradients_open(TESTS_DATA "/golden/tasks/bert/classify", kernels_select(KERNELS_REFERENCE), &self);
-    EncoderSequence sequence = self.cases[2].sequence;
-    size_t size = sequence.token_count * checkpoint_config(self.checkpoint)->hidden_size * sizeof(float);
+    EncoderSequence sequence = self.golden.cases[2].sequence;
+    size_t size = sequence.token_count * checkpoint_config(self.golden.checkpoint)->hidden_size * sizeof(float);
     memcpy(self.rows, encoder_forward(self.encoder, self.workspace, NULL, &sequence, 1), size);
     encoder_read_words(self.encoder, sequence.ids, sequence.token_count, self.words);
     sequence.words = self.words;
