@@ -54,11 +54,10 @@ typedef struct ExplainRow {
 
 extern const ExplainRow explain_attention_row;
 extern const ExplainRow explain_value_norm_row;
+extern const ExplainRow explain_gradient_input_row;
+extern const ExplainRow explain_integrated_gradients_row;
 
 /* The subject's sequence, and which of its rows the answer is read from; borrows the subject. */
 ExplainSequence explain_sequence(const ExplainSubject *subject);
 /* A place for one more, of a method that may add one. */
 ExplainAttribution *explain_add_attribution(ExplainResult *result, ExplainMethod method);
-
-extern const ExplainRow explain_gradient_input_row;
-extern const ExplainRow explain_integrated_gradients_row;
