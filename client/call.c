@@ -9,8 +9,10 @@ typedef struct CallState {
     const ProtobufCMessageDescriptor *reply_type;
     Arena *arena;
     ProtobufCMessage *reply;
+    const CallParts *parts; /* NULL: one reply */
+    ChannelCall *call;
     Failure failure;
-    Status status; /* of unpacking */
+    Status status; /* of taking what came */
     Error *error;
     bool done;
 } CallState;
@@ -28,31 +30,57 @@ static void call_done(void *context, const ChannelReply *reply)
     CallState *state = context;
     state->done = true;
     failure_read(reply, &state->failure);
-    if (reply->code != 0) return;
+    if (reply->code != 0 || state->parts) return;
     state->status =
         codec_unpack(state->arena, state->reply_type, reply->bytes, reply->size, &state->reply, state->error);
 }
 
+static void call_sent(void *context)
+{
+    const CallState *state = context;
+    channel_call_finish(state->call);
+}
+
+static void call_received(void *context, const uint8_t *bytes, size_t size)
+{
+    CallState *state = context;
+    if (state->status != STATUS_OK) return;
+    state->status = state->parts->part(state->parts->context, bytes, size, state->error);
+    if (state->status != STATUS_OK) channel_call_cancel(state->call);
+}
+
 static const ChannelHandlers call_handlers = {.done = call_done};
+static const ChannelHandlers call_parts_handlers = {call_sent, call_received, call_done};
 
 static Status call_interrupted(Error *out_error)
 {
     return error_set(out_error, STATUS_CANCELLED, "interrupted");
 }
 
+static Status call_start(Channel *channel, const CallRequest *request, uint64_t deadline_ns, CallState *state,
+                         Error *out_error)
+{
+    if (!state->parts)
+        return channel_call_unary(channel, request->method, request->bytes, request->size, deadline_ns,
+                                  &call_handlers, state, &state->call, out_error);
+    state->parts->begin(state->parts->context);
+    Status status = channel_call_stream(channel, request->method, deadline_ns, &call_parts_handlers, state,
+                                        &state->call, out_error);
+    if (status == STATUS_OK) channel_call_send(state->call, request->bytes, request->size);
+    return status;
+}
+
 static Status call_once(Channel *channel, const CallRequest *request, uint64_t deadline_ns, CallState *state,
                         Error *out_error)
 {
-    ChannelCall *call;
     state->done = false;
-    Status status = channel_call_unary(channel, request->method, request->bytes, request->size, deadline_ns,
-                                       &call_handlers, state, &call, out_error);
+    Status status = call_start(channel, request, deadline_ns, state, out_error);
     if (status != STATUS_OK) return status;
     bool cancelled = false;
     while (!state->done) {
         channel_run(channel, clock_now_ns(&clock_monotonic) + NS_PER_S);
         if (interrupt_signal() && !state->done && !cancelled) {
-            channel_call_cancel(call);
+            channel_call_cancel(state->call);
             cancelled = true;
         }
     }
@@ -66,30 +94,43 @@ Status call_sleep(Channel *channel, uint64_t until_ns, Error *out_error)
     return interrupt_signal() ? call_interrupted(out_error) : STATUS_OK;
 }
 
+static Status call_repeat(Channel *channel, const Settings *settings, const CallRequest *request, CallState *state,
+                          Failure *out_failure, Error *out_error)
+{
+    uint64_t start_ns = clock_now_ns(&clock_monotonic);
+    uint64_t deadline_ns = start_ns + settings->deadline_ns;
+    uint64_t random = start_ns;
+    for (uint64_t attempt = 1;; attempt++) {
+        Status status = call_once(channel, request, deadline_ns, state, out_error);
+        *out_failure = status == STATUS_OK ? state->failure : (Failure){0};
+        if (status != STATUS_OK) return status;
+        if (state->failure.code == 0) return STATUS_OK;
+        uint64_t again_ns =
+            clock_now_ns(&clock_monotonic) + failure_backoff_ns(&state->failure, attempt, call_random(&random));
+        if (!failure_retryable(&state->failure) || attempt > settings->retry_count || again_ns >= deadline_ns) {
+            return failure_explain(&state->failure, channel_address(channel), NULL, out_error);
+        }
+        status = call_sleep(channel, again_ns, out_error);
+        if (status != STATUS_OK) return status;
+    }
+}
+
 Status call_bytes(Channel *channel, const Settings *settings, const CallRequest *request,
                   const ProtobufCMessageDescriptor *reply_type, Arena *arena, ProtobufCMessage **out_reply,
                   Failure *out_failure, Error *out_error)
 {
     arena_init(arena, 0);
     CallState state = {.reply_type = reply_type, .arena = arena, .error = out_error};
-    uint64_t start_ns = clock_now_ns(&clock_monotonic);
-    uint64_t deadline_ns = start_ns + settings->deadline_ns;
-    uint64_t random = start_ns;
-    for (uint64_t attempt = 1;; attempt++) {
-        Status status = call_once(channel, request, deadline_ns, &state, out_error);
-        *out_failure = state.failure;
-        if (status != STATUS_OK) return status;
-        if (state.failure.code == 0) break;
-        uint64_t again_ns =
-            clock_now_ns(&clock_monotonic) + failure_backoff_ns(&state.failure, attempt, call_random(&random));
-        if (!failure_retryable(&state.failure) || attempt > settings->retry_count || again_ns >= deadline_ns) {
-            return failure_explain(&state.failure, channel_address(channel), NULL, out_error);
-        }
-        status = call_sleep(channel, again_ns, out_error);
-        if (status != STATUS_OK) return status;
-    }
+    Status status = call_repeat(channel, settings, request, &state, out_failure, out_error);
     *out_reply = state.reply;
-    return STATUS_OK;
+    return status;
+}
+
+Status call_parts(Channel *channel, const Settings *settings, const CallRequest *request, const CallParts *parts,
+                  Failure *out_failure, Error *out_error)
+{
+    CallState state = {.parts = parts, .error = out_error};
+    return call_repeat(channel, settings, request, &state, out_failure, out_error);
 }
 
 Status call_message(Channel *channel, const Settings *settings, const char *method,

@@ -24,6 +24,16 @@ typedef struct CallRequest {
 CHECKED Status call_bytes(Channel *channel, const Settings *settings, const CallRequest *request,
                           const ProtobufCMessageDescriptor *reply_type, Arena *arena, ProtobufCMessage **out_reply,
                           Failure *out_failure, Error *out_error);
+/* What becomes of a reply that comes as a stream of messages. */
+typedef struct CallParts {
+    void (*begin)(void *context); /* before each attempt: what came of the last one is void */
+    Status (*part)(void *context, const uint8_t *bytes, size_t size, Error *out_error);
+    void *context;
+} CallParts;
+
+/* The same for a method that answers in parts; fails with what `parts` fails with, too. */
+CHECKED Status call_parts(Channel *channel, const Settings *settings, const CallRequest *request,
+                          const CallParts *parts, Failure *out_failure, Error *out_error);
 /* The same for a message, without the failure. */
 CHECKED Status call_message(Channel *channel, const Settings *settings, const char *method,
                             const ProtobufCMessage *message, const ProtobufCMessageDescriptor *reply_type,

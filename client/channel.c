@@ -284,10 +284,11 @@ static bool channel_call_receive(ChannelCall *call)
     return channel_call_start(call, &operation, 1, CHANNEL_RECEIVED);
 }
 
-Status channel_call_stream(Channel *channel, const char *method, const ChannelHandlers *handlers, void *context,
-                           ChannelCall **out_call, Error *out_error)
+Status channel_call_stream(Channel *channel, const char *method, uint64_t deadline_ns,
+                           const ChannelHandlers *handlers, void *context, ChannelCall **out_call,
+                           Error *out_error)
 {
-    ChannelCall *call = channel_call_create(channel, method, 0, handlers, context);
+    ChannelCall *call = channel_call_create(channel, method, deadline_ns, handlers, context);
     if (!call) return error_set(out_error, STATUS_NO_MEMORY, "out of memory");
     const grpc_op status = channel_status_operation(call);
     const grpc_op opening[] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}, channel_initial_operation(call)};

@@ -51,9 +51,10 @@ const char *channel_address(const Channel *channel);
 CHECKED Status channel_call_unary(Channel *channel, const char *method, const uint8_t *bytes, size_t size,
                                   uint64_t deadline_ns, const ChannelHandlers *handlers, void *context,
                                   ChannelCall **out_call, Error *out_error);
-/* Opens a stream in both directions, without a deadline. */
-CHECKED Status channel_call_stream(Channel *channel, const char *method, const ChannelHandlers *handlers,
-                                   void *context, ChannelCall **out_call, Error *out_error);
+/* Opens a stream in both directions; a deadline of 0: none. */
+CHECKED Status channel_call_stream(Channel *channel, const char *method, uint64_t deadline_ns,
+                                   const ChannelHandlers *handlers, void *context, ChannelCall **out_call,
+                                   Error *out_error);
 /* Sends one message on a stream. One at a time: the next after `sent`. A failure shows in `done`. */
 void channel_call_send(ChannelCall *call, const uint8_t *bytes, size_t size);
 /* Says that no message follows. Not while one is being sent. */

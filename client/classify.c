@@ -50,18 +50,6 @@ static Status classify_pack(void *context, Batch *batch, const Input *input, uin
     return status ? status : codec_pack(&message.base, out_bytes, out_size, out_error);
 }
 
-static void classify_print_json(const Headlight__V1__Classification *classification)
-{
-    fputs(",\"labels\":[", stdout);
-    for (size_t index = 0; index < classification->n_labels; index++) {
-        fputs(index ? ",{\"label\":" : "{\"label\":", stdout);
-        output_json_text(stdout, codec_view(classification->labels[index]->label));
-        results_float("score", classification->labels[index]->score);
-        putchar('}');
-    }
-    putchar(']');
-}
-
 /* A line a text: each label and its score, the best first, tabs between all of them. */
 static void classify_print_text(const Headlight__V1__Classification *classification)
 {
@@ -79,7 +67,7 @@ static void classify_print(Results *results, const ProtobufCMessage *message, si
     const Headlight__V1__ClassifyResponse *reply = (const Headlight__V1__ClassifyResponse *)message;
     results_begin(results, codec_view(reply->model));
     if (results_json(results))
-        classify_print_json(reply->classifications[index]);
+        results_labels(reply->classifications[index]->labels, reply->classifications[index]->n_labels);
     else
         classify_print_text(reply->classifications[index]);
     results_end(results, reply->classifications[index]->usage, reply->classifications[index]->sanitization);

@@ -16,11 +16,14 @@ static const Command *const command_rows[] = {
 };
 enum { COMMAND_COUNT = sizeof command_rows / sizeof *command_rows };
 
+static const Option command_quiet_options[] = {
+    {"quiet", NULL, NULL, OPTION_FLAG, offsetof(Settings, quiet), NULL, 0, 0, NULL,
+     "No notes and no progress on standard error; errors are still said."},
+};
+
 static const Option command_output_options[] = {
     {"format", "FORMAT", "HEADLIGHT_FORMAT", OPTION_CHOICE, offsetof(Settings, format), "text", 0, 0,
      output_format_names, "What standard output gets: text, json (one document) or jsonl (one document a line)."},
-    {"quiet", NULL, NULL, OPTION_FLAG, offsetof(Settings, quiet), NULL, 0, 0, NULL,
-     "No notes and no progress on standard error; errors are still said."},
 };
 
 static const Option command_server_options[] = {
@@ -83,7 +86,7 @@ static const Option command_sanitize_options[] = {
      "With --format json or jsonl: each text as it was cleaned."},
 };
 
-enum { COMMAND_TABLES_MAX = 10 };
+enum { COMMAND_TABLES_MAX = 11 };
 
 static size_t command_tables(const Command *command, OptionTable tables[static COMMAND_TABLES_MAX])
 {
@@ -97,7 +100,9 @@ static size_t command_tables(const Command *command, OptionTable tables[static C
     if (command->shared & COMMAND_MODEL) tables[count++] = (OptionTable){command_model_options, 1};
     if (command->shared & COMMAND_SERVER) tables[count++] = (OptionTable){command_server_options, 2};
     if (command->shared & COMMAND_RETRIES) tables[count++] = (OptionTable){command_retries_options, 1};
-    if (command->shared & COMMAND_OUTPUT) tables[count++] = (OptionTable){command_output_options, 2};
+    if (command->shared & COMMAND_OUTPUT) tables[count++] = (OptionTable){command_output_options, 1};
+    if (command->shared & (COMMAND_OUTPUT | COMMAND_QUIET))
+        tables[count++] = (OptionTable){command_quiet_options, 1};
     return count;
 }
 

@@ -25,6 +25,7 @@ enum {
     COMMAND_BATCH = 64,     /* --batch */
     COMMAND_CHUNKS = 128,   /* --chunk-tokens --chunk-overlap */
     COMMAND_SANITIZE = 256, /* --sanitize and what belongs to it */
+    COMMAND_QUIET = 512,    /* --quiet alone: the command has formats of its own */
 };
 
 /* The shared options' values; the first member of every command's own settings. */

@@ -74,7 +74,7 @@ static void exchange_fail(Exchange *exchange, Status status)
 
 static void exchange_reopen(Exchange *exchange)
 {
-    Status status = channel_call_stream(exchange->options.channel, exchange->options.type->stream_method,
+    Status status = channel_call_stream(exchange->options.channel, exchange->options.type->stream_method, 0,
                                         &exchange_handlers, exchange, &exchange->call, &exchange->error);
     if (status != STATUS_OK) exchange_fail(exchange, status);
 }
@@ -181,15 +181,14 @@ static void exchange_done(void *context, const ChannelReply *reply)
 
 /* ---- One call after the other ---- */
 
-static Status exchange_explain(const Exchange *exchange, const ExchangeRequest *request, const Failure *failure,
-                               Error *out_error)
+Status exchange_explain(const Failure *failure, const char *address, const Input *input, uint64_t first_index,
+                        size_t text_count, Error *out_error)
 {
     char location[INPUT_LOCATION_BYTES];
     uint64_t first, last;
-    bool blamed = failure_blame(failure, request->first_index, request->text_count, &first, &last);
-    input_locate(exchange->options.input, first, last, location);
-    Status status =
-        failure_explain(failure, channel_address(exchange->options.channel), blamed ? location : NULL, out_error);
+    bool blamed = failure_blame(failure, first_index, text_count, &first, &last);
+    input_locate(input, first, last, location);
+    Status status = failure_explain(failure, address, blamed ? location : NULL, out_error);
     if (strstr(out_error->message, "length_policy")) { /* the request's field; our user has a flag for it */
         size_t used = strlen(out_error->message);
         snprintf(out_error->message + used, sizeof out_error->message - used,
@@ -210,7 +209,8 @@ static void exchange_ask_alone(Exchange *exchange)
     if (status == STATUS_OK) {
         status = exchange_answer(exchange, reply, &exchange->error);
     } else if (failure.code != 0 && !interrupt_signal()) {
-        status = exchange_explain(exchange, request, &failure, &exchange->error);
+        status = exchange_explain(&failure, channel_address(exchange->options.channel), exchange->options.input,
+                                  request->first_index, request->text_count, &exchange->error);
         if (failure.report_size && exchange->options.refused)
             status = exchange->options.refused(exchange->options.context, request, &failure, &exchange->error);
         if (status == STATUS_OK) exchange_forget(exchange);

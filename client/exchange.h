@@ -57,3 +57,6 @@ size_t exchange_pending(const Exchange *exchange);
 void exchange_run(Exchange *exchange, uint64_t wait_ns);
 /* Waits for all answers. Fails as exchange_push. */
 CHECKED Status exchange_finish(Exchange *exchange, Error *out_error);
+/* Says why a call failed whose texts begin at `first_index` of the input, and which of them is to blame. */
+Status exchange_explain(const Failure *failure, const char *address, const Input *input, uint64_t first_index,
+                        size_t text_count, Error *out_error);

@@ -160,6 +160,15 @@ static Status options_store_boolean(const Option *option, void *target, const ch
     return STATUS_OK;
 }
 
+static Status options_append(OptionList *list, const char *source, const char *value, Error *out_error)
+{
+    if (list->count == OPTION_LIST_MAX)
+        return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s was given more than %d times", source,
+                         OPTION_LIST_MAX);
+    list->values[list->count++] = value;
+    return STATUS_OK;
+}
+
 /* `source` names the flag or the variable in messages. */
 static Status options_store(const Option *option, void *settings, const char *source, const char *value,
                             Error *out_error)
@@ -172,6 +181,8 @@ static Status options_store(const Option *option, void *settings, const char *so
     case OPTION_TEXT:
         *(const char **)target = value;
         return STATUS_OK;
+    case OPTION_LIST:
+        return options_append(target, source, value, out_error);
     case OPTION_COUNT:
     case OPTION_MAYBE:
     case OPTION_NUMBER:

@@ -10,6 +10,7 @@ typedef enum OptionKind {
     OPTION_FLAG,    /* bool: --name */
     OPTION_SWITCH,  /* OptionSwitch: --name, --no-name, or neither */
     OPTION_TEXT,    /* const char *: borrowed from the arguments or the environment */
+    OPTION_LIST,    /* OptionList: such texts, one each time that the flag is given */
     OPTION_COUNT,   /* uint64_t: a whole number in [min, max] */
     OPTION_MAYBE,   /* uint64_t: one more than that, where 0 is another number than none */
     OPTION_NUMBER,  /* double in [min, max] */
@@ -18,6 +19,12 @@ typedef enum OptionKind {
 } OptionKind;
 
 typedef enum OptionSwitch { OPTION_UNSET, OPTION_OFF, OPTION_ON } OptionSwitch;
+
+enum { OPTION_LIST_MAX = 16 };
+typedef struct OptionList {
+    const char *values[OPTION_LIST_MAX];
+    size_t count;
+} OptionList;
 
 typedef struct Option {
     const char *name;        /* without the dashes */

@@ -84,3 +84,15 @@ void results_float(const char *name, float value)
     printf(",\"%s\":", name);
     output_float(stdout, value);
 }
+
+void results_labels(Headlight__V1__Label *const *labels, size_t count)
+{
+    fputs(",\"labels\":[", stdout);
+    for (size_t index = 0; index < count; index++) {
+        fputs(index ? ",{\"label\":" : "{\"label\":", stdout);
+        output_json_text(stdout, codec_view(labels[index]->label));
+        results_float("score", labels[index]->score);
+        putchar('}');
+    }
+    putchar(']');
+}

@@ -30,6 +30,8 @@ void results_count(Results *results, const Headlight__V1__Usage *usage,
                    const Headlight__V1__SanitizeReport *report);
 void results_note(const Results *results);
 
+/* `,"labels":[{"label":"a","score":0.5}]` */
+void results_labels(Headlight__V1__Label *const *labels, size_t count);
 /* `,"name":"text"` and `,"name":0.5` */
 void results_text(const char *name, TextView text);
 void results_float(const char *name, float value);

@@ -19,6 +19,7 @@ typedef struct TextsRun {
     const TextsTask *task;
     const Input *input;
     Exchange *exchange;
+    Channel *channel;
     Results results;
     Failure refusal; /* with findings, once there was one */
 } TextsRun;
@@ -121,6 +122,26 @@ static Status texts_exchange(TextsRun *run, const TextsSettings *settings, Chann
     return status;
 }
 
+static Status texts_ask_one(void *context, Batch *batch, Error *out_error)
+{
+    TextsRun *run = context;
+    Failure failure = {0};
+    Status status = run->task->ask(run->task->context, run->channel, batch, run->input, &failure, out_error);
+    if (status != STATUS_OK && failure.report_size) run->refusal = failure;
+    return status;
+}
+
+static Status texts_ask(TextsRun *run, Input *input, Error *out_error)
+{
+    Batch *batch = NULL;
+    BatchSink sink = {.take = texts_ask_one, .context = run};
+    Status status = batch_open(1, &batch, out_error);
+    if (status == STATUS_OK) status = batch_pump(batch, input, &sink, out_error);
+    if (status == STATUS_OK) texts_finish(run);
+    batch_close(batch);
+    return status;
+}
+
 int texts_run(const TextsTask *task, const TextsSettings *settings, char *const *arguments, size_t argument_count)
 {
     TextsRun run = {.task = task, .results = {.settings = &settings->common, .list = task->list}};
@@ -145,7 +166,10 @@ int texts_run(const TextsTask *task, const TextsSettings *settings, char *const 
         output_note(settings->common.quiet, "reading texts from the keyboard, one a line; Ctrl-D ends");
     }
     if (status == STATUS_OK) status = call_open(&settings->common, &channel, &error);
-    if (status == STATUS_OK) status = texts_exchange(&run, settings, channel, input, &error);
+    run.channel = channel;
+    if (status == STATUS_OK)
+        status =
+            task->ask ? texts_ask(&run, input, &error) : texts_exchange(&run, settings, channel, input, &error);
     if (status == STATUS_OK || output_broken(stdout)) status = output_flush(stdout, &error);
     channel_close(channel);
     input_close(input);

@@ -70,6 +70,10 @@ typedef struct TextsTask {
     /* Takes a request that was refused for its texts' findings; OK: the run goes on. NULL: it ends. */
     Status (*refused)(void *context, const ExchangeRequest *request, const Failure *failure, Error *out_error);
     bool malformed; /* texts that are not UTF-8 are sent as they are */
+    /* Asks for the one text of a batch by calls of its own, in place of all of the above but `malformed`. On failure
+     * *out_failure may say how a call ended. */
+    Status (*ask)(void *context, Channel *channel, Batch *batch, const Input *input, Failure *out_failure,
+                  Error *out_error);
     /* After the last answer. */
     void (*finish)(void *context);
     void *context;

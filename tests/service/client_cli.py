@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import pty
 import random
 import re
 import struct
@@ -10,6 +11,7 @@ import threading
 from concurrent import futures
 
 import grpc
+from explained import explained_parts
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from transport import message_class
 
@@ -57,7 +59,8 @@ class Server:
         method = getattr(self, re.sub("(?<!^)([A-Z])", r"_\1", name).lower())
         request = name.removesuffix("Stream") + ("Request" if service == INFERENCE else "ModelRequest")
         stream = name.endswith("Stream")
-        kind = grpc.stream_stream_rpc_method_handler if stream else grpc.unary_unary_rpc_method_handler
+        kind = (grpc.stream_stream_rpc_method_handler if stream else grpc.unary_stream_rpc_method_handler
+                if name == "Explain" else grpc.unary_unary_rpc_method_handler)
         return kind(method, request_deserializer=message_class(f"headlight.v1.{request}").FromString,
                     response_serializer=lambda reply: reply if isinstance(reply, bytes) else reply.SerializeToString())
 
@@ -148,6 +151,12 @@ class Server:
         ids = " ".join(map(str, request.ids))
         return message("DetokenizeResponse", text=ids + (" kept" if request.keep_special_tokens else ""))
 
+    def explain(self, request, context):
+        try:
+            yield from explained_parts(request)
+        except ValueError as error:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+
     def list_models(self, request, context):
         return message("ListModelsResponse", models=[dict(
             name="fake", architecture="bert", tasks=["embed"], token_count_max=256, attention="dense",
@@ -207,6 +216,27 @@ def headlight(*arguments, server=None, stdin="", timeout=60, **variables):
     assert "Sanitizer" not in done.stderr.decode(errors="replace"), done.stderr.decode(errors="replace")
     assert done.returncode >= 0, f"died of signal {-done.returncode}"
     return done
+
+
+def on_a_terminal(server, *arguments, **variables):
+    """What the client writes to a terminal."""
+    ours, theirs = pty.openpty()
+    variables["HEADLIGHT_ADDRESS"] = server.address
+    with subprocess.Popen([CLIENT, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE,
+                          env=environment(**variables)) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # how Linux says that the other side is closed
+                part = b""
+            if not part:
+                break
+            shown += part
+        os.close(ours)
+        process.wait(60)
+    return shown.decode().replace("\r\n", "\n")
 
 
 def out(done, code=0):

@@ -26,8 +26,8 @@ def fixture_server():
 
 def test_help_describes_every_command():
     commands = re.findall(r"^  (\w+) ", out(headlight("help")), re.M)
-    assert commands == ["embed", "classify", "rerank", "tag", "fill", "answer", "sanitize", "tokenize", "models",
-                        "health", "bench", "pull"]
+    assert commands == ["embed", "classify", "rerank", "tag", "fill", "answer", "explain", "sanitize", "tokenize",
+                        "models", "health", "bench", "pull"]
     for command in commands:
         text = out(headlight("help", command))
         assert f"usage: headlight {command}" in text and text == out(headlight(command, "--help"))

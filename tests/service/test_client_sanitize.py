@@ -2,12 +2,9 @@
 misbehave."""
 
 import json
-import os
-import pty
-import subprocess
 
 import pytest
-from client_cli import CLIENT, environment, failure, fake_server, headlight, message, out
+from client_cli import failure, fake_server, headlight, message, on_a_terminal, out
 
 HOSTILE, CLEAN = "pay\u200bpal", "paypal"
 FINDING = {"code": "INV_ZERO_WIDTH", "severity": "high", "byte_begin": 3, "byte_end": 6, "count": 1,
@@ -20,27 +17,6 @@ COMMANDS = [("embed", "embed", "embeddings"), ("classify", "classify", "classifi
 @pytest.fixture(name="server")
 def fixture_server():
     yield from fake_server()
-
-
-def on_a_terminal(server, *arguments, **variables):
-    """What the client writes to a terminal."""
-    ours, theirs = pty.openpty()
-    variables["HEADLIGHT_ADDRESS"] = server.address
-    with subprocess.Popen([CLIENT, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE,
-                          env=environment(**variables)) as process:
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                part = os.read(ours, 4096)
-            except OSError:  # how Linux says that the other side is closed
-                part = b""
-            if not part:
-                break
-            shown += part
-        os.close(ours)
-        process.wait(60)
-    return shown.decode().replace("\r\n", "\n")
 
 
 def test_findings_are_a_line_each(server):

@@ -11,7 +11,8 @@ from pathlib import Path
 SKIPPED_AT_ROOT = re.compile(r"^(build.*|models|\.git|\.venv|\.cache)$")
 SKIPPED_ANYWHERE = {"__pycache__", ".pytest_cache"}
 # Code and documents; anything else in the tree is data.
-TEXT_SUFFIXES = {".c", ".h", ".S", ".def", ".py", ".sh", ".cmake", ".proto", ".md", ".yaml", ".yml", ".toml", ".supp"}
+TEXT_SUFFIXES = {".c", ".h", ".S", ".def", ".py", ".sh", ".cmake", ".proto", ".md", ".yaml", ".yml", ".toml", ".supp",
+                 ".js", ".css", ".html"}
 TEXT_NAMES = {"CMakeLists.txt", "Dockerfile", ".clang-format", ".editorconfig", ".gitignore", ".dockerignore"}
 
 

@@ -18,6 +18,7 @@ typedef struct Values {
     double number;
     uint64_t wait_ns;
     uint64_t color;
+    OptionList list;
 } Values;
 
 static const char *const colors[] = {"red", "green", NULL};
@@ -31,10 +32,11 @@ static const Option second_options[] = {
     {"number", "X", NULL, OPTION_NUMBER, offsetof(Values, number), "0.5", 0, 1, NULL, "A number."},
     {"wait", "S", NULL, OPTION_SECONDS, offsetof(Values, wait_ns), "1", 0.001, 60, NULL, "A time."},
     {"color", "C", NULL, OPTION_CHOICE, offsetof(Values, color), "red", 0, 0, colors, "A choice."},
+    {"list", "L", NULL, OPTION_LIST, offsetof(Values, list), NULL, 0, 0, NULL, "A list."},
 };
-static const OptionTable tables[] = {{first_options, 3}, {second_options, 4}};
+static const OptionTable tables[] = {{first_options, 3}, {second_options, 5}};
 
-enum { ARGUMENTS_MAX = 16 };
+enum { ARGUMENTS_MAX = 24 };
 
 typedef struct Outcome {
     Values values;
@@ -98,6 +100,21 @@ static void options_end_at_two_dashes(void **state)
     assert_int_equal(outcome.parse.argument_count, 2);
     assert_string_equal(outcome.arguments[0], "--count");
     assert_string_equal(outcome.arguments[1], "--");
+}
+
+static void options_collect_lists(void **state)
+{
+    (void)state;
+    Outcome outcome;
+    PARSE(&outcome, "--list", "a", "--flag", "--list=b,c", "d");
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.values.list.count, 2);
+    assert_string_equal(outcome.values.list.values[0], "a");
+    assert_string_equal(outcome.values.list.values[1], "b,c");
+    const char *many[OPTION_LIST_MAX + 2] = {NULL};
+    for (size_t index = 0; index <= OPTION_LIST_MAX; index++) many[index] = "--list=a";
+    parse(&outcome, many);
+    assert_int_equal(outcome.status, STATUS_INVALID_ARGUMENT);
 }
 
 static void options_switch_on_and_off(void **state)
@@ -186,6 +203,7 @@ int main(void)
         cmocka_unit_test(options_have_their_initial_values),
         cmocka_unit_test(options_take_values_in_both_spellings),
         cmocka_unit_test(options_end_at_two_dashes),
+        cmocka_unit_test(options_collect_lists),
         cmocka_unit_test(options_switch_on_and_off),
         cmocka_unit_test(options_stop_at_help),
         cmocka_unit_test(options_come_from_the_environment_unless_given),
