@@ -5,11 +5,13 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 void explanation_clear(Explanations *explanations)
 {
     for (size_t index = 0; index < explanations->count; index++) arena_free(&explanations->parts[index].arena);
     free(explanations->parts);
+    free(explanations->tokens);
     *explanations = (Explanations){0};
 }
 
@@ -85,45 +87,50 @@ static const char *explanation_find_flaw(const Headlight__V1__Explanation *messa
 
 /* ---- Gathering ---- */
 
-static Status explanations_corrupt(const char *flaw, Error *out_error)
+static Status explanation_corrupt(const char *flaw, Error *out_error)
 {
     return error_set(out_error, STATUS_CORRUPT, "the server's explanation is malformed: %s", flaw);
 }
 
-static Status explanations_reserve(Explanations *explanations, Error *out_error)
+/* Appends the part, whose arena is the explanations' from now on. */
+static Status explanation_keep(Explanations *explanations, ExplanationPart part, Error *out_error)
 {
-    if (explanations->count < explanations->capacity) return STATUS_OK;
     size_t capacity = explanations->capacity ? 2 * explanations->capacity : 8;
-    ExplanationPart *grown = realloc(explanations->parts, capacity * sizeof *grown);
-    if (!grown) return error_set(out_error, STATUS_NO_MEMORY, "out of memory");
-    explanations->parts = grown;
-    explanations->capacity = capacity;
+    size_t token_count = explanations->token_count + part.message->n_tokens;
+    if (explanations->count == explanations->capacity) {
+        ExplanationPart *grown = realloc(explanations->parts, capacity * sizeof *grown);
+        if (!grown) return error_set(out_error, STATUS_NO_MEMORY, "out of memory");
+        explanations->parts = grown;
+        explanations->capacity = capacity;
+    }
+    if (part.message->n_tokens) {
+        Headlight__V1__ExplainedToken **grown = realloc(explanations->tokens, token_count * sizeof *grown);
+        if (!grown) return error_set(out_error, STATUS_NO_MEMORY, "out of memory");
+        memcpy(grown + explanations->token_count, part.message->tokens, part.message->n_tokens * sizeof *grown);
+        explanations->tokens = grown;
+        explanations->token_count = token_count;
+    }
+    explanations->parts[explanations->count++] = part;
     return STATUS_OK;
 }
 
-/* The tokens that a part's scores are of: its own, or those of the part that began its explanation. */
-static const Headlight__V1__Explanation *explanations_first(const Explanations *explanations,
-                                                            const Headlight__V1__Explanation *message)
-{
-    const Headlight__V1__Explanation *first = message;
-    for (size_t index = explanations->count; index-- > 0;) {
-        if (explanations->parts[index].message->chunk != message->chunk) break;
-        first = explanations->parts[index].message;
-    }
-    return first;
-}
-
-static Status explanations_check(const Explanations *explanations, const Headlight__V1__ExplainChunk *chunk,
-                                 Error *out_error)
+/* The tokens of an explanation come before all that is said of them; how many there are with this part's. */
+static Status explanation_check(const Explanations *explanations, const Headlight__V1__ExplainChunk *chunk,
+                                Error *out_error)
 {
     const Headlight__V1__Explanation *message = chunk->part;
     if (!message || chunk->index != explanations->count)
-        return explanations_corrupt("a part is missing", out_error);
-    const Headlight__V1__Explanation *first = explanations_first(explanations, message);
-    if (first != message && message->n_tokens > 0)
-        return explanations_corrupt("it has its tokens twice", out_error);
-    const char *flaw = explanation_find_flaw(message, first->n_tokens);
-    return flaw ? explanations_corrupt(flaw, out_error) : STATUS_OK;
+        return explanation_corrupt("a part is missing", out_error);
+    size_t token_begin = explanations->token_count;
+    for (size_t index = explanations->count; index-- > 0;) {
+        const ExplanationPart *part = &explanations->parts[index];
+        if (part->message->chunk != message->chunk) break;
+        if (message->n_tokens && (part->message->n_attention || part->message->n_attributions))
+            return explanation_corrupt("tokens come late", out_error);
+        token_begin = part->token_begin;
+    }
+    const char *flaw = explanation_find_flaw(message, explanations->token_count - token_begin + message->n_tokens);
+    return flaw ? explanation_corrupt(flaw, out_error) : STATUS_OK;
 }
 
 Status explanation_add(Explanations *explanations, const uint8_t *bytes, size_t size, Error *out_error)
@@ -132,22 +139,21 @@ Status explanation_add(Explanations *explanations, const uint8_t *bytes, size_t 
         return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
                          "the explanation is larger than %" PRIu64 " bytes; ask for fewer layers, heads or rows",
                          EXPLANATION_BYTES_MAX);
-    Status status = explanations_reserve(explanations, out_error);
-    if (status != STATUS_OK) return status;
-    ExplanationPart *part = &explanations->parts[explanations->count];
+    ExplanationPart part = {.token_begin = explanations->token_count};
     ProtobufCMessage *message;
-    status =
-        codec_unpack(&part->arena, &headlight__v1__explain_chunk__descriptor, bytes, size, &message, out_error);
-    if (status == STATUS_OK)
-        status = explanations_check(explanations, (const Headlight__V1__ExplainChunk *)message, out_error);
-    if (status != STATUS_OK) {
-        arena_free(&part->arena);
-        return status;
+    Status status =
+        codec_unpack(&part.arena, &headlight__v1__explain_chunk__descriptor, bytes, size, &message, out_error);
+    if (status == STATUS_OK) {
+        const Headlight__V1__ExplainChunk *chunk = (const Headlight__V1__ExplainChunk *)message;
+        part.message = chunk->part;
+        status = explanation_check(explanations, chunk, out_error);
     }
-    part->message = ((const Headlight__V1__ExplainChunk *)message)->part;
-    explanations->count++;
-    explanations->bytes += size;
-    return STATUS_OK;
+    if (status == STATUS_OK) status = explanation_keep(explanations, part, out_error);
+    if (status == STATUS_OK)
+        explanations->bytes += size;
+    else
+        arena_free(&part.arena);
+    return status;
 }
 
 bool explanation_next(const Explanations *explanations, size_t *position, Explanation *out_explanation)
@@ -156,11 +162,13 @@ bool explanation_next(const Explanations *explanations, size_t *position, Explan
     if (begin == explanations->count) return false;
     const ExplanationPart *first = &explanations->parts[begin];
     while (end < explanations->count && explanations->parts[end].message->chunk == first->message->chunk) end++;
+    size_t token_end =
+        end < explanations->count ? explanations->parts[end].token_begin : explanations->token_count;
     *out_explanation = (Explanation){.parts = first,
                                      .part_count = end - begin,
                                      .chunk = first->message->chunk,
-                                     .tokens = first->message->tokens,
-                                     .token_count = first->message->n_tokens};
+                                     .tokens = explanations->tokens + first->token_begin,
+                                     .token_count = token_end - first->token_begin};
     *position = end;
     return true;
 }

@@ -12,12 +12,15 @@
 typedef struct ExplanationPart {
     Arena arena;
     const Headlight__V1__Explanation *message;
+    size_t token_begin; /* of its own, in all tokens that came */
 } ExplanationPart;
 
 /* A plain value; zeroed is empty. One thread. */
 typedef struct Explanations {
     ExplanationPart *parts; /* [count], in the order of their arrival */
     size_t count, capacity;
+    Headlight__V1__ExplainedToken **tokens; /* [token_count], of all parts */
+    size_t token_count;
     uint64_t bytes;
 } Explanations;
 

@@ -71,10 +71,11 @@ class Attention {
     host.style.setProperty("--heads", heads.length);
     host.classList.toggle("many", heads.length > 6);
     host.classList.toggle("strips", this.maps[0].rows.length === 1);
-    const cells = [element("span", "heads-corner"), ...heads.map((head) => element("span", "heads-label", `head ${head}`))];
+    const label = (text) => element("span", "heads-label", text);
+    const cells = [label(""), ...heads.map((head) => label(`head ${head}`))];
     this.thumbs = this.maps.map((map, index) => this.thumb(map, index));
     layers.forEach((layer, line) => {
-      cells.push(element("span", "heads-label", `layer ${layer}`));
+      cells.push(label(`layer ${layer}`));
       heads.forEach((_, column) => {
         const index = this.places.findIndex(([y, x]) => y === line && x === column);
         cells.push(index < 0 ? element("span", "") : this.thumbs[index]);
@@ -149,7 +150,7 @@ class Attention {
   }
 
   rowName(row) {
-    if (this.map.pooled) return "The row that the answer is read from";
+    if (this.map.pooled) return "the row that the answer is read from";
     return `\u201C${this.explained.tokens[this.map.rows[row]].text}\u201D, token ${this.map.rows[row]}`;
   }
 
@@ -162,14 +163,14 @@ class Attention {
     field.style.setProperty("--column", column);
     const key = this.explained.tokens[column];
     document.getElementById("row-title").replaceChildren(...spelledOut(
-      `${this.rowName(row)}, gives ${percent(weights[column])} to \u201C${key.text}\u201D, token ${column}.`));
+      `Of ${this.rowName(row)}, ${percent(weights[column])} go to \u201C${key.text}\u201D, token ${column}.`));
     drawBars(document.getElementById("row-bars"), strongest(weights, 8).map((index) => (
       { name: this.explained.tokenText(index), value: weights[index], index })), percent, null);
     const dropped = this.map.dropped[row];
     document.getElementById("row-rest").textContent =
       dropped > 0.0005 ? `${percent(dropped)} of the row is not on this page.` : "";
-    document.getElementById("row-text-title").replaceChildren(...spelledOut(`The text as it is seen by ${
-      this.map.pooled ? "the row that the answer is read from" : `\u201C${this.explained.tokens[this.map.rows[row]].text}\u201D`}`));
+    const title = document.getElementById("row-text-title");
+    title.replaceChildren(...spelledOut(`The text as seen by ${this.rowName(row)}`));
     this.text.paint(weights);
     if (!this.map.pooled) this.text.choose(this.map.rows[row], true, false);
   }

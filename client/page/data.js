@@ -3,13 +3,13 @@
 
 const METHODS = {
   "attention": "The mean of all attention weights on this page: how much is looked at a token. It need not be why.",
-  "value-norm": "How long the vector is that a token's values add to the row which the answer is read from, the mean over " +
-    "the layers (Kobayashi et al. 2020).",
+  "value-norm": "How long the vector is that a token's values add to the row which the answer is read from, the " +
+    "mean over the layers (Kobayashi et al. 2020).",
   "rollout": "Attention followed through all layers, half of each layer passing a token by (Abnar and Zuidema 2020).",
   "occlusion": "How much the answer falls when the token alone is taken out.",
   "gradient-input": "The gradient of the answer by a token's embedding, times the embedding.",
-  "integrated-gradients": "The gradient on the way from a text of mask tokens to this one; all scores together make the " +
-    "difference of the two answers (Sundararajan et al. 2017).",
+  "integrated-gradients": "The gradient on the way from a text of mask tokens to this one; all scores together " +
+    "make the difference of the two answers (Sundararajan et al. 2017).",
 };
 
 const SURROGATES = {

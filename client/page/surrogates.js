@@ -23,7 +23,8 @@ function drawSurrogate(surrogate, target) {
   if (surrogate.rule.length) card.append(drawRule(surrogate, target));
   if (surrogate.weights.length) {
     const bars = card.appendChild(element("ol", "bars"));
-    drawBars(bars, surrogate.features.map((name, index) => ({ name, value: surrogate.weights[index] ?? 0 })), shown, null);
+    const terms = surrogate.features.map((name, index) => ({ name, value: surrogate.weights[index] ?? 0 }));
+    drawBars(bars, terms, shown, null);
   }
   const quality = {
     "surrogate-linear": "weighted R\u00B2", "surrogate-tree": "agreement", "anchor-rule": "precision",

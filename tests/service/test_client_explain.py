@@ -11,6 +11,7 @@ from client_cli import failure, fake_server, headlight, message, on_a_terminal, 
 from explained import HEADS, LAYERS, attention_of, explained_parts, tokens_of
 
 TEXT = "A film\tthat is \U0001F600 dull"
+TOKENS = [dict(text="a", byte_end=1)]
 EVERYTHING = ("attention,rollout,value-norm,occlusion,gradient-input,integrated-gradients,surrogate-linear,"
               "surrogate-tree,anchor-rule,summary")
 
@@ -173,6 +174,16 @@ def test_chunks_are_explanations(server):
     assert all(len(one["attention"]) == LAYERS * HEADS and len(one["tokens"]) == 4 for one in found)
 
 
+def test_tokens_may_come_in_parts(server):
+    parts = [dict(tokens=TOKENS), dict(tokens=TOKENS), dict(attributions=[dict(scores=[1, 2])]),
+             dict(chunk=1, tokens=TOKENS), dict(chunk=1, attributions=[dict(scores=[3])])]
+    server.explain = lambda request, context: iter(
+        [message("ExplainChunk", index=index, part=part) for index, part in enumerate(parts)])
+    first, second = explained(server, "a")[0]["explanations"]
+    assert (len(first["tokens"]), len(second["tokens"])) == (2, 1)
+    assert (first["attributions"][0]["scores"], second["attributions"][0]["scores"]) == ([1, 2], [3])
+
+
 def test_output_goes_to_a_file_and_a_failure_keeps_it(server, tmp_path):
     path = tmp_path / "lines"
     assert explain(server, "--output", path, "a") == "" and path.read_text().startswith("0\tvalue-norm\t0\t")
@@ -209,12 +220,12 @@ def test_a_deadline_ends_a_silent_stream(server):
     assert "in time" in failure(headlight("explain", "--deadline", "0.3", "a", server=server))
 
 
-TOKENS = [dict(text="a", byte_end=1)]
 ONE = dict(layer=0, head=0, weights=[1])
 
 
 @pytest.mark.parametrize("parts", [
-    [{}], [dict(index=1, part={})], [dict(part=dict(tokens=TOKENS)), dict(index=1, part=dict(tokens=TOKENS))],
+    [{}], [dict(index=1, part={})],
+    [dict(part=dict(tokens=TOKENS, attributions=[dict(scores=[1])])), dict(index=1, part=dict(tokens=TOKENS))],
     [dict(part=dict(tokens=[dict(byte_begin=2, byte_end=1)]))],
     [dict(part=dict(tokens=TOKENS, attributions=[dict(scores=[1, 2])]))],
     [dict(part=dict(attributions=[dict(scores=[1])]))],

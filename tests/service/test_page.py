@@ -132,19 +132,19 @@ def test_a_head_and_a_row_are_shown(show):
     assert browser.run("document.querySelector('.thumb[aria-checked=true]').title") == "layer 1, head 1"
     browser.run("document.getElementById('map-field').focus()")
     browser.press("Home", "ArrowDown", "ArrowDown", "ArrowRight")
-    assert texts(browser, "#row-title")[0].startswith("\u201Cgripping\u201D, token 2, gives ")
+    assert texts(browser, "#row-title")[0].startswith("Of \u201Cgripping\u201D, token 2, ")
     assert texts(browser, "#row-bars .bar-name")[0] == "[CLS]"
     row = weights[1, 1, 2]
     shown = [int(re.sub(r"\D.*", "", text)) for text in texts(browser, "#row-bars .bar-value")]
     assert np.abs(shown[0] - 100 * row.max()) < 1
     count = len(tokens)
     browser.point("#map-field", (4 + 0.5) / count, (7 + 0.5) / count)
-    assert "token 7, gives" in texts(browser, "#row-title")[0] and "token 4." in texts(browser, "#row-title")[0]
+    assert "token 7, " in texts(browser, "#row-title")[0] and "token 4." in texts(browser, "#row-title")[0]
     found, row = heats(browser, "#row-text"), weights[1, 1, 7]
     assert found[1:-1] == pytest.approx(100 * row[1:-1] / row[1:-1].max(), abs=2) and found[0] == 100
     browser.run("[...document.querySelectorAll('#row-text .token')].find((node) => node.textContent === 'film,')"
                 ".click()")
-    assert texts(browser, "#row-title")[0].startswith("\u201Cfilm,\u201D, token 3")
+    assert texts(browser, "#row-title")[0].startswith("Of \u201Cfilm,\u201D, token 3")
 
 
 def test_pictures_are_the_weights(show):
@@ -169,7 +169,7 @@ def test_every_form_is_drawn(show, flags):
     browser.run("document.getElementById('map-field').focus()")
     browser.press("ArrowDown", "ArrowRight", "PageDown", "End")
     if "pooled" in flags:
-        assert texts(browser, "#row-title")[0].startswith("The row that the answer is read from, gives")
+        assert texts(browser, "#row-title")[0].startswith("Of the row that the answer is read from, ")
 
 
 def test_no_text_becomes_a_part_of_the_page(show):
