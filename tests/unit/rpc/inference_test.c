@@ -340,6 +340,84 @@ static void inference_sanitizes_a_large_text_within_the_request_memory(void **st
     free(large);
 }
 
+/* Until the stream of an Explain has ended: what is pushed is taken, and progress told of. Returns the parts. */
+static unsigned explain(RpcMessage *message, const Headlight__V1__ExplainRequest *request)
+{
+    size_t size = protobuf_c_message_get_packed_size(&request->base);
+    uint8_t *wire = malloc(size + 1);
+    protobuf_c_message_pack(&request->base, wire);
+    const RpcMethod *row = method("Explain");
+    assert_int_equal(row->shape, RPC_SERVER_STREAM);
+    row->handle(row->context, message, wire, size);
+    if (!message->answer_count) fake_wait_woken(message);
+    unsigned part_count = 0;
+    while (!message->answer_count) {
+        row->progress(row->context, message);
+        part_count += message->pushed != NULL;
+        free(message->pushed);
+        message->pushed = NULL;
+    }
+    free(wire);
+    return part_count;
+}
+
+static void explain_request_init(Headlight__V1__ExplainRequest *request, Headlight__V1__Text *text,
+                                 const char *words)
+{
+    headlight__v1__explain_request__init(request);
+    headlight__v1__text__init(text);
+    text->text = (ProtobufCBinaryData){strlen(words), (uint8_t *)words};
+    request->input = text;
+}
+
+static void inference_explain_in_any_arena_ends_its_stream_once(void **state)
+{
+    (void)state;
+    Headlight__V1__ExplainRequest request;
+    Headlight__V1__Text text;
+    explain_request_init(&request, &text, "a cat in it");
+    bool succeeded = false;
+    for (size_t budget = 0; !succeeded; budget += 48) {
+        RpcMessage message;
+        fake_open(&message, 0);
+        message.arena.budget_bytes = budget;
+        unsigned part_count = explain(&message, &request);
+        succeeded = message.error.status == STATUS_OK;
+        assert_int_equal(part_count, succeeded);
+        if (!succeeded)
+            assert_true(message.error.status == STATUS_RESOURCE_EXHAUSTED ||
+                        message.error.status == STATUS_NO_MEMORY);
+        fake_close(&message);
+        assert_int_equal(atomic_load(&fixture.inference->admission.bytes), 0);
+        assert_true(budget < MIB);
+    }
+}
+
+/* Whether nothing was computed yet, or all of it was. */
+static void inference_explain_that_is_cancelled_ends(void **state)
+{
+    (void)state;
+    Headlight__V1__ExplainRequest request;
+    Headlight__V1__Text text;
+    explain_request_init(&request, &text, "a cat in it");
+    const RpcMethod *row = method("Explain");
+    for (int computed = 0; computed < 2; computed++) {
+        RpcMessage message;
+        fake_open(&message, 64);
+        if (!computed) atomic_store(&message.cancelled, true);
+        uint8_t wire[64];
+        size_t size = protobuf_c_message_pack(&request.base, wire);
+        row->handle(row->context, &message, wire, size);
+        fake_wait_woken(&message);
+        atomic_store(&message.cancelled, true);
+        row->progress(row->context, &message);
+        assert_null(message.pushed);
+        assert_int_equal(message.error.status, STATUS_CANCELLED);
+        fake_close(&message);
+        assert_int_equal(atomic_load(&fixture.inference->admission.bytes), 0);
+    }
+}
+
 static void inference_task_that_the_model_lacks_is_refused_with_those_it_has(void **state)
 {
     (void)state;
@@ -398,6 +476,8 @@ int main(void)
         cmocka_unit_test(inference_sanitizes_in_any_arena),
         cmocka_unit_test(inference_refuses_with_what_was_found),
         cmocka_unit_test(inference_sanitizes_a_large_text_within_the_request_memory),
+        cmocka_unit_test(inference_explain_in_any_arena_ends_its_stream_once),
+        cmocka_unit_test(inference_explain_that_is_cancelled_ends),
         cmocka_unit_test(inference_task_that_the_model_lacks_is_refused_with_those_it_has),
         cmocka_unit_test(inference_shutdown_fails_what_still_waits),
     };
