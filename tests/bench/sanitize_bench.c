@@ -1,7 +1,8 @@
 /* How fast texts are sanitized, on one thread:
  *     sanitize_bench [FILE...]
- * A row for each kind of text: MB/s under report and under clean, and how much longer ten times the text takes. Each
- * FILE is one more kind. Texts are words in a random order, since processors learn texts that repeat. Processor time
+ * A row for each kind of text: MB/s under report and under clean, and how much longer the text takes than a tenth of
+ * it does, as its tenths do on average. Each FILE is one more kind. Texts are words in a random order, since processors
+ * learn texts that repeat, and so they would one tenth that is run ten times. Processor time
  * of the best of many runs, and runs that are compared take turns: what else the machine does disturbs little. */
 #include "base/file.h"
 #include "base/limits.h"
@@ -17,7 +18,8 @@ enum {
     BENCH_WORDS_MAX = 64,
     BENCH_LINE_WORDS = 12,
     BENCH_LINE_BYTES_MAX = 1 << 14,
-    BENCH_RUNS_MAX = 1000
+    BENCH_RUNS_MAX = 1000,
+    BENCH_TENTHS = 10
 };
 #define BENCH_SECONDS 0.6
 
@@ -91,27 +93,23 @@ static double bench_now(void)
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-/* Runs `count` times; returns the seconds and lowers *best to those of the fastest run. */
-static double bench_run(TextView text, SanitizePolicy policy, int count, double *best)
+/* Runs once; returns the seconds, and lowers *best to them. */
+static double bench_run(TextView text, SanitizePolicy policy, double *best)
 {
     static Sanitized sanitized;
     SanitizeOptions options = {policy, SANITIZE_HIGH, 0};
-    double total = 0;
-    for (int i = 0; i < count; i++) {
-        Arena arena;
-        Error error;
-        arena_init(&arena, 1 * GIB);
-        double start = bench_now();
-        if (sanitizer_run(text, &options, &arena, &sanitized, &error)) {
-            fprintf(stderr, "%s\n", error.message);
-            exit(1);
-        }
-        double seconds = bench_now() - start;
-        total += seconds;
-        if (seconds < *best) *best = seconds;
-        arena_free(&arena);
+    Arena arena;
+    Error error;
+    arena_init(&arena, 1 * GIB);
+    double start = bench_now();
+    if (sanitizer_run(text, &options, &arena, &sanitized, &error)) {
+        fprintf(stderr, "%s\n", error.message);
+        exit(1);
     }
-    return total;
+    double seconds = bench_now() - start;
+    if (seconds < *best) *best = seconds;
+    arena_free(&arena);
+    return seconds;
 }
 
 static int bench_compare(const void *a, const void *b)
@@ -120,17 +118,30 @@ static int bench_compare(const void *a, const void *b)
     return (one > other) - (one < other);
 }
 
+/* The tenths of the text, which end where code points do; what is left over is the last one's. */
+static void bench_split(TextView text, TextView out_tenths[BENCH_TENTHS])
+{
+    size_t begin = 0;
+    for (size_t i = 0; i < BENCH_TENTHS; i++) {
+        size_t end = (i + 1) * text.size / BENCH_TENTHS;
+        while (end > begin && end < text.size && ((unsigned char)text.bytes[end] & 0xC0) == 0x80) end--;
+        out_tenths[i] = (TextView){text.bytes + begin, end - begin};
+        begin = end;
+    }
+}
+
 /* The ratio is the median of those of runs side by side. */
 static void bench_row(const char *name, TextView text)
 {
-    TextView tenth = {text.bytes, text.size / 10};
-    while (tenth.size && ((unsigned char)text.bytes[tenth.size] & 0xC0) == 0x80) tenth.size--;
+    TextView tenths[BENCH_TENTHS];
+    bench_split(text, tenths);
     double report = 1e9, clean = 1e9, small = 1e9, start = bench_now(), ratios[BENCH_RUNS_MAX];
     int count = 0;
     while (count < BENCH_RUNS_MAX && (count < 3 || bench_now() - start < BENCH_SECONDS)) {
-        bench_run(text, SANITIZE_REPORT, 1, &report);
-        double tenths = bench_run(tenth, SANITIZE_CLEAN, 10, &small);
-        ratios[count++] = 10 * bench_run(text, SANITIZE_CLEAN, 1, &clean) / tenths;
+        bench_run(text, SANITIZE_REPORT, &report);
+        double sum = 0;
+        for (size_t i = 0; i < BENCH_TENTHS; i++) sum += bench_run(tenths[i], SANITIZE_CLEAN, &small);
+        ratios[count++] = BENCH_TENTHS * bench_run(text, SANITIZE_CLEAN, &clean) / sum;
     }
     qsort(ratios, (size_t)count, sizeof ratios[0], bench_compare);
     printf("%-14s report %8.1f MB/s   clean %8.1f MB/s   10 x: %5.2f\n", name, (double)text.size / report / 1e6,
