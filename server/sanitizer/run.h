@@ -27,8 +27,8 @@ typedef struct LineNote {
         scripts; /* or if they say so and one of these is not the text's main one: CLASSES_SCRIPTS / CLASS_LATIN */
 } LineNote;
 
-/* Lines beyond are looked at twice. */
-enum { LINES_NOTED_MAX = 1 << 16 };
+/* Lines beyond are looked at twice: six bytes each, and texts of millions of lines are rare. */
+enum { LINES_NOTED_MAX = 1 << 20 };
 
 typedef struct SanitizeRun {
     const SanitizeOptions *options;

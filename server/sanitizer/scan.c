@@ -56,10 +56,10 @@ static LineNote scan_classes(const SanitizeRun *run, ByteRange line, uint64_t *o
 {
     const char *at = run->source.bytes + line.begin, *end = run->source.bytes + line.end;
     const uint32_t *ascii = run->table->blocks[0];
-    uint32_t seen = 0;
+    uint32_t seen = 0, stacked = 0;
     uint64_t letters = 0;
     while (at < end) {
-        uint32_t latin = 0, code_point;
+        uint32_t latin = 0, marks = 0, code_point;
         for (; at < end && !(*at & 0x80); at++) {
             seen |= ascii[(unsigned char)*at];
             latin += ascii[(unsigned char)*at] >> CLASS_EVIDENCE_SHIFT;
@@ -70,26 +70,28 @@ static LineNote scan_classes(const SanitizeRun *run, ByteRange line, uint64_t *o
             uint32_t classes = classes_of(run->table, code_point);
             seen |= classes;
             letters += classes_evidence(classes);
+            marks = (marks + 1) & -(uint32_t)((classes & CLASS_MARK) != 0);
+            stacked |= marks > SCAN_MARKS_MAX;
         }
     }
     uint32_t scripts = seen & CLASSES_SCRIPTS;
     *out_letters = letters;
     return (LineNote){
         .size = (uint16_t)(line.end - line.begin),
-        .suspect = (seen & CLASSES_SUSPECT) || (run->options->enabled & SPELLING_RULES),
-        .doubtful = (scripts & (scripts - 1)) || (seen & (CLASS_MARK | CLASS_RETURN)),
+        .suspect = stacked || (seen & CLASSES_SUSPECT) || (run->options->enabled & SPELLING_RULES),
+        .doubtful = (scripts & (scripts - 1)) || (seen & CLASS_RETURN),
         .scripts = (uint8_t)(seen & CLASS_CONFUSABLE ? scripts / CLASS_LATIN : 0),
     };
 }
 
 /* Whether words of the line mix scripts, or are of letters alone that look like those of another script than the
- * text's, which are honest in its own; or whether marks are stacked or a carriage return ends no line. Without branches
- * but the decoder's: where words end is not to be foreseen. */
+ * text's, which are honest in its own; or whether a carriage return ends no line. Without branches but the
+ * decoder's: where words end is not to be foreseen. */
 static bool scan_words(const SanitizeRun *run, ByteRange line)
 {
     const char *at = run->source.bytes + line.begin, *end = run->source.bytes + line.end;
     /* The scripts of the word so far, and further up those that it has evidence of. */
-    uint32_t word = 0, marks = 0, odd = 0, lookalike = 0;
+    uint32_t word = 0, odd = 0, lookalike = 0;
     while (at < end && !odd) {
         uint32_t code_point;
         at += utf8_decode(at, &code_point);
@@ -98,8 +100,6 @@ static bool scan_words(const SanitizeRun *run, ByteRange line)
         lookalike |= ended & -(uint32_t)(ended >> CLASS_EVIDENCE_SHIFT == 0);
         word = (word & goes_on) | (classes & SCAN_SCRIPTS);
         odd |= word & CLASSES_SCRIPTS & ((word & CLASSES_SCRIPTS) - 1);
-        marks = (marks + 1) & -(uint32_t)((classes & CLASS_MARK) != 0);
-        odd |= marks > SCAN_MARKS_MAX;
         if (code_point == '\r') odd |= at < end && *at != '\n';
     }
     lookalike |= word & -(uint32_t)(word >> CLASS_EVIDENCE_SHIFT == 0);
