@@ -7,9 +7,9 @@
  *   debt     grows with A, falls with time by p W a second, but not below 0; p: the share, W: the workers
  *   rule 1   a step begins while there is no debt only
  *   rule 2   while others wait, at most ceil(p W) steps run or as many as did already; else at most W - 1, or 1
- * Debt begins to grow as others begin to wait, and the steps then under way, at most R = max(1, W - 1), are all
- * that adds to it until it is gone. Hence A(s, t) <= p W (t - s) + R d, d being the longest step (tests/simulation checks
- * it). Where others always wait, a step begins once the debt is gone: steps then get p of the workers' time, no less. */
+ * Debt begins to grow as others begin to wait, and the steps then under way, at most R = max(1, W - 1), are all that
+ * adds to it until it is gone. Hence A(s, t) <= p W (t - s) + R d, d being the longest step, as tests/simulation
+ * checks. Where others always wait, a step begins once the debt is gone: steps then get p of the workers' time. */
 #pragma once
 
 #include "scheduler/queue.h"
