@@ -8,6 +8,10 @@
 /* Opaque, in the arena of its call: the loop's, then of the worker that runs its sequence or its next step. */
 typedef struct PipelineExplain PipelineExplain;
 
+/* Tokens of a step that runs short copies of a text: as few as their weights are worth the trip for (see
+ * scheduler/policy.h), since whoever comes meanwhile may wait for it. */
+#define EXPLAIN_STEP_TOKENS 64u
+
 /* What a result holds, at most. */
 typedef struct ExplainCounts {
     uint32_t weights_count;

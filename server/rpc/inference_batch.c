@@ -1,5 +1,5 @@
 /* What the scheduler's workers call: a batch through the pipeline, or one task. */
-#include "rpc/inference_task.h"
+#include "rpc/inference_explain.h"
 
 #include <assert.h>
 
@@ -27,6 +27,10 @@ void inference_batch_run(void *context, const SchedulerBatch *batch)
         assert(count == 1);
         InferenceCall *call = (InferenceCall *)batch->jobs[0];
         call->run(call);
+        return;
+    }
+    if (batch->background) {
+        inference_explain_run(batch);
         return;
     }
     assert(batch->worker < inference->options.worker_count && count <= inference->options.batch_items);

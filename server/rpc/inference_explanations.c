@@ -182,6 +182,7 @@ static Status explanation_open(TaskCall *call, const TaskText *text, uint32_t in
     if (status) return status;
     job->item.probe = pipeline_explain_probe(job->explain);
     job->passing_work = cost.passing_work;
+    job->step_work = cost.step_work;
     return STATUS_OK;
 }
 

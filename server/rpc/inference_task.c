@@ -257,8 +257,11 @@ static void call_prepare_and_submit(InferenceCall *base)
         call->method->prepare ? call->method->prepare(call, &fault) : inference_texts_prepare(call, &fault);
     call->tokenize_ns = clock_now_ns(&clock_monotonic) - started_ns - call->sanitize_ns;
     if (!status) status = call_results_allocate(call, &fault);
+    if (!status) status = inference_explain_reserve(call, &fault);
     if (!status) status = call_submit(call, &fault);
-    if (status) inference_call_fail(base, &fault);
+    if (!status) return;
+    inference_explain_release(call);
+    inference_call_fail(base, &fault);
 }
 
 /* One text that was not computed fails the message: a caller could not tell which results are there. */
@@ -304,15 +307,24 @@ static CodecTiming call_timing(const TaskCall *call)
     return timing;
 }
 
+static bool call_went_well(const TaskCall *call)
+{
+    for (uint32_t i = 0; i < call->job_count; i++) {
+        if (call->jobs[i].item.status) return false;
+    }
+    return true;
+}
+
 /* On the worker that finished the last job. Explanations that take more than that come behind; the call is gone
  * afterwards, or theirs. */
 static void call_computed(TaskCall *call)
 {
-    if (call_failed(call)) return;
-    if (inference_explanations_begin(call))
+    if (!call->explaining && call_went_well(call) && inference_explanations_begin(call)) {
         inference_explain_start(call);
-    else
-        inference_task_finish(call);
+        return;
+    }
+    inference_explain_release(call);
+    inference_task_finish(call);
 }
 
 void inference_task_finish(TaskCall *call)

@@ -15,6 +15,7 @@ typedef struct TaskJob {
     PipelineItem item;        /* item.status is the job's, also when it was dropped */
     PipelineExplain *explain; /* NULL: none is asked for */
     uint64_t passing_work;    /* what it adds to the item's */
+    uint64_t step_work;       /* and takes behind it */
     uint64_t started_ns;
     uint64_t finished_ns;
     uint32_t batch_sequences;
@@ -86,6 +87,8 @@ struct TaskCall {
     uint64_t sanitize_ns;
     uint64_t tokenize_ns;
     atomic_uint_fast32_t pending; /* jobs that are not done */
+    uint32_t place_count;         /* in the scheduler's background */
+    bool explaining;              /* the jobs' explanations are what is not done */
 };
 
 /* Each text, or pair, becomes one sequence, or a sequence for each of its chunks. Loop or worker. */
@@ -112,7 +115,7 @@ static inline const float *const *inference_texts_outputs(const TaskCall *call, 
 /* Starts a call of `method`. Loop thread. */
 void inference_task_start(const TaskMethod *method, Inference *inference, RpcMessage *message, const uint8_t *wire,
                           size_t size);
-/* The job was run or dropped. A worker's thread, or that of scheduler_stop. */
+/* The job, or what it has in the background, was run or dropped. A worker's thread, or that of scheduler_stop. */
 void inference_task_job_done(TaskJob *job);
 /* All that there was to compute is done, or has failed: answers. The call is gone afterwards. A worker's thread, or
  * that of scheduler_stop. */
