@@ -25,11 +25,12 @@ static void *arena_bump(ArenaChunk *chunk, size_t size)
     return start;
 }
 
-static ArenaChunk *arena_grow(Arena *arena, size_t size)
+/* A chunk of `wanted` bytes, `size` of them at least. */
+static ArenaChunk *arena_grow(Arena *arena, size_t size, size_t wanted)
 {
     size_t left = arena->budget_bytes - arena->used_bytes;
     if (left < sizeof(ArenaChunk) || size > left - sizeof(ArenaChunk)) return NULL;
-    size_t capacity = size > ARENA_CHUNK_BYTES ? size : ARENA_CHUNK_BYTES;
+    size_t capacity = size > wanted ? size : wanted;
     if (capacity > left - sizeof(ArenaChunk)) capacity = left - sizeof(ArenaChunk);
     ArenaChunk *chunk = malloc(sizeof *chunk + capacity);
     if (!chunk) return NULL;
@@ -50,13 +51,13 @@ void *arena_allocate(Arena *arena, size_t size)
     if (size == 0) size = 1;
     size = (size + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
     ArenaChunk *chunk = arena->chunks;
-    if (!chunk_has(chunk, size)) chunk = arena_grow(arena, size);
+    if (!chunk_has(chunk, size)) chunk = arena_grow(arena, size, ARENA_CHUNK_BYTES);
     return chunk ? arena_bump(chunk, size) : NULL;
 }
 
 bool arena_reserve(Arena *arena, size_t size)
 {
-    return chunk_has(arena->chunks, size) || arena_grow(arena, size);
+    return chunk_has(arena->chunks, size) || arena_grow(arena, size, size);
 }
 
 void *arena_allocate_zeroed(Arena *arena, size_t count, size_t size)

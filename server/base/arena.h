@@ -25,7 +25,8 @@ void *arena_allocate(Arena *arena, size_t size);
 /* The same for `count` zeroed items of `size`; NULL as well when the product overflows. */
 void *arena_allocate_zeroed(Arena *arena, size_t count, size_t size);
 /* Room for what takes `size` bytes together, each allocation rounded up to ARENA_ALIGNMENT: it is then there without
- * fail, and without the rests that each chunk of its own would leave. False when the budget or the memory is out. */
+ * fail, and without the rests that each chunk of its own would leave. The budget pays for it and a chunk's header of
+ * less than 64 bytes. False when the budget or the memory is out. */
 bool arena_reserve(Arena *arena, size_t size);
 /* A terminated copy of `text`; NULL as arena_allocate. */
 char *arena_copy_text(Arena *arena, TextView text);

@@ -9,24 +9,19 @@
 enum { ROW_FAITHFULNESS = EXPLAIN_METHOD_COUNT, ROW_COUNT };
 
 #define ROW_BIT(row) (1u << (row))
-/* Methods that give each token a score. */
-#define ATTRIBUTIONS \
-    (ROW_BIT(EXPLAIN_ROLLOUT) | ROW_BIT(EXPLAIN_VALUE_NORM) | ROW_BIT(EXPLAIN_OCCLUSION) | \
-     ROW_BIT(EXPLAIN_GRADIENT_INPUT) | ROW_BIT(EXPLAIN_INTEGRATED_GRADIENTS))
-
 /* Every method, where it is there. */
 static const ExplainRow *const explain_rows[ROW_COUNT] = {
     [EXPLAIN_ATTENTION] = &explain_attention_row,
     [EXPLAIN_ROLLOUT] = NULL,
     [EXPLAIN_VALUE_NORM] = &explain_value_norm_row,
-    [EXPLAIN_OCCLUSION] = NULL,
+    [EXPLAIN_OCCLUSION] = &explain_occlusion_row,
     [EXPLAIN_GRADIENT_INPUT] = &explain_gradient_input_row,
     [EXPLAIN_INTEGRATED_GRADIENTS] = &explain_integrated_gradients_row,
     [EXPLAIN_SURROGATE_LINEAR] = NULL,
     [EXPLAIN_SURROGATE_TREE] = NULL,
     [EXPLAIN_ANCHOR_RULE] = NULL,
     [EXPLAIN_SUMMARY] = NULL,
-    [ROW_FAITHFULNESS] = NULL,
+    [ROW_FAITHFULNESS] = &explain_faithfulness_row,
 };
 
 /* As errors name them. */
@@ -91,7 +86,7 @@ static ExplainOrder order_make(Task task, const ExplainSpec *spec)
     if (spec->faithfulness) order_add(&order, ROW_FAITHFULNESS);
     order.hidden_begin = order.hidden_end = order.count;
     if (!(spec->methods & ROW_BIT(EXPLAIN_SUMMARY))) return order;
-    if (!(spec->methods & ATTRIBUTIONS)) {
+    if (!(spec->methods & EXPLAIN_ATTRIBUTIONS)) {
         order_add(&order, summary_source(task));
         order.hidden_end = order.count;
     }
@@ -131,7 +126,7 @@ static CHECKED Status methods_check(const Pipeline *pipeline, Task task, const E
                                     const char **out_field, Error *out_error)
 {
     *out_field = "faithfulness";
-    if (spec->faithfulness && !(spec->methods & ATTRIBUTIONS)) {
+    if (spec->faithfulness && !(spec->methods & EXPLAIN_ATTRIBUTIONS)) {
         return error_set(out_error, STATUS_INVALID_ARGUMENT,
                          "faithfulness is that of scores of tokens: ask for a method that gives them as well, "
                          "such as VALUE_NORM");

@@ -52,6 +52,13 @@ typedef struct ExplainRow {
 #define EXPLAIN_TASKS_SCORED (EXPLAIN_TASK(TASK_EMBED) | EXPLAIN_TASK(TASK_CLASSIFY) | EXPLAIN_TASK(TASK_RERANK))
 #define EXPLAIN_TASKS_ALL ((1u << TASK_COUNT) - 1)
 
+/* Methods that give each token a score, by their bits in ExplainSpec.methods. */
+#define EXPLAIN_ATTRIBUTIONS \
+    (1u << EXPLAIN_ROLLOUT | 1u << EXPLAIN_VALUE_NORM | 1u << EXPLAIN_OCCLUSION | 1u << EXPLAIN_GRADIENT_INPUT | \
+     1u << EXPLAIN_INTEGRATED_GRADIENTS)
+
+extern const ExplainRow explain_occlusion_row;
+extern const ExplainRow explain_faithfulness_row;
 extern const ExplainRow explain_attention_row;
 extern const ExplainRow explain_value_norm_row;
 extern const ExplainRow explain_gradient_input_row;
@@ -59,5 +66,6 @@ extern const ExplainRow explain_integrated_gradients_row;
 
 /* The subject's sequence, and which of its rows the answer is read from; borrows the subject. */
 ExplainSequence explain_sequence(const ExplainSubject *subject);
+
 /* A place for one more, of a method that may add one. */
 ExplainAttribution *explain_add_attribution(ExplainResult *result, ExplainMethod method);

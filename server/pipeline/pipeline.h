@@ -129,6 +129,9 @@ void pipeline_workspace_close(PipelineWorkspace *workspace); /* NULL is a no-op 
 /* What pipeline_workspace_open allocates, for the memory budget. */
 uint64_t pipeline_workspace_bytes(const Pipeline *pipeline, uint32_t token_capacity, uint32_t item_capacity);
 
+/* How many items it has room for. */
+uint32_t pipeline_workspace_items(const PipelineWorkspace *workspace);
+
 /* As encoder_workspace_set_helpers. */
 void pipeline_workspace_set_helpers(PipelineWorkspace *workspace, EncoderHelper *const *helpers);
 

@@ -56,6 +56,9 @@ unsigned borders_rank(TextView text, uint32_t at);
 /* A worker's activations, for what runs the encoder by itself. */
 EncoderWorkspace *run_encoder_workspace(PipelineWorkspace *workspace);
 bool run_values_finite(const float *values, size_t count);
+/* What makes the score of a label of its logit: of CLASSIFY or RERANK. */
+ScoreFunction scores_function(const Pipeline *pipeline, Task task);
+float scores_value(const Pipeline *pipeline, Task task, const float *logits, uint32_t label);
 /* Whether what is asked for and the checkpoint together mean a vector of length 1. */
 bool embed_normalizes(const Pipeline *pipeline, const EmbedOptions *options);
 /* Fills the item's vector, or hands it to `lexicon`, and, where asked for, token rows. `scratch` has twice

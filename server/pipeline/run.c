@@ -57,6 +57,11 @@ Status pipeline_workspace_open(const Pipeline *pipeline, uint32_t token_capacity
     return STATUS_OK;
 }
 
+uint32_t pipeline_workspace_items(const PipelineWorkspace *workspace)
+{
+    return workspace->item_capacity;
+}
+
 void pipeline_workspace_set_helpers(PipelineWorkspace *workspace, EncoderHelper *const *helpers)
 {
     encoder_workspace_set_helpers(workspace->encoder, helpers);

@@ -19,6 +19,24 @@ static int score_compare(const void *a, const void *b)
     return (left->label > right->label) - (left->label < right->label);
 }
 
+ScoreFunction scores_function(const Pipeline *pipeline, Task task)
+{
+    const HeadConfig *head = checkpoint_head_config(pipeline->checkpoint);
+    if (task != TASK_RERANK) return head->score;
+    ScoreFunction function = checkpoint_sentence_config(pipeline->checkpoint)->rank;
+    if (function == SCORE_UNSET) function = head->rank;
+    return function == SCORE_IDENTITY ? SCORE_IDENTITY : SCORE_SIGMOID;
+}
+
+float scores_value(const Pipeline *pipeline, Task task, const float *logits, uint32_t label)
+{
+    ScoreFunction function = scores_function(pipeline, task);
+    if (function == SCORE_SIGMOID) return score_sigmoid(logits[label]);
+    if (function != SCORE_SOFTMAX) return logits[label];
+    Softmax softmax = softmax_measure(logits, pipeline_label_count(pipeline));
+    return softmax_value(&softmax, logits[label]);
+}
+
 void pipeline_classify(const Pipeline *pipeline, const float *logits, bool raw, LabelScore *out_scores)
 {
     const HeadConfig *head = checkpoint_head_config(pipeline->checkpoint);
@@ -35,7 +53,5 @@ void pipeline_classify(const Pipeline *pipeline, const float *logits, bool raw, 
 
 float pipeline_rank(const Pipeline *pipeline, const float *logits, bool raw)
 {
-    ScoreFunction function = checkpoint_sentence_config(pipeline->checkpoint)->rank;
-    if (function == SCORE_UNSET) function = checkpoint_head_config(pipeline->checkpoint)->rank;
-    return raw || function == SCORE_IDENTITY ? logits[0] : score_sigmoid(logits[0]);
+    return raw ? logits[0] : scores_value(pipeline, TASK_RERANK, logits, 0);
 }

@@ -16,9 +16,10 @@ static Status work_check(const TaskCall *call, CodecFault *out_fault)
         uint64_t own = call->jobs[i].step_work;
         if (own > SCHEDULER_JOB_WORK_LIMIT - work) {
             snprintf(out_fault->field, sizeof out_fault->field, "options.explanation");
-            return error_set(&out_fault->error, STATUS_RESOURCE_EXHAUSTED,
-                             "the explanation would run for hours: ask for fewer samples or steps, for methods that "
-                             "read what the answer is computed by, or for shorter texts");
+            return error_set(
+                &out_fault->error, STATUS_RESOURCE_EXHAUSTED,
+                "the explanation would run for hours: ask for fewer samples or steps, for methods that "
+                "read what the answer is computed by, or for shorter texts");
         }
         work += own;
     }
@@ -53,7 +54,8 @@ static uint64_t job_step_work(const TaskJob *job)
 void inference_explain_start(TaskCall *call)
 {
     call->explaining = true;
-    atomic_store_explicit(&call->pending, call->place_count + 1, memory_order_relaxed); /* one is this function's */
+    atomic_store_explicit(&call->pending, call->place_count + 1,
+                          memory_order_relaxed); /* one is this function's */
     for (uint32_t i = 0; i < call->job_count; i++) {
         TaskJob *job = &call->jobs[i];
         if (!job_has_steps(job)) continue;

@@ -63,6 +63,19 @@ static void arena_reserves_room_for_many_without_rests(void **state)
     arena_free(&arena);
 }
 
+static void arena_reserves_no_more_than_it_is_asked_for(void **state)
+{
+    (void)state;
+    enum { RESERVE_COUNT = 100, RESERVE_BYTES = 9008, HEADER_BYTES = 64 };
+    Arena arena;
+    arena_init(&arena, RESERVE_COUNT * (RESERVE_BYTES + HEADER_BYTES));
+    for (int i = 0; i < RESERVE_COUNT; i++) {
+        assert_true(arena_reserve(&arena, RESERVE_BYTES));
+        assert_non_null(arena_allocate(&arena, RESERVE_BYTES));
+    }
+    arena_free(&arena);
+}
+
 static void arena_without_budget_gives_nothing(void **state)
 {
     (void)state;
@@ -108,6 +121,7 @@ int main(void)
         cmocka_unit_test(arena_gives_aligned_memory_that_does_not_overlap),
         cmocka_unit_test(arena_never_exceeds_its_budget),
         cmocka_unit_test(arena_reserves_room_for_many_without_rests),
+        cmocka_unit_test(arena_reserves_no_more_than_it_is_asked_for),
         cmocka_unit_test(arena_without_budget_gives_nothing),
         cmocka_unit_test(arena_zeroes_and_refuses_an_overflowing_product),
         cmocka_unit_test(arena_copies_text_with_a_terminator),
