@@ -51,8 +51,7 @@ static Status explanation_average(const Explanation *explanation, float **out_me
 
 enum { HEAT_LEVELS = 5 };
 /* Backgrounds of the 256-colour palette on which black letters are read, whatever the terminal's own colours. */
-static const int heat_for[HEAT_LEVELS] = {230, 223, 216, 209, 202};
-static const int heat_against[HEAT_LEVELS] = {189, 153, 117, 75, 39};
+static const int heat_shades[2][HEAT_LEVELS] = {{230, 223, 216, 209, 202}, {189, 153, 117, 75, 39}};
 
 typedef struct Heat {
     const Explanation *explanation;
@@ -73,15 +72,14 @@ static float heat_top(const Explanation *explanation, const float *scores)
 static int heat_level(float score, float top)
 {
     if (!(top > 0) || !isfinite(score)) return 0;
-    int level = (int)lrintf(HEAT_LEVELS * fabsf(score) / top);
-    return level > HEAT_LEVELS ? HEAT_LEVELS : level;
+    return (int)lrintf(HEAT_LEVELS * fminf(fabsf(score) / top, 1));
 }
 
 static void heat_print_token(const Heat *heat, TextView token, float score)
 {
     int level = heat_level(score, heat->top);
     if (heat->colours && level > 0)
-        printf("\x1B[48;5;%d;38;5;16m", (score < 0 ? heat_against : heat_for)[level - 1]);
+        printf("\x1B[48;5;%d;38;5;16m", heat_shades[score < 0][level - 1]);
     else if (level > 1)
         putchar('[');
     picture_print_text(stdout, token);
