@@ -168,7 +168,23 @@ static void page_map_row(PageMap *map, const Headlight__V1__HeadAttention *piece
     map->ends[map->row_count++] = (uint32_t)map->count;
 }
 
-static void page_print_map(const PageMap *map, const ExplanationHead *head)
+/* In two bytes each, where all tokens have numbers that fit. */
+static void page_print_columns(const PageMap *map, size_t token_count)
+{
+    fputs(",\"columns\":\"", stdout);
+    Base64 base64 = {.stream = stdout};
+    for (size_t index = 0; index < map->count; index++) {
+        const uint16_t narrow = (uint16_t)map->columns[index];
+        if (token_count <= UINT16_MAX)
+            base64_write(&base64, &narrow, sizeof narrow);
+        else
+            base64_write(&base64, &map->columns[index], sizeof *map->columns);
+    }
+    base64_end(&base64);
+    putchar('"');
+}
+
+static void page_print_map(const PageMap *map, const ExplanationHead *head, size_t token_count)
 {
     printf("{\"layer\":%" PRIu32 ",\"head\":%" PRIu32 ",\"pooled\":%s", head->layer, head->head,
            map->pooled ? "true" : "false");
@@ -178,7 +194,7 @@ static void page_print_map(const PageMap *map, const ExplanationHead *head)
     page_print_bytes("values", map->values, map->count);
     if (!map->dense) {
         page_print_bytes("ends", map->ends, map->row_count * sizeof *map->ends);
-        page_print_bytes("columns", map->columns, map->count * sizeof *map->columns);
+        page_print_columns(map, token_count);
     }
     putchar('}');
 }
@@ -204,7 +220,7 @@ static Status page_add_map(const ExplanationHead *head, size_t token_count, Erro
     for (size_t piece = 0; piece < head->piece_count; piece++)
         for (size_t row = 0; row < explanation_row_count(head->pieces[piece]); row++)
             page_map_row(&map, head->pieces[piece], row, token_count);
-    page_print_map(&map, head);
+    page_print_map(&map, head, token_count);
     free(memory);
     return STATUS_OK;
 }

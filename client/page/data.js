@@ -42,7 +42,8 @@ class HeadMap {
     this.dropped = decodeAs(Float32Array, data.dropped);
     this.values = decodeBytes(data.values);
     this.ends = data.ends === undefined ? null : decodeAs(Uint32Array, data.ends);
-    this.columns = data.columns === undefined ? null : decodeAs(Uint32Array, data.columns);
+    const Columns = tokenCount <= 0xFFFF ? Uint16Array : Uint32Array;
+    this.columns = data.columns === undefined ? null : decodeAs(Columns, data.columns);
     this.top = this.tops.reduce((top, value) => Math.max(top, value), 0);
   }
 

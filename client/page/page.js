@@ -118,15 +118,20 @@ class Page {
     const facts = [];
     if (method.target_label) facts.push(["explains", method.target_label]);
     if (method.faithfulness) {
-      facts.push(["comprehensiveness", shown(method.faithfulness.comprehensiveness ?? 0)]);
-      facts.push(["sufficiency", shown(method.faithfulness.sufficiency ?? 0)]);
+      facts.push(["comprehensiveness", shown(method.faithfulness.comprehensiveness ?? 0),
+        "What the answer loses without the strongest tokens: the more, the better they explain it"]);
+      facts.push(["sufficiency", shown(method.faithfulness.sufficiency ?? 0),
+        "What the answer loses with the strongest tokens alone: the less, the better they explain it"]);
       facts.push(["words taken out by", method.faithfulness.removal]);
     }
     if (method.completeness_error !== undefined) {
       facts.push(["completeness error", percent(method.completeness_error ?? 0)]);
     }
-    document.getElementById("facts").replaceChildren(...facts.map(([name, value]) => (
-      element("div", "", element("dt", "", name), element("dd", "", ...spelledOut(value))))));
+    document.getElementById("facts").replaceChildren(...facts.map(([name, value, meaning]) => {
+      const fact = element("div", "", element("dt", "", name), element("dd", "", ...spelledOut(value)));
+      if (meaning) fact.title = meaning;
+      return fact;
+    }));
   }
 
   // ---- Tokens ----

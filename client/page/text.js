@@ -40,7 +40,8 @@ function shown(number) {
 
 function percent(share) {
   const value = 100 * share;
-  return `${value >= 10 || value === 0 ? value.toFixed(0) : value.toFixed(1)} %`;
+  if (value > 0 && value < 0.01) return "< 0.01 %";
+  return `${value >= 10 || value === 0 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toPrecision(2)} %`;
 }
 
 class TokenText {

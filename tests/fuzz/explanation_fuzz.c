@@ -1,5 +1,5 @@
-/* What a server sends as an explanation, to headlight_client: parts of one, each behind its size in two bytes, are taken
- * or refused; what was taken is printed in every form. */
+/* What a server sends, to headlight_client: parts of an explanation, each behind its size in two bytes, are taken or
+ * refused; what was taken is printed in every form. */
 #include "explanation_json.h"
 #include "explanation_text.h"
 #include "fuzz.h"

@@ -108,6 +108,7 @@ class Browser:
     # ---- The page ----
 
     def size(self, width, height):
+        self.call("Emulation.setScrollbarsHidden", hidden=True)
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def open(self, path):

@@ -56,7 +56,8 @@ def kept_columns(spec, matrix):
     """[rows][columns]: the greatest weights, or every other one as of a pattern that hides the rest."""
     count = matrix.shape[1]
     if spec.form == 1:
-        return np.sort(np.argsort(-matrix, axis=1)[:, :spec.top_k or 8], axis=1)
+        kept = min(spec.top_k or 8, count)
+        return np.sort(np.argpartition(-matrix, kept - 1, axis=1)[:, :kept], axis=1)
     return np.tile(np.arange(0, count, 2), (len(matrix), 1))
 
 
