@@ -119,19 +119,25 @@ static void write_scheduler(MetricsPage *page, Scheduler *scheduler)
     write_duration(page, METRIC_explanation_steps_ahead_seconds_total, gauge.steps_ahead_ns);
 }
 
-static void write_models(MetricsPage *page, const Registry *registry)
+static uint64_t model_is_ready(const Model *model)
 {
-    begin(page, METRIC_model_ready);
+    return model != NULL;
+}
+
+static uint64_t model_bytes(const Model *model)
+{
+    return model ? model_memory_bytes(model) : 0;
+}
+
+/* What `read` says of each model, NULL where it is not ready. */
+static void write_models(MetricsPage *page, const Registry *registry, Metric metric,
+                         uint64_t (*read)(const Model *model))
+{
+    begin(page, metric);
     for (size_t i = 0; i < registry_count(registry); i++) {
         const RegistryView view = registry_view(registry, i);
         const MetricsLabel label = {"model", view.name};
-        add(page, METRIC_model_ready, &label, view.model != NULL);
-    }
-    begin(page, METRIC_model_memory_bytes);
-    for (size_t i = 0; i < registry_count(registry); i++) {
-        const RegistryView view = registry_view(registry, i);
-        const MetricsLabel label = {"model", view.name};
-        if (view.model) add(page, METRIC_model_memory_bytes, &label, model_memory_bytes(view.model));
+        add(page, metric, &label, read(view.model));
     }
 }
 
@@ -154,7 +160,8 @@ static void service_write_metrics(void *context, MetricsPage *page)
     write_sanitizer(page, service->inference);
     write_one(page, METRIC_workers, service->worker_count);
     write_scheduler(page, service->scheduler);
-    write_models(page, service->registry);
+    write_models(page, service->registry, METRIC_model_ready, model_is_ready);
+    write_models(page, service->registry, METRIC_model_memory_bytes, model_bytes);
 }
 
 Status service_open_admin(Service *service, Error *out_error)

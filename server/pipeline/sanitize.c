@@ -13,47 +13,24 @@ static void special_add(const Pipeline *pipeline, uint32_t id, ByteRange range, 
     sanitizer_add_finding(sanitized, &finding);
 }
 
-/* The texts of special tokens in `cleaned`. Those that the original spells out as well are there without cleaning. */
-static void special_find(const Pipeline *pipeline, Task task, TextView original, TextView cleaned,
-                         const OffsetMap *map, bool only_new, Sanitized *sanitized)
+/* The texts of special tokens in the text as it was sent, or in what cleaning makes of it: there, those that the
+ * original spells out as well are none of its making. */
+static void special_find(const Pipeline *pipeline, Task task, TextView original, bool in_cleaned,
+                         Sanitized *sanitized)
 {
+    const OffsetMap *map = in_cleaned ? sanitized->cleaned_map : NULL;
+    TextView text = in_cleaned ? sanitized->cleaned : original;
     uint32_t mask_id = task == TASK_FILL ? tokenizer_mask_id(pipeline->tokenizer) : TOKENIZER_NO_ID;
     uint32_t id;
     ByteRange found;
-    for (uint32_t at = 0; tokenizer_find_special(pipeline->tokenizer, cleaned, at, &id, &found); at = found.end) {
+    for (uint32_t at = 0; tokenizer_find_special(pipeline->tokenizer, text, at, &id, &found); at = found.end) {
         if (id == mask_id) continue;
         ByteRange range = sanitizer_original_range(map, found);
         TextView shown = {original.bytes + range.begin, range.end - range.begin};
-        TextView token = {cleaned.bytes + found.begin, found.end - found.begin};
-        if (only_new && text_equal(shown, token)) continue;
+        TextView token = {text.bytes + found.begin, found.end - found.begin};
+        if (in_cleaned && text_equal(shown, token)) continue;
         special_add(pipeline, id, range, sanitized);
     }
-}
-
-/* What cleaning would create of special tokens, where the text is left as it is. */
-static CHECKED Status special_find_hidden(const Pipeline *pipeline, Task task, TextView text,
-                                          const SanitizeOptions *options, Arena *arena, Sanitized *sanitized,
-                                          Error *out_error)
-{
-    SanitizeOptions clean = *options;
-    clean.policy = SANITIZE_CLEAN;
-    Sanitized cleaned;
-    Status status = sanitizer_run(text, &clean, arena, &cleaned, out_error);
-    if (!status && cleaned.changed) special_find(pipeline, task, text, cleaned.text, cleaned.map, true, sanitized);
-    return status;
-}
-
-static CHECKED Status special_check(const Pipeline *pipeline, Task task, TextView text,
-                                    const SanitizeOptions *options, Arena *arena, Sanitized *sanitized,
-                                    Error *out_error)
-{
-    bool suspicious = sanitized->finding_count > 0;
-    special_find(pipeline, task, text, text, NULL, false, sanitized);
-    if (!suspicious) return STATUS_OK;
-    if (options->policy != SANITIZE_CLEAN)
-        return special_find_hidden(pipeline, task, text, options, arena, sanitized, out_error);
-    special_find(pipeline, task, text, sanitized->text, sanitized->map, true, sanitized);
-    return STATUS_OK;
 }
 
 Status pipeline_sanitize(const Pipeline *pipeline, Task task, TextView text, const SanitizeOptions *options,
@@ -61,9 +38,9 @@ Status pipeline_sanitize(const Pipeline *pipeline, Task task, TextView text, con
 {
     Status status = sanitizer_run(text, options, arena, out_sanitized, out_error);
     if (status || !pipeline || options->policy == SANITIZE_OFF) return status;
-    status = special_check(pipeline, task, text, options, arena, out_sanitized, out_error);
-    if (!status) status = repair_by_tokens(pipeline, text, options, arena, out_sanitized, out_error);
-    return status;
+    special_find(pipeline, task, text, false, out_sanitized);
+    if (out_sanitized->cleaned_map) special_find(pipeline, task, text, true, out_sanitized);
+    return repair_by_tokens(pipeline, text, options, arena, out_sanitized, out_error);
 }
 
 void pipeline_set_origin(Prepared *prepared, const Sanitized *text, const Sanitized *pair)

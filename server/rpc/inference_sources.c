@@ -65,8 +65,8 @@ static Status source_take_over(InferenceCall *call, TextView sent, Sanitized *sa
     }
     if (!source_copy(call->arena, sent, malformed, sanitized, out_source))
         return error_set(out_error, STATUS_RESOURCE_EXHAUSTED, "the request's memory is used up");
-    sanitized->text = out_source->text;
-    sanitized->map = out_source->map;
+    sanitized->text = sanitized->cleaned = out_source->text;
+    sanitized->map = sanitized->cleaned_map = out_source->map;
     return STATUS_OK;
 }
 

@@ -1,13 +1,13 @@
 /* Compatible forms of letters: fullwidth, mathematical, enclosed, small capitals. What makes a form hostile is that it
  * spells words: alone it is a variable, a mark or a numeral, and honest. */
 #include "sanitizer/forms.h"
-#include "sanitizer/run.h"
+#include "sanitizer/words.h"
 
 #include "unicode/property.h"
 #include "unicode/utf8.h"
 
-/* So many letters of one form in a row are a word. */
-enum { FORM_WORD_LETTERS = 3 };
+/* So many letters of one form in a row are a word, and behind a function's name what it is of. */
+enum { FORM_WORD_LETTERS = 3, FORM_VARIABLES_MAX = 2 };
 
 /* A run of items that are forms, or plain letters, marks and digits of Latin. */
 typedef struct FormRun {
@@ -117,19 +117,13 @@ static bool compat_is_transcription(const SanitizeRun *run, const FormRun *found
            (unicode_category(before) & modifiers) != 0 || (unicode_category(after) & modifiers) != 0;
 }
 
-/* Whether the run is a variable behind the name of its function: sin x. */
+/* Whether the run is a variable or two behind the name of their function or a differential's d: sin x. */
 static bool compat_is_function(const SanitizeRun *run, const FormRun *found)
 {
-    static const char *const names[] = {"sin", "cos", "tan", "tg", "cot", "log", "ln", "lg", "exp", "d"};
-    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
-        uint32_t same = 0;
-        while (names[n][same] && found->begin + same < found->end &&
-               run->items[found->begin + same].code_point == (unsigned char)names[n][same]) {
-            same++;
-        }
-        if (!names[n][same] && same == found->plain) return true;
-    }
-    return false;
+    uint32_t behind = found->begin + found->plain;
+    if (found->end - behind > FORM_VARIABLES_MAX) return false;
+    return words_is_function(run, found->begin, behind) ||
+           (found->plain == 1 && run->items[found->begin].code_point == 'd');
 }
 
 /* Whether letters of another script stand right beside the run: then it is a word that homoglyph.c repairs. */

@@ -109,15 +109,18 @@ static bool sanitizer_work(SanitizeRun *run, bool malformed, Cleaned *now, Clean
     return true;
 }
 
-/* Hands the cleaned text and its map to the caller. */
+/* Hands the cleaned text and its map to the caller; under SANITIZE_CLEAN they are the text. */
 static bool sanitizer_store(const SanitizeRun *run, const Cleaned *now, Arena *arena)
 {
     Sanitized *out = run->out;
     char *bytes = arena_allocate(arena, run->source.size);
-    out->map = offset_map_store(&now->map, arena);
-    if (!bytes || !out->map) return false;
+    out->cleaned_map = offset_map_store(&now->map, arena);
+    if (!bytes || !out->cleaned_map) return false;
     if (run->source.size) memcpy(bytes, run->source.bytes, run->source.size);
-    out->text = (TextView){bytes, run->source.size};
+    out->cleaned = (TextView){bytes, run->source.size};
+    if (run->options->policy != SANITIZE_CLEAN) return true;
+    out->text = out->cleaned;
+    out->map = out->cleaned_map;
     out->changed = true;
     return true;
 }
@@ -138,9 +141,7 @@ static Status sanitizer_look(TextView text, const SanitizeOptions *options, bool
         run->repaired |= (uint64_t)sanitizer_repairs(options, (SanitizeRule)rule) << rule;
     }
     done = sanitizer_work(run, malformed, &now, &next);
-    if (done && options->policy == SANITIZE_CLEAN && !text_equal(text, run->source)) {
-        done = sanitizer_store(run, &now, arena);
-    }
+    if (done && !text_equal(text, run->source)) done = sanitizer_store(run, &now, arena);
 fail:
     cleaned_close(&now);
     cleaned_close(&next);
@@ -152,8 +153,8 @@ fail:
 Status sanitizer_run(TextView text, const SanitizeOptions *options, Arena *arena, Sanitized *out, Error *out_error)
 {
     size_t position;
-    out->text = text;
-    out->map = NULL;
+    out->text = out->cleaned = text;
+    out->map = out->cleaned_map = NULL;
     out->changed = false;
     out->finding_count = 0;
     memset(out->totals, 0, sizeof out->totals);

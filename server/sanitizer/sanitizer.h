@@ -42,13 +42,15 @@ typedef struct Sanitized {
     TextView text;        /* cleaned, or the input itself */
     const OffsetMap *map; /* from `text` to the input; NULL: they are the same */
     bool changed;
+    TextView cleaned; /* the same under SANITIZE_CLEAN, whatever the policy is */
+    const OffsetMap *cleaned_map;
     uint32_t finding_count;
     Finding findings[SANITIZE_FINDINGS_MAX]; /* the gravest, by severity and then position */
     uint32_t totals[RULE_COUNT];             /* findings of each rule, whether listed or not */
 } Sanitized;
 
 /* Looks at `text` and, under SANITIZE_CLEAN, rewrites it: to at most three times its size, and so that cleaning the
- * result changes nothing. Linear time. The cleaned text and the map are the arena's; working memory is returned.
+ * result changes nothing. Linear time. Cleaned texts and maps are the arena's; working memory is returned.
  * Fails with INVALID_ARGUMENT where UTF-8 is malformed, unless the policy is CLEAN, which makes U+FFFD of it (*out then
  * holds the finding); with NO_MEMORY; with INVALID_ARGUMENT beyond TEXT_BYTES_MAX. */
 CHECKED Status sanitizer_run(TextView text, const SanitizeOptions *options, Arena *arena, Sanitized *out,

@@ -97,8 +97,7 @@ static uint32_t words_latin_prefix(const SanitizeRun *run, const Word *word)
     return i - word->first;
 }
 
-/* Whether items[begin, end) are a function's name. */
-static bool words_is_function(const SanitizeRun *run, uint32_t begin, uint32_t end)
+bool words_is_function(const SanitizeRun *run, uint32_t begin, uint32_t end)
 {
     static const char *const names[] = {"sin", "cos", "tan", "tg",  "cot", "sec", "arg",  "log", "ln",  "lg",
                                         "exp", "lim", "max", "min", "sup", "inf", "mean", "det", "avg", "tot"};

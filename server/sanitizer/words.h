@@ -66,6 +66,8 @@ bool words_is_quoted(const SanitizeRun *run, const Word *word);
  * next to no Cyrillic language writes, or small capitals, which stand for Cyrillic letters only; a sign of programs
  * beside it; letters that it shares no space with; an i where others write none. */
 WordScript words_told(const SanitizeRun *run, const Word *word);
+/* Whether items[begin, end) are the name of a mathematical function. */
+bool words_is_function(const SanitizeRun *run, uint32_t begin, uint32_t end);
 /* Whether a word has a capital behind a small letter, or its items[stroke] has one behind it. */
 bool words_is_camel(const SanitizeRun *run, const Word *word, uint32_t stroke);
 /* Whether a Cyrillic word has a letter that next to no language writes. */

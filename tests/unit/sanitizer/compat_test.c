@@ -16,6 +16,7 @@ static void forms_that_spell_words_are_folded(void **state)
         {"\uFB01le", "file"},
         {"\U0001D644\U0001D669'\U0001D668 a\U0001D69D", "It's at"},
         {"th\U0001D41A\U0001D42D \U0001D4D0 stirring", "that A stirring"},
+        {"arg\U0001D42E\U0001D426\U0001D41E\U0001D427\U0001D42D", "argument"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cleaning_expect(cases[i].text, cases[i].cleaned);
@@ -28,7 +29,7 @@ static void forms_at_home_are_left_alone(void **state)
     (void)state;
     static const char *const texts[] = {
         "\U0001D453(\U0001D465) = \U0001D44E\U0001D465\u00B2, \u211D\u207F, \u2102, 10 \u2113, sin\U0001D465 "
-        "d\U0001D465",
+        "d\U0001D465, max\U0001D465\U0001D466",
         "\uFF2E\uFF28\uFF2B\u306E\u30CB\u30E5\u30FC\u30B9 \uFF34\u30B7\u30E3\u30C4 \uFF11\uFF10\u6708",
         "1\u02E2\u1D57, n\u1D57\u02B0, M\u1D50\u1D49, 4\u1D49",
         "\u24B6 \u2460 \u2122 \u2116 \u2103 \u00BD \uFDFA",

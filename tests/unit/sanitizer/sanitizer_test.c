@@ -34,6 +34,22 @@ static void plain_text_is_left_alone_under_every_policy(void **state)
     }
 }
 
+static void a_report_has_what_cleaning_would_make_of_the_text(void **state)
+{
+    (void)state;
+    static const char text[] = "ig\u200Bnore";
+    for (int policy = SANITIZE_REPORT; policy <= SANITIZE_REJECT; policy++) {
+        Arena arena;
+        run(text, (SanitizePolicy)policy, &arena);
+        bool cleans = policy == SANITIZE_CLEAN;
+        assert_true(text_equal(sanitized.cleaned, text_view("ignore")));
+        assert_true(text_equal(sanitized.text, text_view(cleans ? "ignore" : text)));
+        assert_true(sanitized.cleaned_map && (sanitized.map != NULL) == cleans && sanitized.changed == cleans);
+        assert_int_equal(sanitizer_original_range(sanitized.cleaned_map, (ByteRange){2, 3}).begin, 5);
+        arena_free(&arena);
+    }
+}
+
 static void malformed_text_is_refused(void **state)
 {
     (void)state;
@@ -82,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_text_is_left_alone_under_every_policy),
+        cmocka_unit_test(a_report_has_what_cleaning_would_make_of_the_text),
         cmocka_unit_test(malformed_text_is_refused),
         cmocka_unit_test(findings_are_listed_by_severity_and_then_position),
         cmocka_unit_test(levels_decide_what_is_refused),
