@@ -1,5 +1,5 @@
-/* Rows are made as they attend, each tile of them in the room of whoever runs it, and written where they belong: nothing
- * is kept but what is returned. */
+/* Rows are made as they attend, each tile of them in the room of whoever runs it, and written where they belong:
+ * nothing is kept but what is returned. */
 #include "explain/attention.h"
 
 #include "attention/weights.h"

@@ -23,8 +23,8 @@ PooledRow pooled_row_make(const ExplainSequence *sequence, const uint32_t *heads
 void pooled_row_enter(PooledRow *row);
 void pooled_row_attend(PooledRow *row, const ProbedRows *shown);
 void pooled_row_attend_globals(PooledRow *row, const ProbedGlobals *shown);
-/* After it: sums[head_count][tokens] are the weights, but for those of has_globals' rows, which stand in global_sums. The
- * two together sum to 1. */
+/* After it: sums[head_count][tokens] are the weights, but for those of has_globals' rows, which stand in global_sums.
+ * The two together sum to 1. */
 void pooled_row_leave(PooledRow *row);
 /* Floating-point operations of a run. */
 uint64_t pooled_row_work(const ExplainSequence *sequence, uint32_t run, uint32_t head_count);

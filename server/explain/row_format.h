@@ -1,4 +1,5 @@
-/* Rows of weights as a request wants them: whole, the greatest, or those of visible keys; as floats or in fewer bits. */
+/* Rows of weights as a request wants them: whole, the greatest, or those of visible keys; as floats or in fewer bits.
+ */
 #pragma once
 
 #include "explain/explain.h"

@@ -37,7 +37,7 @@ const ProbeRoom *explain_tile_room(const ExplainTile *tile);
 void explain_tile_weights(const ExplainTile *tile, uint32_t head, float *out_weights);
 /* How many keys row `index` of it sees, and which: NULL where it sees all, else in `keys`, which has room for all. */
 uint32_t explain_tile_keys(const ExplainTile *tile, uint32_t index, uint32_t *keys, const uint32_t **out_keys);
-/* Makes `tile` the next run of up to `row_max` rows that are wanted of those that are shown, from tile->first on; false:
- * there is none. */
+/* Makes `tile` the next run of up to `row_max` rows that are wanted of those that are shown, from tile->first on;
+ * false: there is none. */
 bool explain_next_tile(ExplainTile *tile, bool (*is_wanted)(const void *context, uint32_t row),
                        const void *context, uint32_t row_max);

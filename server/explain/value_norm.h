@@ -1,5 +1,5 @@
-/* How much each token adds to what the answer is read from, through attention: ||sum over heads of a W_o v||, a its weight
- * in the pooled row and v its value (Kobayashi et al. 2020, equation 6), the mean of the layers asked for. */
+/* How much each token adds to what the answer is read from, through attention: ||sum over heads of a W_o v||, a its
+ * weight in the pooled row and v its value (Kobayashi et al. 2020, equation 6), the mean of the layers asked for. */
 #pragma once
 
 #include "explain/explain.h"

@@ -191,7 +191,13 @@ def make_case(model, architecture, length, generator):
     return packed, trace, float((hidden - exact).abs().max()), float(hidden.abs().max())
 
 
-def make_model(architecture, name):
+def is_fair(cases, errors):
+    del cases
+    return max(errors) < FAIR
+
+
+def draw_model(architecture, name, accepts=is_fair):
+    """(the model to save, the one that computes, its cases, their traces, what to print)."""
     sizes, stored, flags, settings = CASES[architecture][name]
     lengths = settings.get("lengths") or (LONG if stored == "f32" else LENGTHS)
     model, base = build(architecture, sizes, settings, flags.split(), max(lengths))
@@ -201,18 +207,22 @@ def make_model(architecture, name):
         round_weights(model, stored)
         made = (make_case(base, architecture, length, generator) for length in lengths)
         cases, traces, errors, greatest = zip(*made)
-        if max(errors) < FAIR:
-            break
-    else:
-        raise ValueError(f"{architecture}/{name}: always too sharp for fp32, off by {max(errors):.1e}")
+        if accepts(cases, errors):
+            told = f"draw {attempt}, largest {max(greatest):.1f}, off by {max(errors):.1e}"
+            return model, base, cases, traces, told
+    raise ValueError(f"{architecture}/{name}: always too sharp for fp32, off by {max(errors):.1e}")
+
+
+def make_model(architecture, name):
+    model, _, cases, traces, told = draw_model(architecture, name)
+    _, stored, flags, settings = CASES[architecture][name]
     folder = HERE / architecture / name
     write(model, folder, architecture, stored, settings, flags.split())
     (folder / "cases.bin").write_bytes(struct.pack("<I", len(cases)) + b"".join(cases))
     if architecture in SPARSE:
         (folder / "trace.bin").write_bytes(b"".join(traces))
     size = sum(path.stat().st_size for path in folder.iterdir())
-    print(f"{architecture}/{name}: {size} bytes, draw {attempt}, largest {max(greatest):.1f}, off by {max(errors):.1e}",
-          flush=True)
+    print(f"{architecture}/{name}: {size} bytes, {told}", flush=True)
 
 
 def main():
