@@ -17,10 +17,10 @@ static const ExplainRow *const explain_rows[ROW_COUNT] = {
     [EXPLAIN_OCCLUSION] = &explain_occlusion_row,
     [EXPLAIN_GRADIENT_INPUT] = &explain_gradient_input_row,
     [EXPLAIN_INTEGRATED_GRADIENTS] = &explain_integrated_gradients_row,
-    [EXPLAIN_SURROGATE_LINEAR] = NULL,
-    [EXPLAIN_SURROGATE_TREE] = NULL,
-    [EXPLAIN_ANCHOR_RULE] = NULL,
-    [EXPLAIN_SUMMARY] = NULL,
+    [EXPLAIN_SURROGATE_LINEAR] = &explain_surrogate_linear_row,
+    [EXPLAIN_SURROGATE_TREE] = &explain_surrogate_tree_row,
+    [EXPLAIN_ANCHOR_RULE] = &explain_anchor_rule_row,
+    [EXPLAIN_SUMMARY] = &explain_summary_row,
     [ROW_FAITHFULNESS] = &explain_faithfulness_row,
 };
 
@@ -343,8 +343,11 @@ Status pipeline_explain_step(PipelineExplain *explain, const PipelineItem *item,
     bool stepped = false;
     *out_done = false;
     target_default(explain, item);
-    if (subject->target != EXPLAIN_NO_TARGET)
+    if (subject->target != EXPLAIN_NO_TARGET) {
         explain->result.target_label = pipeline_label(subject->pipeline, subject->target);
+        explain->result.target_score =
+            scores_value(subject->pipeline, subject->task, item->output, subject->target);
+    }
     for (; explain->at < explain->order.count; explain->at++) {
         const ExplainRow *row = explain_rows[explain->order.rows[explain->at]];
         void *state = explain->states[explain->at];

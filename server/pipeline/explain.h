@@ -80,6 +80,7 @@ typedef struct ExplainResult {
     const ExplainWord *words; /* [word_count], the features of the surrogates */
     uint32_t word_count;
     TextView target_label; /* of methods that have a target; empty: the vector's own direction */
+    float target_score;    /* of the sequence */
     TextView summary;      /* empty: not asked for */
 } ExplainResult;
 

@@ -63,6 +63,10 @@ extern const ExplainRow explain_attention_row;
 extern const ExplainRow explain_value_norm_row;
 extern const ExplainRow explain_gradient_input_row;
 extern const ExplainRow explain_integrated_gradients_row;
+extern const ExplainRow explain_surrogate_linear_row;
+extern const ExplainRow explain_surrogate_tree_row;
+extern const ExplainRow explain_anchor_rule_row;
+extern const ExplainRow explain_summary_row;
 
 /* The subject's sequence, and which of its rows the answer is read from; borrows the subject. */
 ExplainSequence explain_sequence(const ExplainSubject *subject);

@@ -109,13 +109,14 @@ static WordWalk walk_begin(const WordSearch *search, uint8_t segment)
     return walk;
 }
 
-/* The place of the word that a token of these bytes is of, or EXPLAIN_NO_WORD; `before` is that of the last token. */
+/* The place of the word that a token of these bytes is of, or EXPLAIN_NO_FEATURE; `before` is that of the last
+ * token. */
 static uint32_t place_of(WordSearch *search, WordWalk *walk, uint8_t segment, uint32_t before, ByteRange token)
 {
-    bool inside = before != EXPLAIN_NO_WORD && search->places[before].range.end > token.begin;
+    bool inside = before != EXPLAIN_NO_FEATURE && search->places[before].range.end > token.begin;
     while (walk->has_next && walk->next.end <= token.begin) walk_advance(walk);
     if (!inside) {
-        if (!walk->has_next || walk->next.begin >= token.end) return EXPLAIN_NO_WORD;
+        if (!walk->has_next || walk->next.begin >= token.end) return EXPLAIN_NO_FEATURE;
         before = search->place_count++;
         search->places[before] = (ExplainWord){walk->next, segment};
         walk_advance(walk);
@@ -128,13 +129,13 @@ static uint32_t place_of(WordSearch *search, WordWalk *walk, uint8_t segment, ui
 static void places_find(WordSearch *search, uint8_t segment)
 {
     const Prepared *prepared = search->subject->prepared;
-    uint32_t last = EXPLAIN_NO_WORD;
+    uint32_t last = EXPLAIN_NO_FEATURE;
     ByteRange range;
     WordWalk walk = walk_begin(search, segment);
     for (uint32_t i = 0; i < prepared->encoding.count; i++) {
         if (prepared->encoding.segments[i] != segment || !token_find(prepared, i, &range)) continue;
         search->token_words[i] = place_of(search, &walk, segment, last, range);
-        if (search->token_words[i] != EXPLAIN_NO_WORD) last = search->token_words[i];
+        if (search->token_words[i] != EXPLAIN_NO_FEATURE) last = search->token_words[i];
     }
     unicode_words_close(&walk.words);
 }
@@ -212,11 +213,11 @@ bool explain_words_find(const ExplainSubject *subject, Arena *arena, ExplainWord
     };
     if (!search.places || !search.token_words || !search.place_words || !search.table || !search.items)
         return false;
-    for (uint32_t i = 0; i < token_count; i++) search.token_words[i] = EXPLAIN_NO_WORD;
+    for (uint32_t i = 0; i < token_count; i++) search.token_words[i] = EXPLAIN_NO_FEATURE;
     for (uint8_t segment = 0; segment < SEGMENT_COUNT; segment++) places_find(&search, segment);
     if (!words_number(&search, size - 1)) words_join(&search);
     for (uint32_t i = 0; i < token_count; i++) {
-        if (search.token_words[i] != EXPLAIN_NO_WORD)
+        if (search.token_words[i] != EXPLAIN_NO_FEATURE)
             search.token_words[i] = search.place_words[search.token_words[i]];
     }
     *out_words = (ExplainWords){search.items, search.count, search.token_words};

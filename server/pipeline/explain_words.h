@@ -2,16 +2,14 @@
  * pipeline/explain*.c only. */
 #pragma once
 
-#include "pipeline/explain_methods.h"
-
-#define EXPLAIN_NO_WORD UINT32_MAX
+#include "pipeline/copies.h"
 
 /* A word that is there several times is one feature. Of a sequence with more than EXPLAIN_FEATURE_COUNT_MAX of them,
  * features are runs of as few neighbouring words as make that many. What shares a token is one word. */
 typedef struct ExplainWords {
     const ExplainWord *items; /* [count], each where it is for the first time */
     uint32_t count;
-    const uint32_t *token_words; /* [token count]; EXPLAIN_NO_WORD: punctuation, and what is not of the text */
+    const uint32_t *token_words; /* [token count]; EXPLAIN_NO_FEATURE: punctuation, and what is not of the text */
 } ExplainWords;
 
 /* How many there are, at most. */

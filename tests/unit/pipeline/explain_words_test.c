@@ -64,7 +64,7 @@ static void expect_tokens_of_words(const Fixture *fixture)
     const Encoding *encoding = &fixture->prepared.encoding;
     for (uint32_t i = 0; i < encoding->count; i++) {
         uint32_t word = fixture->words.token_words[i];
-        if (word == EXPLAIN_NO_WORD) continue;
+        if (word == EXPLAIN_NO_FEATURE) continue;
         assert_in_range(word, 0, fixture->words.count - 1);
         TextView whole = word_text(fixture, word),
                  text = encoding->segments[i] == 0 ? fixture->subject.text : fixture->subject.pair;
@@ -87,7 +87,7 @@ static void words_are_each_there_once(void **state)
     uint32_t tokens = 0;
     for (uint32_t i = 0; i < fixture.prepared.encoding.count; i++) tokens += fixture.words.token_words[i] == 1;
     assert_in_range(tokens, 2, 6); /* both cats, in as many pieces as the tokenizer makes of them */
-    assert_int_equal(fixture.words.token_words[0], EXPLAIN_NO_WORD);
+    assert_int_equal(fixture.words.token_words[0], EXPLAIN_NO_FEATURE);
     fixture_close(&fixture);
 }
 
