@@ -4,6 +4,7 @@
     python tests/bench/serving.py memory      # resident set over 100,000 requests
     python tests/bench/serving.py throughput  # through gRPC against ONNX Runtime in process, the same run
     python tests/bench/serving.py mixed       # short queries beside a stream of long texts
+    python tests/bench/serving.py explained   # short queries beside explanations in steps
     python tests/bench/serving.py             # all of them
 
 Needs a built tree, models/all-MiniLM-L6-v2 and numpy; throughput needs torch, transformers, onnx and onnxruntime too,
@@ -234,11 +235,11 @@ def words_of(tokens):
     return " ".join(f"w{random.randrange(1000)}" for _ in range(tokens - 2))
 
 
-def query_latencies(stub, messages, count, pause_seconds):
+def query_latencies(stub, messages, count, pause_seconds, make=words_of):
     """Milliseconds of `count` queries of 32 tokens, one after the other, with pauses of random length between them."""
     times = []
     for _ in range(count):
-        request = messages.EmbedRequest(inputs=[messages.Text(text=words_of(32))])
+        request = messages.EmbedRequest(inputs=[messages.Text(text=make(32))])
         time.sleep(random.expovariate(1 / pause_seconds))
         started = time.perf_counter()
         stub.Embed(request)
@@ -278,7 +279,102 @@ def mixed(shapes=("longformer-base", "modernbert-base"), rounds=4, queries=100, 
     print()
 
 
+class Explanations:
+    """Two requests for explanations in steps at a time, the next as soon as one is answered."""
+
+    def __init__(self, stub, messages, tokens=128):
+        spec = messages.ExplanationSpec(methods=[messages.EXPLANATION_METHOD_OCCLUSION], faithfulness=True)
+        self.request = messages.EmbedRequest(inputs=[messages.Text(text=text_of(tokens))],
+                                             options=messages.Options(explanation=spec))
+        self.stub = stub
+        self.calls = [None, None]
+        self.count = 0
+        self.ending = False
+        self.threads = [threading.Thread(target=self.ask, args=(i,)) for i in range(2)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self, index):
+        import grpc
+
+        while not self.ending:
+            self.calls[index] = self.stub.Embed.future(self.request)
+            try:
+                self.calls[index].result()
+                self.count += 1
+            except (grpc.FutureCancelledError, grpc.RpcError):
+                if not self.ending:
+                    raise
+
+    def stop(self):
+        self.ending = True
+        for call in self.calls:
+            call.cancel()
+        for thread in self.threads:
+            thread.join()
+
+
+def metric(address, name):
+    import urllib.request
+
+    page = urllib.request.urlopen(f"http://{address}/metrics").read().decode()
+    return float(next(line.split()[1] for line in page.splitlines() if line.startswith(f"headlight_{name} ")))
+
+
+def saturated_rate(stub, messages, seconds, clients=8):
+    """Queries a second of `clients` that ask for the next as soon as one is answered."""
+    until = time.perf_counter() + seconds
+    counts = [0] * clients
+
+    def ask(index):
+        request = messages.EmbedRequest(inputs=[messages.Text(text=text_of(32))] * 4)
+        while time.perf_counter() < until:
+            stub.Embed(request)
+            counts[index] += 4
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / seconds
+
+
+def explained(rounds=4, queries=60, pause_seconds=0.05, seconds=2):
+    """Alone and beside explanations take turns. Ahead: the workers' time that steps took while queries waited."""
+    import grpc
+
+    messages, services = stubs()
+    print("| workers, --explain-share | queries | p50, ms | p99, ms | full load, texts/s | ahead, of workers' time |\n"
+          "|---|---|---|---|---|---|")
+    for workers, share in ((1, 10), (2, 10), (2, 1)):
+        page = f"127.0.0.1:{free_port()}"
+        process, address = start_server("--workers", str(workers), "--explain-share", str(share),
+                                        "--metrics-listen", page)
+        wait_serving(address)
+        stub = services.InferenceStub(grpc.insecure_channel(address))
+        times, rates, ahead = {False: [], True: []}, {False: [], True: []}, []
+        query_latencies(stub, messages, 20, pause_seconds, text_of)
+        for _ in range(rounds):
+            for beside in (False, True):
+                explanations = Explanations(stub, messages) if beside else None
+                times[beside] += query_latencies(stub, messages, queries, pause_seconds, text_of)
+                before, started = metric(page, "explanation_steps_ahead_seconds_total"), time.perf_counter()
+                rates[beside].append(saturated_rate(stub, messages, seconds))
+                if beside:
+                    spent = metric(page, "explanation_steps_ahead_seconds_total") - before
+                    ahead.append(spent / (time.perf_counter() - started) / workers)
+                    explanations.stop()
+        for beside, name in ((False, "alone"), (True, "beside explanations")):
+            part = f"{statistics.median(ahead):.1%}" if beside else ""
+            print(f"| {workers}, {share} % | {name} | {percentile(times[beside], 0.5):.1f} | "
+                  f"{percentile(times[beside], 0.99):.1f} | {statistics.median(rates[beside]):.0f} | {part} |",
+                  flush=True)
+        stop_server(process)
+    print()
+
+
 if __name__ == "__main__":
-    parts = {"startup": startup, "memory": memory, "throughput": throughput, "mixed": mixed}
+    parts = {"startup": startup, "memory": memory, "throughput": throughput, "mixed": mixed, "explained": explained}
     for part in sys.argv[1:] or parts:
         parts[part]()
