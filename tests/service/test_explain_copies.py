@@ -10,6 +10,7 @@ import pytest
 import task_models
 from conftest import SMALL_MODEL, refused
 from task_models import make_model, sigmoid, softmax
+from test_long import TASKS, WORDS, stretch
 
 ATOL = 2e-5
 PERCENTS = (1, 5, 10, 20, 50)
@@ -243,3 +244,77 @@ def test_a_draining_server_finishes_its_explanations(start_server, pb, make_stub
         thread.join()
     assert len(answers[0].classifications) == 24
     assert all(len(answer.explanations) == 1 for answer in answers[0].classifications)
+
+
+def test_explain_streams_what_takes_steps(served, pb):
+    one = served("classify")
+    request = pb.ExplainRequest(input=pb.Text(text=TEXT), options=options_of(pb, faithfulness=True))
+    streamed = pb.Explanation()
+    for chunk in one.stub.Explain(request, timeout=60):
+        streamed.MergeFrom(chunk.part)
+    [alone] = classify(served, pb, [pb.Text(text=TEXT)], faithfulness=True)
+    assert streamed == alone.explanations[0]
+
+
+def test_streams_answer_in_order_with_steps_between(served, pb):
+    texts = [TEXT, "cat", LONG_TEXT]
+    requests = [pb.ClassifyRequest(inputs=[pb.Text(text=text)], options=options_of(pb) if text != "cat" else None)
+                for text in texts]
+    answers = [reply.classifications[0] for reply in served("classify").stub.ClassifyStream(iter(requests), timeout=60)]
+    assert [len(answer.explanations) for answer in answers] == [1, 0, 1]
+    for text, answer in zip(texts, answers):
+        [alone] = classify(served, pb, [pb.Text(text=text)])
+        assert list(alone.labels) == list(answer.labels)
+
+
+def test_many_small_explanations_fit_their_memory(served, pb):
+    """What is admitted holds all of them, whatever the sizes of their parts."""
+    texts = [pb.Text(text=sentence(seed, 1 + seed % 60)) for seed in range(300)]
+    answers = classify(served, pb, texts, faithfulness=True)
+    assert all(len(answer.explanations) == 1 for answer in answers)
+
+
+@pytest.fixture(scope="module")
+def long_model(tmp_path_factory):
+    return stretch(TASKS / "longformer" / "classify", tmp_path_factory.mktemp("long") / "longformer")
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_long_texts_are_explained_in_a_lane(start_server, make_stub, pb, long_model, workers):
+    """Copies of more than 1,024 tokens, whose work is shared, while short requests come."""
+    with start_server("--workers", workers, model=long_model) as server, server.channel() as channel:
+        stub = make_stub(channel)
+        text = " ".join(WORDS * 30)
+        options = options_of(pb, methods=["VALUE_NORM"], faithfulness=True)
+        request = pb.ClassifyRequest(inputs=[pb.Text(text=text)], options=options)
+        explained = stub.Classify.future(request, timeout=120)
+        while not explained.done():
+            assert stub.Classify(pb.ClassifyRequest(inputs=[pb.Text(text="a cat")]), timeout=60).classifications
+        [answer] = explained.result().classifications
+        [attribution] = answer.explanations[0].attributions
+        assert 1024 < answer.usage.token_count == len(attribution.scores)
+        faithfulness = attribution.faithfulness
+        alone = stub.Classify(request, timeout=120).classifications[0].explanations[0].attributions[0]
+        assert alone == attribution
+        assert numpy.isfinite([faithfulness.comprehensiveness, faithfulness.sufficiency]).all()
+        [plain] = stub.Classify(pb.ClassifyRequest(inputs=[pb.Text(text=text)]), timeout=60).classifications
+        assert list(plain.labels) == list(answer.labels)
+
+
+@pytest.mark.parametrize("end", ["cancel", "stop"])
+def test_explanations_may_end_at_any_time(start_server, make_stub, pb, tmp_path_factory, end):
+    """Cancelled calls, deadlines, plain ones and a drain that gives up, all at once: nobody is left without an end."""
+    model = make_model(SMALL_MODEL, tmp_path_factory.mktemp("ended") / "deep", "deep")
+    with start_server("--drain-timeout", "1", model=model.folder) as server, server.channel() as channel:
+        stub = make_stub(channel)
+        calls = [stub.Classify.future(explain_request(pb, 8), timeout=(0.2 if i % 3 == 0 else 100)) for i in range(12)]
+        time.sleep(0.3)
+        if end == "cancel":
+            for call in calls:
+                call.cancel()
+            assert stub.Classify(explain_request(pb, 1, words=3), timeout=60).classifications
+        else:
+            assert server.stop() == 0
+        codes = {call.code() for call in calls}
+        assert codes <= {grpc.StatusCode.OK, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED,
+                         grpc.StatusCode.UNAVAILABLE}
