@@ -99,9 +99,9 @@ uint64_t codec_explanation_wire_bytes(const CodecExplanation *explanation, const
     uint64_t bytes = 2 * HEADER_BYTES_MAX + NUMBER_BYTES_MAX + counts->summary_bytes;
     for (uint32_t i = 0; i < explanation->encoding->count; i++) bytes += token_bytes(explanation, i);
     bytes += rows_bytes(explanation, counts);
-    if (counts->attribution_count)
-        bytes += counts->attribution_count * attribution_bytes(explanation, label_bytes_max(explanation));
-    bytes += counts->surrogate_count * (uint64_t)(6 * HEADER_BYTES_MAX) + counts->feature_bytes;
+    uint64_t label_bytes = counts->attribution_count + counts->surrogate_count ? label_bytes_max(explanation) : 0;
+    bytes += counts->attribution_count * attribution_bytes(explanation, label_bytes);
+    bytes += counts->surrogate_count * (7 * HEADER_BYTES_MAX + label_bytes) + counts->feature_bytes;
     bytes += counts->feature_count * (uint64_t)(2 * (HEADER_BYTES_MAX + CONDITION_BYTES) + sizeof(float));
     return bytes + counts->node_count * (uint64_t)(NODE_BYTES + CONDITION_BYTES);
 }
@@ -226,7 +226,7 @@ static bool attribution_build(Arena *arena, const CodecExplanation *from, const 
 {
     headlight__v1__attribution__init(out);
     out->method = (Headlight__V1__ExplanationMethod)attribution->method;
-    if (pipeline_explain_has_target(attribution->method))
+    if (pipeline_explain_has_target(attribution->method) || attribution->has_faithfulness)
         out->target_label = codec_data_of(from->result->target_label);
     out->n_scores = from->encoding->count;
     out->scores = (float *)attribution->scores;
@@ -336,6 +336,7 @@ static bool surrogates_build(Arena *arena, const CodecExplanation *from, const C
         const ExplainSurrogate *surrogate = &from->result->surrogates[begin->surrogate + i];
         headlight__v1__surrogate__init(out->surrogates[i]);
         out->surrogates[i]->method = (Headlight__V1__ExplanationMethod)surrogate->method;
+        out->surrogates[i]->target_label = codec_data_of(from->result->target_label);
         out->surrogates[i]->fidelity = surrogate->fidelity;
         out->surrogates[i]->coverage = surrogate->coverage;
         out->surrogates[i]->sample_count = surrogate->sample_count;
@@ -417,7 +418,7 @@ static bool part_take_weights(const CodecExplanation *from, CodecExplainCursor *
 
 static uint64_t surrogate_bytes(const CodecExplanation *from, const ExplainSurrogate *surrogate)
 {
-    uint64_t bytes = 6 * HEADER_BYTES_MAX;
+    uint64_t bytes = 7 * HEADER_BYTES_MAX + from->result->target_label.size;
     for (uint32_t i = 0; i < surrogate->feature_count; i++) {
         uint64_t size = word_text(from, surrogate->features[i]).size;
         bytes += 2 * (size + HEADER_BYTES_MAX + CONDITION_BYTES) + sizeof(float);

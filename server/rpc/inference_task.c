@@ -78,7 +78,7 @@ static Status votes_check(const TaskCall *call, CodecFault *out_fault)
 {
     uint32_t count = call->request.inputs.vote_count;
     Status status = STATUS_OK;
-    if (count && call->task != TASK_CLASSIFY) {
+    if (count && call->method->task != TASK_CLASSIFY) {
         status = error_set(&out_fault->error, STATUS_INVALID_ARGUMENT,
                            "votes are on the labels of Classify: leave options.vote_count out");
     } else if (count) {

@@ -365,6 +365,8 @@ def refusals(pb):
          "target_label"),
         ("tag", {"target_label": "B-PER"}, "INVALID_ARGUMENT", "leave it out for tag", "target_label"),
         ("classify", {"faithfulness": True}, "INVALID_ARGUMENT", "ask for a method", "faithfulness"),
+        ("tag", {"methods": [pb.EXPLANATION_METHOD_OCCLUSION]}, "FAILED_PRECONDITION",
+         "OCCLUSION is not for tag; its methods: ATTENTION, ", "methods"),
         ("classify", {"top_k": 4}, "INVALID_ARGUMENT", "of form TOP_K", "top_k"),
     ]
 
@@ -388,5 +390,8 @@ def test_explain_names_what_is_wrong_with_its_input(served, pb, details):
     assert error.code() == grpc.StatusCode.INVALID_ARGUMENT and details(error)[0] == ["input.text"]
     error = refused(lambda: list(served("fill_mask").stub.Explain(pb.ExplainRequest(input=pb.Text(text="a cat")))))
     assert "no mask" in error.details()
+    request = pb.ExplainRequest(input=pb.Text(text=TEXT), options=pb.Options(vote_count=2))
+    error = refused(lambda: list(one.stub.Explain(request)))
+    assert "labels of Classify" in error.details() and details(error)[0] == ["options.vote_count"]
     with pytest.raises(grpc.RpcError):
         list(one.stub.Explain(pb.ExplainRequest(input=pb.Text(text=LONG)), timeout=0.0001))

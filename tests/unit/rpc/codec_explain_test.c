@@ -102,6 +102,7 @@ static void made_add_surrogates(Made *made)
     made->counts.feature_count = 3;
     made->counts.node_count = 3;
     made->counts.feature_bytes = 2 * (4 + 3 + 4) + 5;
+    made->result.target_label = text_view("pos");
     made->result.summary = text_view("It is the cat.");
     made->counts.summary_bytes = made->result.summary.size;
 }
@@ -177,6 +178,9 @@ static void codec_explain_packs_what_was_found(void **state)
     assert_true(head->n_dropped_mass == ROW_COUNT && head->dropped_mass[4] == 0.5F);
     assert_int_equal(all->n_attributions, 2);
     assert_null(all->attributions[0]->faithfulness);
+    assert_int_equal(all->attributions[0]->target_label.len, 0); /* value norms are for no label */
+    assert_text(all->attributions[1]->target_label, "pos");
+    assert_text(all->surrogates[2]->target_label, "pos");
     assert_true(all->attributions[1]->faithfulness->comprehensiveness == 0.5F);
     assert_text(all->attributions[1]->faithfulness->removal, "delete");
     assert_true(all->attributions[1]->completeness_error == 0.125F);
