@@ -97,8 +97,9 @@ typedef struct ExplainRun {
     const Headlight__V1__ModelInfo *model; /* NULL: the server does not name it */
     bool models_known;
     bool picture, colours;
-    int output; /* descriptor; -1: standard output, or it stands there already */
-    bool begun; /* something was printed */
+    int output;   /* descriptor; -1: standard output, or it stands there already */
+    bool created; /* the file of --output is ours */
+    bool begun;   /* something was printed */
 } ExplainRun;
 
 static ExplainFormat explain_format(const ExplainRun *run)
@@ -406,6 +407,7 @@ static Status explain_prepare(ExplainRun *run, Error *out_error)
                      explain_spec_has(&run->spec, HEADLIGHT__V1__EXPLANATION_METHOD__EXPLANATION_METHOD_ATTENTION);
     run->output = -1;
     if (*run->settings->output) {
+        run->created = access(run->settings->output, F_OK) != 0;
         run->output = open(run->settings->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
         if (run->output < 0)
             return error_set(out_error, STATUS_IO, "%s: %s", run->settings->output, strerror(errno));
@@ -432,6 +434,7 @@ static int explain_run(const void *values, char *const *arguments, size_t argume
     explanation_clear(&run.found);
     arena_free(&run.models_arena);
     if (run.output >= 0) close(run.output);
+    if (run.output >= 0 && run.created) unlink(settings->output); /* nothing was written */
     return code;
 }
 

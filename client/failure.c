@@ -48,12 +48,13 @@ static void failure_read_retry(const ProtobufCBinaryData *value, Failure *failur
     arena_free(&arena);
 }
 
-/* "inputs[3].text" names input 3. */
+/* "inputs[3].text" names input 3; "input.text" the one that Explain has. */
 static void failure_read_index(TextView text, Failure *failure)
 {
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)(text.size < sizeof name ? text.size : sizeof name - 1), text.bytes);
-    failure->input_known = sscanf(name, "inputs[%9" SCNu32 "]", &failure->input_index) == 1;
+    bool only = strcmp(name, "input") == 0 || strncmp(name, "input.", 6) == 0 || strncmp(name, "input:", 6) == 0;
+    failure->input_known = only || sscanf(name, "inputs[%9" SCNu32 "]", &failure->input_index) == 1;
 }
 
 static void failure_read_field(const ProtobufCBinaryData *value, Failure *failure)

@@ -21,6 +21,7 @@ class Browser:
     the page itself."""
 
     def __init__(self, width=1280, height=900):
+        assert PROGRAM, "there is no chromium-headless-shell: deploy/install-packages test"
         self.folder = tempfile.mkdtemp(prefix="headlight-browser-")
         to_read, self.to = os.pipe()
         self.back, to_write = os.pipe()

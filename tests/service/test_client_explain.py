@@ -191,6 +191,8 @@ def test_output_goes_to_a_file_and_a_failure_keeps_it(server, tmp_path):
     server.explain = lambda request, context: context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no such label")
     assert "text 1: no such label" in failure(headlight("explain", "--output", path, "a", server=server))
     assert path.read_text() == kept
+    failure(headlight("explain", "--output", tmp_path / "none", "a", server=server))
+    assert not (tmp_path / "none").exists()
     assert explain(server, "--output", "/dev/null", "--quiet", stdin="") == ""
 
 
