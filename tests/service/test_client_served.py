@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import grpc
 import pytest
 from client_cli import failure, headlight, out
 
@@ -20,7 +21,8 @@ def fixture_ask(start_server):
     first, *others = [f"{command}={GOLDEN / command}" for command in TASKS]
     with start_server(*[f"--model={model}" for model in others], model=first) as server:
         def ask(command, *arguments):
-            return json.loads(out(headlight(command, "--model", command, "--format", "json", *arguments,
+            model = [] if "--model" in arguments else ["--model", command]
+            return json.loads(out(headlight(command, *model, "--format", "json", *arguments,
                                             HEADLIGHT_ADDRESS=server.address)))
 
         ask.address = server.address
@@ -106,3 +108,30 @@ def test_a_stream_ends_where_a_text_is_refused(ask):
                      HEADLIGHT_ADDRESS=ask.address, stdin=f"fine\n{HOSTILE}\nlast\n")
     assert "line 2 of standard input" in failure(done, 3) and b"critical\tBIDI_OVERRIDE" in done.stderr
     assert done.stdout.count(b"\n") == 1
+
+
+def test_explain(ask, make_stub, pb):
+    """The client's weights and scores are those that the task's own reply has."""
+    case = next(case for case in cases("classify") if case["pair"] is None and case["text"])
+    found = ask("explain", "--model", "classify", "--method", "attention,value-norm", "--rows", "all", "--",
+                case["text"])["explained"][0]
+    assert scores(found["labels"]) == near(case["expected"])
+    with grpc.insecure_channel(ask.address) as channel:
+        request = pb.ClassifyRequest(model="classify", inputs=[pb.Text(text=case["text"])], options=pb.Options(
+            explanation=pb.ExplanationSpec(methods=[0, 2], rows=1)))
+        (expected,) = make_stub(channel).Classify(request).classifications[0].explanations
+    (one,) = found["explanations"]
+    assert [token["text"] for token in one["tokens"]] == [token.text for token in expected.tokens]
+    assert one["attributions"][0]["scores"] == pytest.approx(list(expected.attributions[0].scores))
+    for item, head in zip(one["attention"], expected.attention, strict=True):
+        assert (item["layer"], item["head"], item["rows"]) == (head.layer, head.head, list(head.rows))
+        assert item["weights"] == pytest.approx(list(head.weights))
+
+
+@pytest.mark.parametrize("command, text", [("classify", "a good film"), ("tag", "Ada was in London"),
+                                           ("fill", "a [MASK] film"), ("answer", "who?\tAda.")])
+def test_a_page_of_each_task(ask, command, text, tmp_path):
+    path = tmp_path / "page.html"
+    done = headlight("explain", "--model", command, "--pairs" if "\t" in text else "--quiet", "--format", "html",
+                     "--output", path, text, HEADLIGHT_ADDRESS=ask.address)
+    assert out(done) == "" and b'class="explained"' in path.read_bytes()
