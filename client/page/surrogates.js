@@ -37,7 +37,8 @@ function drawSurrogate(surrogate, target) {
 }
 
 function drawSurrogates(explained) {
-  const target = explained.methods.map((method) => method.target_label).find((label) => label) ?? "";
+  const named = explained.methods.map((method) => method.target_label).find((label) => label);
+  const target = named ?? explained.labels[0]?.label ?? "";
   document.getElementById("surrogates").hidden = explained.surrogates.length === 0;
   document.getElementById("surrogate-list").replaceChildren(
     ...explained.surrogates.map((surrogate) => drawSurrogate(surrogate, target)));
