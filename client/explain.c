@@ -26,6 +26,8 @@ static const char *const explain_formats[] = {"text", "json", "jsonl", "html", "
 
 /* What a page may take of attention unless the user says otherwise: one that a browser opens at once. */
 #define EXPLAIN_PAGE_BYTES ((uint64_t)24 << 20)
+/* Of a model with thousands of labels, people are shown the best. */
+enum { EXPLAIN_LABELS_SHOWN = 10 };
 /* Doubles count exactly up to here. */
 #define EXPLAIN_SEED_MAX 9007199254740992.0
 
@@ -213,6 +215,8 @@ static Status explain_ask_labels(const ExplainRun *run, Channel *channel, Headli
     request.options = &options.options;
     request.inputs = &text;
     request.n_inputs = 1;
+    if (explain_format(run) != EXPLAIN_JSON && explain_format(run) != EXPLAIN_JSONL)
+        request.top_k = EXPLAIN_LABELS_SHOWN;
     Status status =
         call_message(channel, &run->settings->texts.common, "/headlight.v1.Inference/Classify", &request.base,
                      &headlight__v1__classify_response__descriptor, arena, &reply, out_error);
@@ -382,6 +386,7 @@ static void explain_finish(void *context)
 {
     ExplainRun *run = context;
     if (explain_format(run) == EXPLAIN_HTML && run->begun) page_end();
+    run->begun = false;
     if (explain_format(run) <= EXPLAIN_JSONL) results_finish(&run->results, explain_model_name(run));
 }
 
@@ -430,6 +435,8 @@ static int explain_run(const void *values, char *const *arguments, size_t argume
     Status status = explain_prepare(&run, &error);
     int code =
         status == STATUS_OK ? texts_run(&task, &settings->texts, arguments, argument_count) : output_fail(&error);
+    if (run.begun && explain_format(&run) == EXPLAIN_HTML)
+        page_end(); /* of the texts before the one that failed */
     explain_spec_free(&run.spec);
     explanation_clear(&run.found);
     arena_free(&run.models_arena);

@@ -184,11 +184,20 @@ static void page_print_columns(const PageMap *map, size_t token_count)
     putchar('"');
 }
 
+/* Each token's, in order: then their numbers need not be said. */
+static bool page_has_all_rows(const PageMap *map, size_t token_count)
+{
+    size_t row = 0;
+    while (row < map->row_count && map->rows[row] == row) row++;
+    return row == token_count && row == map->row_count;
+}
+
 static void page_print_map(const PageMap *map, const ExplanationHead *head, size_t token_count)
 {
     printf("{\"layer\":%" PRIu32 ",\"head\":%" PRIu32 ",\"pooled\":%s", head->layer, head->head,
            map->pooled ? "true" : "false");
-    page_print_bytes("rows", map->rows, map->row_count * sizeof *map->rows);
+    if (!page_has_all_rows(map, token_count))
+        page_print_bytes("rows", map->rows, map->row_count * sizeof *map->rows);
     page_print_bytes("tops", map->tops, map->row_count * sizeof *map->tops);
     page_print_bytes("dropped", map->dropped, map->row_count * sizeof *map->dropped);
     page_print_bytes("values", map->values, map->count);

@@ -37,7 +37,8 @@ class HeadMap {
     this.head = data.head;
     this.pooled = data.pooled;
     this.tokenCount = tokenCount;
-    this.rows = decodeAs(Uint32Array, data.rows);
+    this.rows = data.rows === undefined ? Uint32Array.from({ length: tokenCount }, (_, row) => row)
+      : decodeAs(Uint32Array, data.rows);
     this.tops = decodeAs(Float32Array, data.tops);
     this.dropped = decodeAs(Float32Array, data.dropped);
     this.values = decodeBytes(data.values);

@@ -196,6 +196,26 @@ def test_output_goes_to_a_file_and_a_failure_keeps_it(server, tmp_path):
     assert explain(server, "--output", "/dev/null", "--quiet", stdin="") == ""
 
 
+def test_a_page_ends_well_though_a_text_fails(server, tmp_path):
+    def second_fails(request, context):
+        if request.input.text == "b":
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "not this one")
+        yield from explained_parts(request)
+
+    server.explain = second_fails
+    path = tmp_path / "page.html"
+    assert "text 2: not this one" in failure(headlight("explain", "--format", "html", "--output", path, "a", "b",
+                                                       server=server))
+    assert path.read_text().count('class="explained"') == 1 and path.read_text().endswith("</html>\n")
+
+
+def test_a_refused_text_is_named_with_what_was_found(server):
+    report = message("SanitizeReport", **server.report("pay\u200bpal", 4))
+    server.explain = lambda request, context: server.refuse_input(context, 0, "it is hostile", report)
+    error = failure(headlight("explain", "--sanitize", "reject", "pay\u200bpal", server=server), 3)
+    assert "text 1: it is hostile" in error and "  high\tINV_ZERO_WIDTH\tbytes 3 to 6\tU+200B\n" in error
+
+
 def test_a_stream_that_breaks_is_asked_for_again(server):
     calls = []
 
