@@ -5,10 +5,9 @@ const MAP_CELLS = 1024;    // of the large one
 const LABELS_MAX = 40;     // tokens that are named along its sides
 const RAMP_STEPS = 256;
 
-// The colours of weights from 0 to the greatest, as the style sheet names them for this theme.
+// The colours of weights from 0 to the greatest, in this theme.
 function readRamp() {
-  const stops = getComputedStyle(document.documentElement).getPropertyValue("--ramp").split(",")
-    .map((stop) => [1, 3, 5].map((at) => parseInt(stop.trim().slice(at, at + 2), 16)));
+  const stops = [0, 1, 2, 3].map((stop) => readColour(`--weight-${stop}`).match(/\d+/g).map(Number));
   const ramp = new Uint8ClampedArray(RAMP_STEPS * 4);
   for (let step = 0; step < RAMP_STEPS; step++) {
     const at = step / (RAMP_STEPS - 1) * (stops.length - 1);

@@ -168,11 +168,11 @@ class Page {
       if (Math.abs(score) > Math.abs(bars[bar])) bars[bar] = score;
       top = Math.max(top, Math.abs(score));
     });
-    const style = getComputedStyle(document.documentElement), context = canvas.getContext("2d");
+    const colours = [readColour("--for"), readColour("--against")], context = canvas.getContext("2d");
     const wide = Math.max(1, Math.ceil(bars.length / scores.length));
     bars.forEach((score, bar) => {
       const height = Math.abs(score) / (top || 1) * canvas.height;
-      context.fillStyle = style.getPropertyValue(score < 0 ? "--against" : "--for");
+      context.fillStyle = colours[Number(score < 0)];
       if (score) context.fillRect(bar, canvas.height - height, wide, height);
     });
   }

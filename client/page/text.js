@@ -10,6 +10,13 @@ function element(name, className, ...children) {
   return made;
 }
 
+// A colour of the style sheet as this theme has it: "rgb(1, 2, 3)".
+function readColour(name) {
+  const probe = document.getElementById("probe");
+  probe.style.color = `var(${name})`;
+  return getComputedStyle(probe).color;
+}
+
 // What cannot be seen, or would turn the line around, is spelled out; joiners stay between letters that they join.
 function spelledOut(text) {
   const parts = [];
