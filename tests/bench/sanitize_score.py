@@ -2,12 +2,16 @@
 """What the sanitizer repairs and what it leaves alone, on other texts than its rules were written with.
 
     sanitize_score.py SANITIZE_STREAM [--root DIR] [--pairs FILE] [--attacks N] [--seed N] [--misses DIR]
-                      [--corpora NAME ...]
+                      [--corpora NAME ...] [--predictions N]
 
 Attacks: N texts of fortunes and manual pages, attacked with budgets 1 to 5 a word (sanitize_attacks.py), cleaned and
 compared with what they were. Honest text: the corpora of sanitize_corpora.py from the packages installed under --root;
 of each, the share of words that cleaning changes and what would be refused. --pairs is Unicode's intentional.txt.
 --misses keeps every text that was not as it should be, a file for each row of the tables.
+
+Predictions: N clear sentences of deploy/models/reviews that deploy/models/sentiment was not trained on, attacked in
+every word and classified by headlightd under report and under clean: how often the label is the sentence's own, and
+how often it is the one that the model gives to the sentence as it was. Needs a built tree and grpcio-tools.
 """
 import argparse
 import collections
@@ -17,11 +21,13 @@ import random
 import re
 import struct
 import subprocess
+import sys
 
 import sanitize_attacks
 import sanitize_corpora
 
 BUDGETS = range(1, 6)
+TEXTS_AT_ONCE = 64
 SHARES = {"a word": 0.0, "half": 0.5, "all words": 1.0}
 
 
@@ -33,6 +39,7 @@ def main():
     parser.add_argument("--attacks", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--misses", type=pathlib.Path)
+    parser.add_argument("--predictions", type=int, default=0)
     parser.add_argument("--corpora", nargs="*", choices=list(sanitize_corpora.CORPORA),
                         default=list(sanitize_corpora.CORPORA))
     arguments = parser.parse_args()
@@ -40,6 +47,8 @@ def main():
         arguments.misses.mkdir(parents=True, exist_ok=True)
     if arguments.attacks:
         score_attacks(arguments)
+    if arguments.predictions:
+        score_predictions(arguments)
     if arguments.corpora:
         score_corpora(arguments)
 
@@ -68,10 +77,15 @@ def base_texts(arguments):
     return [text for text, result in zip(texts, results) if not result["changed"]][:arguments.attacks]
 
 
-def score_attacks(arguments):
+def attacks_of(arguments):
     attacks = dict(sanitize_attacks.ATTACKS)
     if arguments.pairs:
         attacks["homoglyphs"] = sanitize_attacks.homoglyphs(sanitize_attacks.read_pairs(arguments.pairs))
+    return attacks
+
+
+def score_attacks(arguments):
+    attacks = attacks_of(arguments)
     texts = base_texts(arguments)
     print(f"Of {len(texts)} texts, attacked in one word, half of them, and all: repaired exactly, in percent")
     print(f"{'attack':15}" + "".join(f"  budget {budget}" for budget in BUDGETS) + "   unreported  unsteady")
@@ -89,6 +103,60 @@ def score_attacks(arguments):
         print(f"{name:15}" + "".join(f"{cell:10.2f}" for cell in cells) + f"{unreported:13}{unsteady:10}", flush=True)
         keep(arguments, f"attack-{name}", ({"clean": clean, "hostile": hostile, "ours": result["text"],
                                             "totals": result["totals"]} for hostile, clean, result in misses))
+
+
+def score_predictions(arguments):
+    import serving
+
+    model = serving.ROOT / "deploy" / "models" / "sentiment"
+    sys.path.insert(0, str(model.parent))
+    from sentiment_reviews import is_clear, label_of, read_reviews, split_of
+
+    reviews = [review for review in read_reviews() if split_of(review.text) == "test" and is_clear(review)]
+    reviews = random.Random(arguments.seed).sample(reviews, min(len(reviews), arguments.predictions))
+    process, address = serving.start_server("--sanitize", "report", model=model)
+    try:
+        serving.wait_serving(address)
+        score_labels(arguments, reviews, label_of, classifier(serving, address))
+    finally:
+        serving.stop_server(process)
+
+
+def classifier(serving, address):
+    """classify(texts, policy): the first label of each text."""
+    import grpc
+
+    messages, services = serving.stubs()
+    stub = services.InferenceStub(grpc.insecure_channel(address))
+
+    def classify(texts, policy):
+        options = messages.Options(sanitize=getattr(messages, f"SANITIZE_POLICY_{policy}"))
+        labels = []
+        for begin in range(0, len(texts), TEXTS_AT_ONCE):
+            inputs = [messages.Text(text=text) for text in texts[begin:begin + TEXTS_AT_ONCE]]
+            response = stub.Classify(messages.ClassifyRequest(inputs=inputs, options=options))
+            labels += [found.labels[0].label for found in response.classifications]
+        return labels
+
+    return classify
+
+
+def score_labels(arguments, reviews, label_of, classify):
+    texts, truth = [review.text for review in reviews], [label_of(review) for review in reviews]
+    clean = classify(texts, "REPORT")
+    print(f"Of {len(texts)} sentences, {equal(clean, truth):.2f} % classified rightly; attacked in all words, in percent")
+    print(f"{'attack':15}{'budget':>7}{'right: report':>15}{'clean':>8}{'as before: report':>19}{'clean':>8}")
+    for name, attack in attacks_of(arguments).items():
+        for budget in (1, 3, 5):
+            generator = random.Random(f"{arguments.seed} {name} {budget}")
+            hostile = [sanitize_attacks.attack_words(generator, text, attack, budget, 1.0) or text for text in texts]
+            reported, cleaned = (classify(hostile, policy) for policy in ("REPORT", "CLEAN"))
+            print(f"{name:15}{budget:7}{equal(reported, truth):15.2f}{equal(cleaned, truth):8.2f}"
+                  f"{equal(reported, clean):19.2f}{equal(cleaned, clean):8.2f}", flush=True)
+
+
+def equal(some, others):
+    return 100 * sum(one == other for one, other in zip(some, others)) / len(others)
 
 
 def attacked(arguments, texts, attack, name, budget):
