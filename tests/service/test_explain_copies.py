@@ -8,7 +8,7 @@ import grpc
 import numpy
 import pytest
 import task_models
-from conftest import SMALL_MODEL, refused
+from conftest import SANITIZED, SMALL_MODEL, refused
 from task_models import make_model, sigmoid, softmax
 from test_long import TASKS, WORDS, stretch
 
@@ -198,7 +198,7 @@ def deep(start_server, tmp_path_factory, make_stub):
         yield server, make_stub(channel)
 
 
-def explain_request(pb, count, words=40):
+def explain_request(pb, count, words=20):
     return pb.ClassifyRequest(inputs=[pb.Text(text=sentence(seed, words)) for seed in range(count)],
                               options=options_of(pb, faithfulness=True))
 
@@ -209,7 +209,7 @@ def test_plain_requests_pass_explanations_by(deep, pb):
     stub.Classify(plain, timeout=60)
     explained = stub.Classify.future(explain_request(pb, 64), timeout=300)
     time.sleep(0.05)
-    for _ in range(5):
+    for _ in range(2):
         stub.Classify(plain, timeout=60)
     assert not explained.done(), "explanations wait for others"
     explained.cancel()
@@ -269,7 +269,7 @@ def test_streams_answer_in_order_with_steps_between(served, pb):
 
 def test_many_small_explanations_fit_their_memory(served, pb):
     """What is admitted holds all of them, whatever the sizes of their parts."""
-    texts = [pb.Text(text=sentence(seed, 1 + seed % 60)) for seed in range(300)]
+    texts = [pb.Text(text=sentence(seed, 1 + seed % 12)) for seed in range(100 if SANITIZED else 400)]
     answers = classify(served, pb, texts, faithfulness=True)
     assert all(len(answer.explanations) == 1 for answer in answers)
 
