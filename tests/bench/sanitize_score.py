@@ -144,12 +144,14 @@ def classifier(serving, address):
 def score_labels(arguments, reviews, label_of, classify):
     texts, truth = [review.text for review in reviews], [label_of(review) for review in reviews]
     clean = classify(texts, "REPORT")
-    print(f"Of {len(texts)} sentences, {equal(clean, truth):.2f} % classified rightly; attacked in all words, in percent")
+    print(f"Of {len(texts)} sentences, {equal(clean, truth):.2f} % classified rightly; "
+          "attacked in all words, in percent")
     print(f"{'attack':15}{'budget':>7}{'right: report':>15}{'clean':>8}{'as before: report':>19}{'clean':>8}")
     for name, attack in attacks_of(arguments).items():
         for budget in (1, 3, 5):
             generator = random.Random(f"{arguments.seed} {name} {budget}")
-            hostile = [sanitize_attacks.attack_words(generator, text, attack, budget, 1.0) or text for text in texts]
+            hostile = [sanitize_attacks.attack_words(generator, text, attack, budget, 1.0) or text
+                       for text in texts]
             reported, cleaned = (classify(hostile, policy) for policy in ("REPORT", "CLEAN"))
             print(f"{name:15}{budget:7}{equal(reported, truth):15.2f}{equal(cleaned, truth):8.2f}"
                   f"{equal(reported, clean):19.2f}{equal(cleaned, clean):8.2f}", flush=True)
