@@ -25,26 +25,6 @@ struct GradientBatch {
     float *scratch;
 };
 
-/* Floats of the batch's parts, each in whole cache lines. */
-typedef struct GradientSizes {
-    size_t batch, words, rows, gradients, scratch;
-} GradientSizes;
-
-static GradientSizes gradient_sizes(const Encoder *encoder, uint32_t token_count, uint32_t copy_count)
-{
-    uint32_t row_count = token_count * copy_count;
-    size_t back = encoder_backward_scratch_size(encoder, row_count, token_count);
-    size_t target = encoder_target_scratch_size(encoder);
-    size_t hidden = (size_t)row_count * encoder_hidden_size(encoder);
-    return (GradientSizes){
-        .batch = tape_round_up((sizeof(GradientBatch) + sizeof(float) - 1) / sizeof(float)),
-        .words = tape_round_up((size_t)row_count * encoder_word_size(encoder)),
-        .rows = tape_round_up(hidden * encoder_run_count(encoder)),
-        .gradients = tape_round_up(hidden),
-        .scratch = tape_round_up(back > target ? back : target),
-    };
-}
-
 uint32_t gradient_batch_copies(uint32_t token_count, uint32_t wanted)
 {
     uint32_t copies = BATCH_TOKENS_MAX / token_count;
@@ -53,31 +33,39 @@ uint32_t gradient_batch_copies(uint32_t token_count, uint32_t wanted)
     return copies ? copies : 1;
 }
 
-size_t gradient_batch_size(const Encoder *encoder, uint32_t token_count, uint32_t copy_count)
+/* What both ways need is not needed at once. */
+static size_t gradient_scratch_size(const Encoder *encoder, uint32_t row_count, uint32_t token_count)
 {
-    GradientSizes sizes = gradient_sizes(encoder, token_count, copy_count);
-    return sizes.batch + sizes.words + sizes.rows + sizes.gradients + sizes.scratch;
+    size_t back = encoder_backward_scratch_size(encoder, row_count, token_count);
+    size_t target = encoder_target_scratch_size(encoder);
+    return back > target ? back : target;
 }
 
-GradientBatch *gradient_batch_open(const Encoder *encoder, const EncoderSequence *sequence, uint32_t copy_count,
-                                   float *floats)
+GradientBatch *gradient_batch_take(const Encoder *encoder, const EncoderSequence *sequence, uint32_t copy_count,
+                                   ExplainMemory *memory)
 {
     assert(copy_count >= 1 && copy_count <= GRADIENT_COPIES_MAX);
-    GradientSizes sizes = gradient_sizes(encoder, sequence->token_count, copy_count);
-    GradientBatch *batch = (GradientBatch *)(void *)floats;
-    *batch = (GradientBatch){
+    uint32_t row_count = sequence->token_count * copy_count;
+    uint64_t hidden = (uint64_t)row_count * encoder_hidden_size(encoder);
+    uint64_t words = (uint64_t)row_count * encoder_word_size(encoder);
+    uint32_t run_count = encoder_run_count(encoder);
+    GradientBatch *batch = explain_take(memory, 1, sizeof *batch);
+    GradientBatch made = {
         .encoder = encoder,
         .token_count = sequence->token_count,
         .copy_count = copy_count,
-        .runs_a_step = (encoder_run_count(encoder) + BACK_STEPS - 1) / BACK_STEPS,
-        .words = floats + sizes.batch,
-        .rows = floats + sizes.batch + sizes.words,
-        .gradients = floats + sizes.batch + sizes.words + sizes.rows,
-        .scratch = floats + sizes.batch + sizes.words + sizes.rows + sizes.gradients,
+        .runs_a_step = (run_count + BACK_STEPS - 1) / BACK_STEPS,
+        .words = explain_take(memory, words, sizeof(float)),
+        .rows = explain_take(memory, hidden * run_count, sizeof(float)),
+        .gradients = explain_take(memory, hidden, sizeof(float)),
+        .scratch =
+            explain_take(memory, gradient_scratch_size(encoder, row_count, sequence->token_count), sizeof(float)),
     };
+    if (!batch) return NULL;
+    *batch = made;
     for (uint32_t i = 0; i < copy_count; i++) {
         batch->sequences[i] = *sequence;
-        batch->sequences[i].words = batch->words + i * (size_t)sequence->token_count * encoder_word_size(encoder);
+        batch->sequences[i].words = batch->words + i * (words / copy_count);
         batch->sequences[i].probe = &batch->tapes[i].probe;
     }
     return batch;

@@ -4,19 +4,19 @@
 
 #include "encoder/backward.h"
 #include "encoder/target.h"
+#include "explain/memory.h"
 
 enum { GRADIENT_COPIES_MAX = 32 };
 
-/* Of one thread at a time; lives in floats of its owner. */
+/* Of one thread at a time. */
 typedef struct GradientBatch GradientBatch;
 
 /* How many copies of a text a batch takes, of the `wanted` ones: 1 .. GRADIENT_COPIES_MAX. */
 uint32_t gradient_batch_copies(uint32_t token_count, uint32_t wanted);
-/* Floats that a batch takes. A multiple of 16. */
-size_t gradient_batch_size(const Encoder *encoder, uint32_t token_count, uint32_t copy_count);
-/* A batch of up to `copy_count` copies of `sequence`, in gradient_batch_size floats, aligned to 64 bytes. */
-GradientBatch *gradient_batch_open(const Encoder *encoder, const EncoderSequence *sequence, uint32_t copy_count,
-                                   float *floats);
+/* A batch of up to `copy_count` copies of `sequence`, taken of `memory`; NULL where that only counts, and the token count
+ * alone is read. */
+GradientBatch *gradient_batch_take(const Encoder *encoder, const EncoderSequence *sequence, uint32_t copy_count,
+                                   ExplainMemory *memory);
 /* [copies][tokens][E], to be filled before the forward pass; the gradients take their place. */
 float *gradient_batch_words(GradientBatch *batch);
 /* The forward pass of the first `count` copies; out_values[count] are the target's. */

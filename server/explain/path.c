@@ -1,7 +1,5 @@
 #include "explain/path.h"
 
-#include "explain/tape.h"
-
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -43,28 +41,31 @@ static size_t path_size(const PathSpec *spec)
     return (size_t)spec->sequence.token_count * encoder_word_size(spec->encoder);
 }
 
-/* Floats of the path's parts, each in whole cache lines. */
-typedef struct PathSizes {
-    size_t path, words, sums, scores, sum;
-} PathSizes;
-
-static PathSizes path_sizes(const PathSpec *spec)
+/* NULL where the memory is but counted. */
+static Path *path_lay_out(const PathSpec *spec, ExplainMemory *memory)
 {
     uint32_t token_count = spec->sequence.token_count;
-    PathSizes sizes = {
-        .path = tape_round_up((sizeof(Path) + sizeof(float) - 1) / sizeof(float)),
-        .words = tape_round_up(path_size(spec)),
-        .sums = tape_round_up(token_count * sizeof(double) / sizeof(float)),
-        .scores = tape_round_up(token_count),
-    };
-    sizes.sum = sizes.path + 2 * sizes.words + sizes.sums + sizes.scores +
-                gradient_batch_size(spec->encoder, token_count, path_copies(spec));
-    return sizes;
+    Path *path = explain_take(memory, 1, sizeof *path);
+    Path made = {.spec = *spec, .copy_count = path_copies(spec)};
+    made.text = explain_take(memory, path_size(spec), sizeof(float));
+    if (spec->baseline) made.baseline = explain_take(memory, path_size(spec), sizeof(float));
+    made.sums = explain_take(memory, token_count, sizeof(double));
+    made.scores = explain_take(memory, token_count, sizeof(float));
+    made.batch = gradient_batch_take(spec->encoder, &spec->sequence, made.copy_count, memory);
+    if (path) *path = made;
+    return path;
+}
+
+static uint64_t path_count_bytes(const PathSpec *spec)
+{
+    ExplainMemory memory = {0};
+    (void)path_lay_out(spec, &memory);
+    return memory.used_bytes;
 }
 
 uint64_t path_bytes(const PathSpec *spec)
 {
-    return tape_floats_bytes(path_sizes(spec).sum);
+    return explain_memory_bytes(path_count_bytes(spec));
 }
 
 uint64_t path_work(const PathSpec *spec)
@@ -75,24 +76,18 @@ uint64_t path_work(const PathSpec *spec)
            path_point_count(spec) * (forward + encoder_backward_work(spec->encoder, token_count));
 }
 
-Path *path_open(const PathSpec *spec, Arena *arena)
+Status path_open(const PathSpec *spec, Arena *arena, Path **out_path, Error *out_error)
 {
     uint32_t token_count = spec->sequence.token_count;
-    PathSizes sizes = path_sizes(spec);
-    float *floats = tape_floats_open(arena, sizes.sum);
-    if (!floats) return NULL;
-    Path *path = (Path *)(void *)floats;
-    *path = (Path){.spec = *spec, .copy_count = path_copies(spec)};
-    path->text = floats + sizes.path;
-    if (spec->baseline) path->baseline = path->text + sizes.words;
-    path->sums = (double *)(void *)(path->text + 2 * sizes.words);
-    path->scores = path->text + 2 * sizes.words + sizes.sums;
-    path->batch =
-        gradient_batch_open(spec->encoder, &spec->sequence, path->copy_count, path->scores + sizes.scores);
+    ExplainMemory memory;
+    Status status = explain_memory_open(path_count_bytes(spec), arena, &memory, out_error);
+    if (status) return status;
+    Path *path = path_lay_out(spec, &memory);
     memset(path->sums, 0, token_count * sizeof *path->sums);
     encoder_read_words(spec->encoder, spec->sequence.ids, token_count, path->text);
     if (spec->baseline) encoder_read_words(spec->encoder, spec->baseline, token_count, path->baseline);
-    return path;
+    *out_path = path;
+    return STATUS_OK;
 }
 
 /* Where `point` is between the baseline, 0, and the text, 1. */

@@ -6,7 +6,6 @@
  * the midpoint rule. Gradient x input is the gradient at x alone, times x. */
 #pragma once
 
-#include "base/arena.h"
 #include "explain/gradient.h"
 
 enum { PATH_POINTS_DEFAULT = 50 };
@@ -25,8 +24,8 @@ typedef struct Path Path;
  * token count is read. */
 uint64_t path_bytes(const PathSpec *spec);
 uint64_t path_work(const PathSpec *spec);
-/* NULL: the arena is out. */
-Path *path_open(const PathSpec *spec, Arena *arena);
+/* All that it will ever need, of the arena. Fails with RESOURCE_EXHAUSTED. */
+CHECKED Status path_open(const PathSpec *spec, Arena *arena, Path **out_path, Error *out_error);
 /* One step, as long as a batch's forward pass; true: the path is done. */
 bool path_step(Path *path, EncoderWorkspace *workspace, const Crew *crew, const EncoderTarget *target);
 

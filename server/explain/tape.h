@@ -1,7 +1,6 @@
-/* What each run of a layer reads of a sequence, kept while it passes; and floats of an arena, as kernels like them. */
+/* What each run of a layer reads of a sequence, kept while it passes. */
 #pragma once
 
-#include "base/arena.h"
 #include "encoder/encoder.h"
 
 /* A value over floats of its owner. */
@@ -14,14 +13,5 @@ typedef struct Tape {
 
 /* A tape that keeps the `size` floats of each run, `stride` floats apart from `rows` on. */
 Tape tape_make(float *rows, size_t stride, size_t size);
-
-/* Floats that a part of `count` takes, so that the next one is aligned to 64 bytes as well. */
-static inline size_t tape_round_up(size_t count)
-{
-    return (count + 15) / 16 * 16;
-}
-
-/* `count` floats of the arena, aligned to 64 bytes; NULL: it is out. */
-float *tape_floats_open(Arena *arena, size_t count);
-/* What they take of it, at most. */
-uint64_t tape_floats_bytes(size_t count);
+/* What the `run`th run read. */
+const float *tape_run(const Tape *tape, uint32_t run);

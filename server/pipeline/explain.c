@@ -12,7 +12,7 @@ enum { ROW_FAITHFULNESS = EXPLAIN_METHOD_COUNT, ROW_COUNT };
 /* Every method, where it is there. */
 static const ExplainRow *const explain_rows[ROW_COUNT] = {
     [EXPLAIN_ATTENTION] = &explain_attention_row,
-    [EXPLAIN_ROLLOUT] = NULL,
+    [EXPLAIN_ROLLOUT] = &explain_rollout_row,
     [EXPLAIN_VALUE_NORM] = &explain_value_norm_row,
     [EXPLAIN_OCCLUSION] = &explain_occlusion_row,
     [EXPLAIN_GRADIENT_INPUT] = &explain_gradient_input_row,

@@ -96,10 +96,8 @@ static Status gradient_open(const ExplainSubject *subject, ExplainMethod method,
             arena_allocate(arena, pipeline_vector_size(subject->pipeline) * sizeof *state->direction);
         if (!state->direction) goto fail;
     }
-    state->path = path_open(&spec, arena);
-    if (!state->path) goto fail;
     *out_state = state;
-    return STATUS_OK;
+    return path_open(&spec, arena, &state->path, out_error);
 fail:
     return error_set(out_error, STATUS_RESOURCE_EXHAUSTED, "the request's memory does not hold the gradients");
 }

@@ -60,6 +60,7 @@ typedef struct ExplainRow {
 extern const ExplainRow explain_occlusion_row;
 extern const ExplainRow explain_faithfulness_row;
 extern const ExplainRow explain_attention_row;
+extern const ExplainRow explain_rollout_row;
 extern const ExplainRow explain_value_norm_row;
 extern const ExplainRow explain_gradient_input_row;
 extern const ExplainRow explain_integrated_gradients_row;

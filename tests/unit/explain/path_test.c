@@ -45,8 +45,8 @@ static uint32_t path_run(PathTest *self, const GradientCase *item, const PathSpe
                                  .direction = item->direction,
                                  .dimensions = encoder_hidden_size(self->encoder)};
     arena_init(arena, path_bytes(spec));
-    *out_path = path_open(spec, arena);
-    assert_non_null(*out_path);
+    Error error;
+    golden_check(path_open(spec, arena, out_path, &error), &error);
     for (uint32_t step = 1; step < STEPS_MAX; step++)
         if (path_step(*out_path, self->workspace, NULL, &target)) return step;
     fail_msg("a path does not end");

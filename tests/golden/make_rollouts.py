@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Makes rollouts.bin beside the small checkpoints of tests/golden/encoder: attention rollout (Abnar and Zuidema 2020) of
+what transformers' eager attention weighs in double precision, by numpy. Needs torch and transformers; the tests need only
+what this wrote.
+
+    make_rollouts.py [ARCHITECTURE[/CASE] ...]
+
+Little endian: u32 case count; a case is u32 index in cases.bin, f32 scores[2][tokens]: from the first row, and from the
+mean of all rows.
+"""
+import struct
+import sys
+
+import numpy as np
+
+from architectures import ARCHITECTURES
+from make_attentions import attentions, read_cases, run
+from make_encoder import CASES, HERE, draw_model
+
+LENGTHS = range(17, 301)
+
+
+def rollouts(layers):
+    """[2][tokens] of layers [heads][tokens][tokens], the first one first."""
+    product = np.eye(layers[0].shape[-1])
+    for weights in layers:
+        product = (0.5 * np.eye(product.shape[0]) + 0.5 * weights.mean(0)) @ product
+    return np.stack([product[0], product.mean(0)])
+
+
+def make(architecture, name):
+    _, model, cases, _, _ = draw_model(architecture, name)
+    has_types = getattr(model.config, "type_vocab_size", 1) > 1
+    fitting = [i for i, (ids, _, _) in enumerate(read_cases(cases)) if len(ids) in LENGTHS]
+    parts = []
+    for index, (ids, types, globals_) in enumerate(read_cases(cases)):
+        if index not in (fitting[0], fitting[-1]):
+            continue
+        outputs, seen = run(model.double(), ids, types if has_types else None, globals_)
+        layers = attentions(model, outputs, seen, len(ids), globals_)
+        scores = rollouts([(whole if own is None else whole + own).numpy().reshape(-1, len(ids), len(ids))
+                           for whole, own in layers])
+        assert np.abs(scores.sum(1) - 1).max() < 1e-6
+        parts.append(struct.pack("<I", index) + scores.astype("<f4").tobytes())
+    (HERE / architecture / name / "rollouts.bin").write_bytes(struct.pack("<I", len(parts)) + b"".join(parts))
+    print(f"{architecture}/{name}: {len(parts)} cases", flush=True)
+
+
+def main():
+    for architecture in ARCHITECTURES:
+        for name in CASES[architecture]:
+            if len(sys.argv) < 2 or any(asked in (architecture, f"{architecture}/{name}") for asked in sys.argv[1:]):
+                make(architecture, name)
+
+
+if __name__ == "__main__":
+    main()
