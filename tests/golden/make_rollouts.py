@@ -8,14 +8,15 @@ what this wrote.
 Little endian: u32 case count; a case is u32 index in cases.bin, f32 scores[2][tokens]: from the first row, and from the
 mean of all rows.
 """
+import copy
 import struct
 import sys
 
 import numpy as np
 
 from architectures import ARCHITECTURES
-from make_attentions import attentions, read_cases, run
-from make_encoder import CASES, HERE, draw_model
+from make_attentions import attentions, draw_stored, read_cases, run
+from make_encoder import CASES, HERE
 
 LENGTHS = range(17, 301)
 
@@ -29,14 +30,17 @@ def rollouts(layers):
 
 
 def make(architecture, name):
-    _, model, cases, _, _ = draw_model(architecture, name)
+    model, cases = draw_stored(architecture, name)
     has_types = getattr(model.config, "type_vocab_size", 1) > 1
-    fitting = [i for i, (ids, _, _) in enumerate(read_cases(cases)) if len(ids) in LENGTHS]
+    lengths = [len(ids) for ids, _, _ in read_cases(cases)]
+    fitting = [i for i, length in enumerate(lengths) if length in LENGTHS]
+    fitting = fitting or [i for i, length in enumerate(lengths) if length > LENGTHS[-1]]
     parts = []
     for index, (ids, types, globals_) in enumerate(read_cases(cases)):
         if index not in (fitting[0], fitting[-1]):
             continue
-        outputs, seen = run(model.double(), ids, types if has_types else None, globals_)
+        # A copy: what records attention does not follow where BigBird changes its kind.
+        outputs, seen = run(copy.deepcopy(model).double(), ids, types if has_types else None, globals_)
         layers = attentions(model, outputs, seen, len(ids), globals_)
         scores = rollouts([(whole if own is None else whole + own).numpy().reshape(-1, len(ids), len(ids))
                            for whole, own in layers])
