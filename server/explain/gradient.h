@@ -13,8 +13,8 @@ typedef struct GradientBatch GradientBatch;
 
 /* How many copies of a text a batch takes, of the `wanted` ones: 1 .. GRADIENT_COPIES_MAX. */
 uint32_t gradient_batch_copies(uint32_t token_count, uint32_t wanted);
-/* A batch of up to `copy_count` copies of `sequence`, taken of `memory`; NULL where that only counts, and the token count
- * alone is read. */
+/* A batch of up to `copy_count` copies of `sequence`, taken of `memory`; NULL where that only counts, and the token
+ * count alone is read. */
 GradientBatch *gradient_batch_take(const Encoder *encoder, const EncoderSequence *sequence, uint32_t copy_count,
                                    ExplainMemory *memory);
 /* [copies][tokens][E], to be filled before the forward pass; the gradients take their place. */

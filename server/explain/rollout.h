@@ -1,10 +1,10 @@
-/* Attention rollout (Abnar and Zuidema 2020, equation 1): how much of each token reaches the rows that the answer is read
- * from, if a layer hands on half of a row and half of what its heads see, on average:
+/* Attention rollout (Abnar and Zuidema 2020, equation 1): how much of each token reaches the rows that the answer is
+ * read from, if a layer hands on half of a row and half of what its heads see, on average:
  *
  *     r_L = the mean of the pooled rows' unit vectors,   r_l = 1/2 r_(l+1) + 1/2 r_(l+1) * mean over heads of A_l
  *
- * A row vector goes down through the layers, so no matrix of two layers exists. What each run of a layer reads is kept in
- * passing; behind the answer, each is run once more for its weights, the last one first. */
+ * A row vector goes down through the layers, so no matrix of two layers exists. What each run of a layer reads is kept
+ * in passing; behind the answer, each is run once more for its weights, the last one first. */
 #pragma once
 
 #include "explain/memory.h"

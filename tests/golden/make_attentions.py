@@ -172,24 +172,30 @@ def make_case(model, index, ids, types, globals_, has_types):
     return packed
 
 
-def make(architecture, name):
-    folder = HERE / architecture / name
-    stored = (folder / "cases.bin").read_bytes()[4:]
+def draw_stored(architecture, name):
+    """The model that the checkpoint was made of, and its cases: which draw was fair differs between processors."""
+    stored = (HERE / architecture / name / "cases.bin").read_bytes()[4:]
 
-    def is_stored(cases, errors):  # which draw was fair enough differs between processors
+    def is_stored(cases, errors):
         del errors
         drawn = b"".join(cases)
         same = [np.frombuffer(part, "<f4") for part in (drawn, stored)]  # indices are tiny numbers then, all the same
         return len(drawn) == len(stored) and np.allclose(*same, atol=1e-4)
     _, model, cases, _, _ = draw_model(architecture, name, is_stored)
+    return model, cases
+
+
+def make(architecture, name):
+    model, cases = draw_stored(architecture, name)
     has_types = getattr(model.config, "type_vocab_size", 1) > 1
     parts = []
     wanted = sorted(range(len(cases)), key=lambda i: len(cases[i]))[-SPARSE_COUNT:]
     for index, case in enumerate(read_cases(cases)):
         if index in wanted if architecture in SPARSE else len(case[0]) in DENSE_LENGTHS:
             parts.append(make_case(model, index, *case, has_types))
-    (folder / "attentions.bin").write_bytes(struct.pack("<I", len(parts)) + b"".join(parts))
-    print(f"{architecture}/{name}: {len(parts)} cases, {(folder / 'attentions.bin').stat().st_size} bytes", flush=True)
+    path = HERE / architecture / name / "attentions.bin"
+    path.write_bytes(struct.pack("<I", len(parts)) + b"".join(parts))
+    print(f"{architecture}/{name}: {len(parts)} cases, {path.stat().st_size} bytes", flush=True)
 
 
 def main():

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes rollouts.bin beside the small checkpoints of tests/golden/encoder: attention rollout (Abnar and Zuidema 2020) of
-what transformers' eager attention weighs in double precision, by numpy. Needs torch and transformers; the tests need only
-what this wrote.
+"""Makes rollouts.bin beside the small checkpoints of tests/golden/encoder: attention rollout (Abnar and Zuidema 2020),
+by numpy, of what transformers' eager attention weighs in double precision. Needs torch and transformers; the tests need
+only what this wrote.
 
     make_rollouts.py [ARCHITECTURE[/CASE] ...]
 
