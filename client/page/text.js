@@ -185,7 +185,7 @@ class TokenText {
 function drawBars(host, bars, format, onChoose) {
   const top = bars.reduce((most, bar) => Math.max(most, Math.abs(bar.value)), 0) || 1;
   host.replaceChildren(...bars.map((bar) => {
-    const name = element("span", "bar-name", ...spelledOut(bar.name.trim() || bar.name));
+    const name = element("span", "bar-name", ...spelledOut(bar.name.trim() || "\u2423"));
     const line = element("span", bar.value < 0 ? "bar against" : "bar");
     line.style.setProperty("--share", `${100 * Math.abs(bar.value) / top}%`);
     const value = element("span", "bar-value", format(bar.value));

@@ -1,7 +1,9 @@
 """`headlight explain` against a server that a test can make misbehave: what it asks for, and what it makes of the
 answers but for the page, which test_page.py looks at."""
 
+import base64
 import json
+import re
 import time
 
 import grpc
@@ -165,6 +167,29 @@ def test_bertviz_wants_matrices(server):
     assert "bertviz wants" in failure(headlight("explain", "--format", "bertviz", "--rows", "0", "a", server=server))
     assert "bertviz wants" in failure(headlight("explain", "--format", "bertviz", "--form", "top-k", "a",
                                                 server=server))
+
+
+@pytest.mark.parametrize("flags", [["--rows", "all"], ["--rows", "3,5", "--weights", "float16"], ["--form", "top-k"],
+                                   ["--form", "sparse", "--rows", "all", "--weights", "uint8"]])
+def test_a_page_has_the_weights(server, flags):
+    """The root of a weight's share of its row's greatest one, in 255 steps."""
+    page = explain(server, "--format", "html", "--method", "attention,occlusion", *flags, "a </script> b c d e f")
+    (data,) = re.findall(r'<script type="application/json" class="explained">(.*?)</script>', page, re.DOTALL)
+    data = json.loads(data)
+    assert base64.b64decode(data["text"]) == b"a </script> b c d e f" and len(data["maps"]) == LAYERS * HEADS
+    count = len(data["tokens"])
+    weights = attention_of(count)
+    for item in data["maps"]:
+        tops, values = [np.frombuffer(base64.b64decode(item[name]), kind) for name, kind in (("tops", "<f4"),
+                                                                                             ("values", "u1"))]
+        rows = np.frombuffer(base64.b64decode(item["rows"]), "<u4") if "rows" in item else np.arange(count)
+        ends = np.frombuffer(base64.b64decode(item["ends"]), "<u4") if "ends" in item else count * (1 + np.arange(len(rows)))
+        columns = np.frombuffer(base64.b64decode(item.get("columns", "")), "<u2")
+        for row, top, end, begin in zip(rows, tops, ends, [0, *ends]):
+            some = columns[begin:end] if "columns" in item else np.arange(count)
+            wanted = weights[item["layer"], item["head"], row][some]
+            found = top * (values[begin:end] / 255) ** 2
+            assert len(some) and np.abs(found - wanted).max() <= 0.006 and abs(top - wanted.max()) <= 0.003
 
 
 def test_chunks_are_explanations(server):
