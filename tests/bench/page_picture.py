@@ -19,8 +19,8 @@ sys.path.insert(0, str(ROOT / "tests" / "service"))
 from browser import Browser  # noqa: E402  (found beside the tests)
 
 TEXT = ("A gripping film, played with touching performances; the last half hour is dull, but I would see it again.")
-METHODS = ("integrated-gradients,value-norm,occlusion,gradient-input,attention,surrogate-linear,surrogate-tree,"
-           "anchor-rule,summary")
+METHODS = ("integrated-gradients,value-norm,rollout,occlusion,gradient-input,attention,surrogate-linear,"
+           "surrogate-tree,anchor-rule,summary")
 WIDTH, HEIGHT = 1200, 1480
 
 

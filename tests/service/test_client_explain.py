@@ -180,16 +180,17 @@ def test_a_page_has_the_weights(server, flags):
     count = len(data["tokens"])
     weights = attention_of(count)
     for item in data["maps"]:
-        tops, values = [np.frombuffer(base64.b64decode(item[name]), kind) for name, kind in (("tops", "<f4"),
-                                                                                             ("values", "u1"))]
-        rows = np.frombuffer(base64.b64decode(item["rows"]), "<u4") if "rows" in item else np.arange(count)
-        ends = np.frombuffer(base64.b64decode(item["ends"]), "<u4") if "ends" in item else count * (1 + np.arange(len(rows)))
-        columns = np.frombuffer(base64.b64decode(item.get("columns", "")), "<u2")
-        for row, top, end, begin in zip(rows, tops, ends, [0, *ends]):
-            some = columns[begin:end] if "columns" in item else np.arange(count)
-            wanted = weights[item["layer"], item["head"], row][some]
+        def numbers(name, kind, otherwise=None):
+            return np.frombuffer(base64.b64decode(item[name]), kind) if name in item else otherwise
+
+        tops, values = numbers("tops", "<f4"), numbers("values", "u1")
+        rows = numbers("rows", "<u4", np.arange(count))
+        ends = numbers("ends", "<u4", count * np.arange(1, len(tops) + 1))
+        columns = numbers("columns", "<u2", np.tile(np.arange(count), len(tops)))
+        for row, top, begin, end in zip(rows, tops, [0, *ends], ends, strict=False):
+            wanted = weights[item["layer"], item["head"], row][columns[begin:end]]
             found = top * (values[begin:end] / 255) ** 2
-            assert len(some) and np.abs(found - wanted).max() <= 0.006 and abs(top - wanted.max()) <= 0.003
+            assert end > begin and np.abs(found - wanted).max() <= 0.006 and abs(top - wanted.max()) <= 0.003
 
 
 def test_chunks_are_explanations(server):

@@ -133,6 +133,5 @@ def test_explain(ask, make_stub, pb):
 def test_a_page_of_each_task(ask, command, text, tmp_path):
     path = tmp_path / "page.html"
     done = headlight("explain", "--model", command, "--pairs" if "\t" in text else "--quiet", "--format", "html",
-                     "--method", "attention,value-norm",
                      "--output", path, text, HEADLIGHT_ADDRESS=ask.address)
     assert out(done) == "" and b'class="explained"' in path.read_bytes()
