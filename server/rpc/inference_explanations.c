@@ -79,10 +79,22 @@ static ExplanationSize explanations_measure(const TaskCall *call, const ExplainS
     return size;
 }
 
-/* The mildest change with which the explanations fit `limit`, else the one that leaves least. False: none leaves less
- * than `bytes`. */
-static bool cheaper_find(const TaskCall *call, uint64_t bytes, uint64_t limit, CheaperSpec *out_cheaper,
-                         uint64_t *out_bytes)
+/* What bounds an explanation. */
+typedef struct ExplanationLimit {
+    uint64_t bytes;
+    const char *name;
+    bool of_memory; /* not of the reply */
+} ExplanationLimit;
+
+static uint64_t limited_bytes(const ExplanationSize *size, const ExplanationLimit *limit)
+{
+    return limit->of_memory ? size->memory_bytes : size->wire_bytes;
+}
+
+/* The mildest change with which the explanations fit `limit`, else the one that leaves least of `bytes`. False: none
+ * leaves less. */
+static bool cheaper_find(const TaskCall *call, uint64_t bytes, const ExplanationLimit *limit,
+                         CheaperSpec *out_cheaper, uint64_t *out_bytes)
 {
     const ExplainSpec *asked = &call->request.inputs.explain;
     CheaperSpec candidates[] = {
@@ -98,8 +110,9 @@ static bool cheaper_find(const TaskCall *call, uint64_t bytes, uint64_t limit, C
     candidates[4].spec.aggregate = EXPLAIN_HEADS_MEAN;
     candidates[5].spec.rows = EXPLAIN_ROWS_POOLED;
     *out_bytes = bytes;
-    for (size_t i = 0; i < sizeof candidates / sizeof candidates[0] && *out_bytes > limit; i++) {
-        uint64_t cheaper = explanations_measure(call, &candidates[i].spec).wire_bytes;
+    for (size_t i = 0; i < sizeof candidates / sizeof candidates[0] && *out_bytes > limit->bytes; i++) {
+        const ExplanationSize size = explanations_measure(call, &candidates[i].spec);
+        uint64_t cheaper = limited_bytes(&size, limit);
         if (cheaper >= *out_bytes) continue;
         *out_bytes = cheaper;
         *out_cheaper = candidates[i];
@@ -107,34 +120,33 @@ static bool cheaper_find(const TaskCall *call, uint64_t bytes, uint64_t limit, C
     return *out_bytes < bytes;
 }
 
-static Status size_refuse(const TaskCall *call, uint64_t bytes, uint64_t limit, const char *limit_name,
-                          CodecFault *out_fault)
+static Status limit_check(const TaskCall *call, const ExplanationSize *size, const ExplanationLimit *limit,
+                          const char *advice, CodecFault *out_fault)
 {
+    uint64_t bytes = limited_bytes(size, limit);
+    if (bytes <= limit->bytes) return STATUS_OK;
     CheaperSpec cheaper = {0};
     uint64_t cheaper_bytes;
-    char hint[128] = "ask for less at once";
-    if (cheaper_find(call, bytes, limit, &cheaper, &cheaper_bytes)) {
+    char hint[128] = "send fewer texts, or ask for less";
+    if (cheaper_find(call, bytes, limit, &cheaper, &cheaper_bytes))
         snprintf(hint, sizeof hint, "%s takes %llu", cheaper.text, (unsigned long long)cheaper_bytes);
-    }
     error_set(&out_fault->error, STATUS_RESOURCE_EXHAUSTED,
-              "the explanation would take %llu bytes, the limit is %llu (%s): %s%s", (unsigned long long)bytes,
-              (unsigned long long)limit, limit_name, hint,
-              call->method->stream ? "" : "; Explain streams what is larger than one message");
+              "the explanation would take %llu bytes%s, the limit is %llu (%s): %s%s", (unsigned long long)bytes,
+              limit->of_memory ? " of memory" : "", (unsigned long long)limit->bytes, limit->name, hint, advice);
     return explanation_fault(out_fault, "");
 }
 
-/* The error names a stream's bytes on the wire: what it takes of the memory is about as much. */
 static Status size_check(const TaskCall *call, const ExplanationSize *size, CodecFault *out_fault)
 {
     const InferenceOptions *options = &call->base.inference->options;
     uint64_t asked = call->request.inputs.explain.bytes_max;
-    if (asked && size->wire_bytes > asked)
-        return size_refuse(call, size->wire_bytes, asked, "max_bytes", out_fault);
-    if (!call->method->stream && size->wire_bytes > options->reply_bytes_max)
-        return size_refuse(call, size->wire_bytes, options->reply_bytes_max, "--reply-limit", out_fault);
-    if (size->memory_bytes > options->request_memory_bytes)
-        return size_refuse(call, size->wire_bytes, options->request_memory_bytes, "--request-memory", out_fault);
-    return STATUS_OK;
+    const ExplanationLimit own = {asked ? asked : UINT64_MAX, "max_bytes", false};
+    const ExplanationLimit reply = {options->reply_bytes_max, "--reply-limit", false};
+    const ExplanationLimit memory = {options->request_memory_bytes, "--request-memory", true};
+    Status status = limit_check(call, size, &own, "", out_fault);
+    if (!status && !call->method->stream)
+        status = limit_check(call, size, &reply, "; Explain streams what is larger than one message", out_fault);
+    return status ? status : limit_check(call, size, &memory, "", out_fault);
 }
 
 /* Chunks and windows may be shorter than the rows that are asked for; what they have not is left out of theirs. */
