@@ -36,7 +36,9 @@ static void special_find(const Pipeline *pipeline, Task task, TextView original,
 Status pipeline_sanitize(const Pipeline *pipeline, Task task, TextView text, const SanitizeOptions *options,
                          Arena *arena, Sanitized *out_sanitized, Error *out_error)
 {
-    Status status = sanitizer_run(text, options, arena, out_sanitized, out_error);
+    SanitizeOptions looks = *options;
+    looks.wants_cleaned = pipeline != NULL; /* a token may be in that text only */
+    Status status = sanitizer_run(text, &looks, arena, out_sanitized, out_error);
     if (status || !pipeline || options->policy == SANITIZE_OFF) return status;
     special_find(pipeline, task, text, false, out_sanitized);
     if (out_sanitized->cleaned_map) special_find(pipeline, task, text, true, out_sanitized);

@@ -141,7 +141,8 @@ static Status sanitizer_look(TextView text, const SanitizeOptions *options, bool
         run->repaired |= (uint64_t)sanitizer_repairs(options, (SanitizeRule)rule) << rule;
     }
     done = sanitizer_work(run, malformed, &now, &next);
-    if (done && !text_equal(text, run->source)) done = sanitizer_store(run, &now, arena);
+    bool stores = options->policy == SANITIZE_CLEAN || options->wants_cleaned;
+    if (done && stores && !text_equal(text, run->source)) done = sanitizer_store(run, &now, arena);
 fail:
     cleaned_close(&now);
     cleaned_close(&next);

@@ -23,7 +23,8 @@ extern const char *const sanitizer_level_names[SANITIZE_STRICT + 1];
 typedef struct SanitizeOptions {
     SanitizePolicy policy;
     SanitizeLevel level;
-    uint64_t enabled; /* 1 << rule for each rule that was asked for by its code */
+    uint64_t enabled;   /* 1 << rule for each rule that was asked for by its code */
+    bool wants_cleaned; /* what cleaning would make of the text, whatever the policy is */
 } SanitizeOptions;
 
 enum { SANITIZE_FINDINGS_MAX = 32, FINDING_DETAIL_BYTES_MAX = 64 };
@@ -42,7 +43,7 @@ typedef struct Sanitized {
     TextView text;        /* cleaned, or the input itself */
     const OffsetMap *map; /* from `text` to the input; NULL: they are the same */
     bool changed;
-    TextView cleaned; /* the same under SANITIZE_CLEAN, whatever the policy is */
+    TextView cleaned; /* the same under SANITIZE_CLEAN, where that is the policy or wants_cleaned */
     const OffsetMap *cleaned_map;
     uint32_t finding_count;
     Finding findings[SANITIZE_FINDINGS_MAX]; /* the gravest, by severity and then position */

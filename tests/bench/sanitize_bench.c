@@ -97,7 +97,7 @@ static double bench_now(void)
 static double bench_run(TextView text, SanitizePolicy policy, double *best)
 {
     static Sanitized sanitized;
-    SanitizeOptions options = {policy, SANITIZE_HIGH, 0};
+    SanitizeOptions options = {.policy = policy, .level = SANITIZE_HIGH};
     Arena arena;
     Error error;
     arena_init(&arena, 1 * GIB);

@@ -65,8 +65,8 @@ static void policies_take_the_later_of_two(void **state)
 static void options_are_tightened_each_by_itself(void **state)
 {
     (void)state;
-    const SanitizeOptions a = {SANITIZE_REJECT, SANITIZE_MODERATE, 1};
-    const SanitizeOptions b = {SANITIZE_REPORT, SANITIZE_STRICT, 2};
+    const SanitizeOptions a = {.policy = SANITIZE_REJECT, .level = SANITIZE_MODERATE, .enabled = 1};
+    const SanitizeOptions b = {.policy = SANITIZE_REPORT, .level = SANITIZE_STRICT, .enabled = 2};
     assert_options(sanitize_policies_tighten(a, b), SANITIZE_REJECT, SANITIZE_STRICT, 3);
     assert_options(sanitize_policies_tighten(b, a), SANITIZE_REJECT, SANITIZE_STRICT, 3);
 }

@@ -29,14 +29,14 @@ static inline void cleaning_run_at(TextView text, const SanitizeOptions *options
 
 static inline void cleaning_run(TextView text, SanitizePolicy policy)
 {
-    cleaning_run_at(text, &(SanitizeOptions){policy, SANITIZE_HIGH, 0});
+    cleaning_run_at(text, &(SanitizeOptions){.policy = policy, .level = SANITIZE_HIGH});
 }
 
 /* `text` becomes `cleaned`, which then stays as it is; report finds the same and changes nothing. The result is the
  * cleaning's. */
 static inline void cleaning_expect_at(const char *text, const char *cleaned, SanitizeLevel level, uint64_t enabled)
 {
-    SanitizeOptions options = {SANITIZE_REPORT, level, enabled};
+    SanitizeOptions options = {.policy = SANITIZE_REPORT, .level = level, .enabled = enabled};
     uint32_t totals[RULE_COUNT];
     cleaning_run_at(text_view(text), &options);
     assert_ptr_equal(cleaning_result.text.bytes, text);

@@ -40,7 +40,7 @@ static inline void invariants_check_map(const Sanitized *sanitized, TextView tex
 static inline void invariants_check_clean(TextView text, SanitizeLevel level, uint64_t enabled, Sanitized *first,
                                           Sanitized *second)
 {
-    SanitizeOptions options = {SANITIZE_CLEAN, level, enabled};
+    SanitizeOptions options = {.policy = SANITIZE_CLEAN, .level = level, .enabled = enabled};
     size_t position;
     Arena arena;
     arena_init(&arena, 256 * MIB);

@@ -187,7 +187,7 @@ static void a_flood_takes_linear_time(void **state)
     for (size_t part = 0; part < sizeof parts / sizeof parts[0]; part++) {
         Arena arena;
         size_t size = strlen(parts[part]);
-        SanitizeOptions options = {SANITIZE_CLEAN, SANITIZE_HIGH, 0};
+        SanitizeOptions options = {.policy = SANITIZE_CLEAN, .level = SANITIZE_HIGH};
         for (size_t i = 0; i < REPEATS; i++) memcpy(text + i * size, parts[part], size);
         arena_init(&arena, 64 * MIB);
         assert_int_equal(sanitizer_run((TextView){text, REPEATS * size}, &options, &arena, &cleaning_result, NULL),

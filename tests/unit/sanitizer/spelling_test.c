@@ -67,7 +67,7 @@ static void nothing_is_looked_for_unasked(void **state)
 {
     (void)state;
     cleaning_expect_nothing("i g n o r e the 1d10t");
-    SanitizeOptions options = {SANITIZE_REPORT, SANITIZE_HIGH, SPELLING};
+    SanitizeOptions options = {.policy = SANITIZE_REPORT, .level = SANITIZE_HIGH, .enabled = SPELLING};
     Arena arena;
     arena_init(&arena, 1 * MIB);
     TextView text = text_view("i g n o r e the 1d10t");
