@@ -13,7 +13,7 @@
  * order. */
 #include "attention/attention.h"
 
-#include "attention/head.h"
+#include "attention/mass.h"
 
 #include <assert.h>
 #include <math.h>
@@ -47,9 +47,11 @@ static void attention_outputs(const AttentionHead *head, const ScoreBlock *block
 }
 
 /* A tile of the block's queries, with those of its keys that any of them sees. */
-static void attention_tile(const AttentionHead *head, const ScoreBlock *block, const ScoreBlock *tile, bool first)
+static void attention_tile(AttentionHead *head, const MassBlock *mass, const ScoreBlock *block,
+                           const ScoreBlock *tile, bool first)
 {
     float scale;
+    if (mass->masses) head->scores = mass_scores(mass, tile);
     float *scores = head_scores(head, block, tile, &scale);
     head->kernels->softmax_tile(&(SoftmaxTile){
         .scores = scores,
@@ -62,6 +64,7 @@ static void attention_tile(const AttentionHead *head, const ScoreBlock *block, c
         .factors = head->part[PART_FACTORS],
     });
     attention_outputs(head, block, tile, scores, first);
+    if (mass->masses) mass_keep(mass, head, tile, scores);
 }
 
 /* Divides a block's outputs by their sums and puts them where its queries were. */
@@ -76,7 +79,7 @@ static void attention_finish(const AttentionHead *head, uint32_t query, uint32_t
 }
 
 /* The keys that the block's queries see whatever their distance. */
-static void attention_global_keys(AttentionHead *head, uint32_t query, uint32_t queries)
+static void attention_global_keys(AttentionHead *head, MassBlock *mass, uint32_t query, uint32_t queries)
 {
     const Pattern *pattern = &head->pattern;
     uint32_t end = query + queries;
@@ -86,18 +89,19 @@ static void attention_global_keys(AttentionHead *head, uint32_t query, uint32_t 
                             .keys = head_min(TILE_KEYS, pattern->global_count - i),
                             .positions = pattern->global_positions + i};
         head_pack(head, &block);
+        mass_begin_slot(mass, true);
         for (uint32_t row = query, row_end; row < end; row = row_end) {
             ScoreBlock tile = block;
             row_end = pattern_tile_end(pattern, row, end);
             tile.query = row;
             tile.queries = row_end - row;
-            attention_tile(head, &block, &tile, i == 0);
+            attention_tile(head, mass, &block, &tile, i == 0);
         }
     }
 }
 
 /* The queries of the block and those of its keys that they see. */
-static void attention_near_tiles(AttentionHead *head, const ScoreBlock *block)
+static void attention_near_tiles(AttentionHead *head, const MassBlock *mass, const ScoreBlock *block)
 {
     const Pattern *pattern = &head->pattern;
     uint32_t end = block->query + block->queries;
@@ -114,30 +118,33 @@ static void attention_near_tiles(AttentionHead *head, const ScoreBlock *block)
         bool first = pattern->global_count == 0 && pattern_begins(pattern, &tile);
         tile.key = seen.first;
         tile.keys = seen.end - seen.first;
-        attention_tile(head, block, &tile, first);
+        attention_tile(head, mass, block, &tile, first);
     }
 }
 
 /* The keys that blocks and windows show. */
-static void attention_near_keys(AttentionHead *head, uint32_t query, uint32_t queries)
+static void attention_near_keys(AttentionHead *head, MassBlock *mass, uint32_t query, uint32_t queries)
 {
     ScoreBlock block = {.query = query, .queries = queries};
     KeyRange range = pattern_range(&head->pattern, &block);
     block.key = range.first - range.first % head->kernels->panel_columns;
     for (; block.key < range.end; block.key += TILE_KEYS) {
         block.keys = head_min(TILE_KEYS, range.end - block.key);
-        attention_near_tiles(head, &block);
+        mass_begin_slot(mass, false);
+        attention_near_tiles(head, mass, &block);
     }
 }
 
-static void attention_block(AttentionHead *head, uint32_t query, uint32_t queries)
+static void attention_block(AttentionHead *head, const AttentionRows *rows, uint32_t query, uint32_t queries)
 {
+    MassBlock mass = {.masses = rows->masses, .tiles = rows->tiles, .query = query, .queries = queries};
     for (uint32_t i = 0; i < queries; i++) {
         head->part[PART_MAXIMA][i] = -INFINITY;
         head->part[PART_SUMS][i] = 0.0f;
     }
-    attention_global_keys(head, query, queries);
-    attention_near_keys(head, query, queries);
+    attention_global_keys(head, &mass, query, queries);
+    attention_near_keys(head, &mass, query, queries);
+    mass_add(&mass, head);
     attention_finish(head, query, queries);
 }
 
@@ -154,6 +161,6 @@ void attention_forward(const Kernels *kernels, const AttentionPlan *plan, const 
     for (uint32_t i = rows->first_head; i < end_head; i++) {
         head_choose(&head, rows, i);
         for (uint32_t query = rows->first_query; query < end; query += ATTENTION_QUERY_BLOCK)
-            attention_block(&head, query, head_min(ATTENTION_QUERY_BLOCK, end - query));
+            attention_block(&head, rows, query, head_min(ATTENTION_QUERY_BLOCK, end - query));
     }
 }

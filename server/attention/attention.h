@@ -9,6 +9,13 @@
  * keys they see are laid out once for most texts. */
 enum { ATTENTION_QUERY_BLOCK = 288 };
 
+/* The weights of queries, added up while attention has them: for whoever wants the mean of many rows. */
+typedef struct AttentionMass {
+    const float *shares;              /* [token_count]: what the weights of each query count */
+    float *sums;                      /* [head_count][token_count]: gain them */
+    const struct AttentionMass *next; /* of another; NULL: the last */
+} AttentionMass;
+
 /* Some of a sequence's queries, and all of its keys and values. A row of queries holds head_count heads of head_size
  * floats; a row of keys, and one of values, key_value_head_count of them. */
 typedef struct AttentionRows {
@@ -24,10 +31,15 @@ typedef struct AttentionRows {
     uint32_t head_count; /* how many; 0: all from first_head on */
     const uint32_t *global_positions; /* ascending: keys that each query sees beyond its window */
     uint32_t global_count;            /* 0 with disentangled biases */
+    const AttentionMass *masses;      /* NULL: none */
+    float *tiles;                     /* where there are any: attention_tiles_size floats, aligned to 64 bytes */
 } AttentionRows;
 
 /* Floats of scratch that attention_forward needs; it does not grow with the sequence. A multiple of 16. */
 size_t attention_scratch_size(const Kernels *kernels, const AttentionPlan *plan);
+
+/* Floats in which weights wait for the sums of their rows. A multiple of 16. */
+size_t attention_tiles_size(uint32_t token_count, uint32_t global_count);
 
 /* Replaces each query by softmax(scale * query * keys^T + bias) * values over the keys that the plan shows, head by
  * head. `scratch` is aligned to 64 bytes. Tiles are counted from the sequence's own first token, so the bits depend on

@@ -45,6 +45,7 @@ AttentionHead head_make(const Kernels *kernels, const AttentionPlan *plan, const
     assert(plan->bias.kind != ATTENTION_BIAS_DISENTANGLED || head.pattern.global_count == 0);
     for (int part = 0; part < PART_COUNT; part++)
         head.part[part] = scratch + head_offset(kernels, plan, (AttentionPart)part);
+    head.scores = head.part[PART_SCORES];
     head.positions.by_query = head.part[PART_BY_QUERY];
     head.positions.by_key = head.part[PART_BY_KEY];
     return head;
@@ -142,14 +143,14 @@ static float *head_multiply(const AttentionHead *head, const ScoreBlock *block, 
             .a = head_query(head, tile->query),
             .a_stride = head->query_stride,
             .panel = head->part[PART_KEYS] + (size_t)(skipped + key) * head->size,
-            .c = head->part[PART_SCORES] + key,
+            .c = head->scores + key,
             .c_stride = TILE_KEYS,
             .rows = tile->queries,
             .columns = head_min(panel, wide.keys - key),
             .depth = head->size,
             .bias = adds ? added + key : NULL,
         });
-    return head->part[PART_SCORES] + (tile->key - wide.key);
+    return head->scores + (tile->key - wide.key);
 }
 
 float *head_scores(const AttentionHead *head, const ScoreBlock *block, const ScoreBlock *tile, float *out_scale)

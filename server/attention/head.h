@@ -43,6 +43,7 @@ typedef struct AttentionHead {
     uint32_t size;
     Pattern pattern;
     PositionTerms positions;
+    float *scores; /* of a tile: PART_SCORES, or where they wait (mass.h) */
 } AttentionHead;
 
 /* A value that borrows all of them; no head is chosen yet. */

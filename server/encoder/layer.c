@@ -234,6 +234,7 @@ static void layer_attend(const LayerGroup *group, const AttentionPlan *plan, con
     AttentionRows rows = layer_rows(group, piece, queries);
     layer_turn(group, piece, &layer->query_norm, queries, rows.query_stride, encoder->config.head_count);
     float *scratch = workspace_scratch(group->workspace, member)->attention;
+    rows.tiles = workspace_scratch(group->workspace, member)->tiles;
     if (sequence->probe && sequence->probe->attend)
         sequence->probe->attend(sequence->probe, &(ProbedRows){.run = group->run,
                                                                .unit = unit,

@@ -6,7 +6,7 @@
 
 /* Floats of the workspace's parts, each in whole cache lines. */
 typedef struct ScratchSizes {
-    size_t queries, rows, intermediate, attention, globals, sum;
+    size_t queries, rows, intermediate, attention, tiles, globals, sum;
 } ScratchSizes;
 
 typedef struct WorkspaceSizes {
@@ -24,8 +24,8 @@ static size_t workspace_row_size(const Encoder *encoder)
     return size;
 }
 
-/* Of units of up to `unit` rows. */
-static ScratchSizes scratch_sizes(const Encoder *encoder, size_t unit)
+/* Of units of up to `unit` rows, of texts of up to `token_count` tokens. */
+static ScratchSizes scratch_sizes(const Encoder *encoder, size_t unit, uint32_t token_count)
 {
     const ModelConfig *config = &encoder->config;
     bool globals = encoder_takes_globals(encoder) && !encoder->windowed;
@@ -41,9 +41,10 @@ static ScratchSizes scratch_sizes(const Encoder *encoder, size_t unit)
         .rows = part_round_up(unit * workspace_row_size(encoder)),
         .intermediate = part_round_up(intermediate > space ? intermediate : space),
         .attention = part_round_up(attention),
+        .tiles = attention_tiles_size(token_count, encoder_takes_globals(encoder) ? GLOBAL_TOKEN_COUNT_MAX : 0),
         .globals = globals ? part_round_up(global_rows_scratch_size(encoder)) : 0,
     };
-    sizes.sum = sizes.queries + sizes.rows + sizes.intermediate + sizes.attention + sizes.globals;
+    sizes.sum = sizes.queries + sizes.rows + sizes.intermediate + sizes.attention + sizes.tiles + sizes.globals;
     return sizes;
 }
 
@@ -54,7 +55,8 @@ static void scratch_place(EncoderScratch *scratch, const ScratchSizes *sizes, fl
     scratch->intermediate = scratch->rows + sizes->rows;
     scratch->intermediate_size = sizes->intermediate;
     scratch->attention = scratch->intermediate + sizes->intermediate;
-    scratch->globals = scratch->attention + sizes->attention;
+    scratch->tiles = scratch->attention + sizes->attention;
+    scratch->globals = scratch->tiles + sizes->tiles;
 }
 
 static WorkspaceSizes workspace_sizes(const Encoder *encoder, uint32_t token_capacity)
@@ -63,11 +65,13 @@ static WorkspaceSizes workspace_sizes(const Encoder *encoder, uint32_t token_cap
     size_t hidden = config->hidden_size;
     uint64_t group = GROUP_TOKENS - 1 + (uint64_t)config->position_count;
     if (group > token_capacity) group = token_capacity;
+    uint32_t unit = token_capacity < UNIT_ROWS ? token_capacity : UNIT_ROWS;
+    uint32_t text = token_capacity < config->position_count ? token_capacity : config->position_count;
     WorkspaceSizes sizes = {
         .hidden = part_round_up(token_capacity * hidden),
         .beside = config->convolution_size ? part_round_up(token_capacity * hidden) : 0,
         .keys_values = part_round_up(group * encoder_keys_values_width(config)),
-        .scratch = scratch_sizes(encoder, token_capacity < UNIT_ROWS ? token_capacity : UNIT_ROWS),
+        .scratch = scratch_sizes(encoder, unit, text),
     };
     uint64_t globals = GROUP_TOKENS - 1 + GLOBAL_TOKEN_COUNT_MAX;
     if (globals > group) globals = group;
@@ -121,7 +125,7 @@ void encoder_workspace_close(EncoderWorkspace *workspace)
 
 Status encoder_helper_open(const Encoder *encoder, EncoderHelper **out_helper, Error *out_error)
 {
-    ScratchSizes sizes = scratch_sizes(encoder, UNIT_ROWS);
+    ScratchSizes sizes = scratch_sizes(encoder, UNIT_ROWS, encoder->config.position_count);
     EncoderHelper *helper = calloc(1, sizeof *helper);
     if (!helper) goto fail;
     helper->floats = aligned_alloc(PART_ALIGNMENT * sizeof(float), sizes.sum * sizeof(float));
@@ -143,5 +147,6 @@ void encoder_helper_close(EncoderHelper *helper)
 
 uint64_t encoder_helper_bytes(const Encoder *encoder)
 {
-    return scratch_sizes(encoder, UNIT_ROWS).sum * sizeof(float) + sizeof(EncoderHelper);
+    return scratch_sizes(encoder, UNIT_ROWS, encoder->config.position_count).sum * sizeof(float) +
+           sizeof(EncoderHelper);
 }

@@ -22,6 +22,7 @@ typedef struct EncoderScratch {
     float *intermediate; /* [BLOCK_ROWS][I], and at least PROBE_SPACE_ROWS rows of weights */
     size_t intermediate_size;
     float *attention; /* attention_scratch_size */
+    float *tiles;     /* attention_tiles_size: touched only where a probe wants weights added up */
     float *globals;   /* global_rows_scratch_size, where there are global tokens */
 } EncoderScratch;
 

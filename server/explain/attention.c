@@ -408,9 +408,10 @@ static void attention_leave(EncoderProbe *probe, uint32_t run, const AttentionRo
     pooled_row_leave(&self->pooled);
     FormatRow row = {.key_count = tokens, .token_count = tokens, .chosen = self->chosen};
     for (uint32_t i = 0; i < self->head_count; i++) {
-        float *weights = self->pooled.sums + (size_t)i * tokens;
+        size_t first = (size_t)self->heads[i] * tokens;
+        float *weights = self->pooled.sums + first;
         for (uint32_t j = 0; self->pooled.has_globals && j < tokens; j++)
-            weights[j] += self->pooled.global_sums[(size_t)i * tokens + j];
+            weights[j] += self->pooled.global_sums[first + j];
         row.weights = weights;
         if (self->spec->aggregate == EXPLAIN_HEADS_EACH)
             attention_write(self, layer, i, 0, &row);

@@ -4,6 +4,20 @@
 
 #include <string.h>
 
+/* Rows by themselves cost as much as a mass of all where there is one in so many. */
+enum { MASS_SPARSITY = 16 };
+
+/* Rows of global tokens have weights of their own, which are none of the mass. */
+static void pooled_make_mass(PooledRow *row, ExplainMemory *memory)
+{
+    const ExplainSequence *sequence = row->sequence;
+    row->shares = explain_take(memory, sequence->token_count, sizeof *row->shares);
+    row->masses = explain_take(memory, row->unit_count, sizeof *row->masses);
+    for (uint32_t i = 0; row->shares && i < sequence->token_count; i++)
+        row->shares[i] =
+            sequence->is_pooled(sequence->context, i) && !explain_is_global(sequence, i) ? 1.0f : 0.0f;
+}
+
 PooledRow pooled_row_make(const ExplainSequence *sequence, const uint32_t *heads, uint32_t head_count,
                           ExplainMemory *memory)
 {
@@ -12,6 +26,7 @@ PooledRow pooled_row_make(const ExplainSequence *sequence, const uint32_t *heads
         .sequence = sequence,
         .heads = heads,
         .head_count = head_count,
+        .all_head_count = encoder_run_plan(sequence->encoder, 0)->head_count,
         .share = 1.0f / (float)pooled,
         .unit_count = 1,
     };
@@ -20,15 +35,16 @@ PooledRow pooled_row_make(const ExplainSequence *sequence, const uint32_t *heads
     bool own = encoder_attention(sequence->encoder) == ATTENTION_PATTERN_LONGFORMER;
     for (uint32_t i = 0; own && i < sequence->global_count; i++)
         row.has_globals |= sequence->is_pooled(sequence->context, sequence->global_positions[i]);
-    uint64_t size = (uint64_t)row.unit_count * head_count * sequence->token_count;
+    uint64_t size = (uint64_t)row.unit_count * row.all_head_count * sequence->token_count;
     row.sums = explain_take(memory, size, sizeof *row.sums);
     row.global_sums = row.has_globals ? explain_take(memory, size, sizeof *row.sums) : NULL;
+    if (pooled > sequence->token_count / MASS_SPARSITY && pooled > 1) pooled_make_mass(&row, memory);
     return row;
 }
 
 static size_t pooled_size(const PooledRow *row)
 {
-    return (size_t)row->head_count * row->sequence->token_count;
+    return (size_t)row->all_head_count * row->sequence->token_count;
 }
 
 void pooled_row_enter(PooledRow *row)
@@ -55,13 +71,14 @@ static void pooled_add_tile(const PooledRow *row, const ExplainTile *tile, float
 {
     uint32_t tokens = row->sequence->token_count;
     float *space = explain_tile_room(tile)->space;
-    for (uint32_t i = 0; i < row->head_count; i++, sums += tokens) {
+    for (uint32_t i = 0; i < row->head_count; i++) {
         float *weights = space + tokens;
+        float *head_sums = sums + (size_t)row->heads[i] * tokens;
         explain_tile_weights(tile, row->heads[i], weights);
         for (uint32_t j = 0; j < tile->count; j++) {
             const uint32_t *keys;
             uint32_t count = explain_tile_keys(tile, j, (uint32_t *)space, &keys);
-            pooled_add(sums, weights, keys, count);
+            pooled_add(head_sums, weights, keys, count);
             weights += count;
         }
     }
@@ -70,6 +87,12 @@ static void pooled_add_tile(const PooledRow *row, const ExplainTile *tile, float
 void pooled_row_attend(PooledRow *row, const ProbedRows *shown)
 {
     const ExplainSequence *sequence = row->sequence;
+    if (row->shares && !shown->global) {
+        AttentionMass *mass = &row->masses[shown->unit];
+        *mass = (AttentionMass){row->shares, pooled_unit(row, row->sums, shown->unit), shown->rows->masses};
+        shown->rows->masses = mass;
+        return;
+    }
     uint32_t row_max = (uint32_t)(shown->room.space_size / sequence->token_count - 1);
     ExplainTile tile = {.sequence = sequence, .shown = shown, .first = shown->rows->first_query};
     for (; explain_next_tile(&tile, sequence->is_pooled, sequence->context, row_max); tile.first += tile.count)
@@ -85,12 +108,14 @@ void pooled_row_attend_globals(PooledRow *row, const ProbedGlobals *shown)
             pooled_add_tile(row, &tile, pooled_unit(row, row->global_sums, shown->unit));
 }
 
+#define NOTHING 1e-30f /* what hidden keys have is less */
+
 static void pooled_gather(const PooledRow *row, float *sums)
 {
     size_t size = pooled_size(row);
     for (uint32_t unit = 1; unit < row->unit_count; unit++)
         for (size_t i = 0; i < size; i++) sums[i] += sums[unit * size + i];
-    for (size_t i = 0; i < size; i++) sums[i] *= row->share;
+    for (size_t i = 0; i < size; i++) sums[i] = sums[i] > NOTHING ? sums[i] * row->share : 0.0f;
 }
 
 void pooled_row_leave(PooledRow *row)
@@ -103,9 +128,9 @@ uint64_t pooled_row_work(const ExplainSequence *sequence, uint32_t run, uint32_t
 {
     const AttentionPlan *plan = encoder_run_plan(sequence->encoder, run);
     uint32_t pooled = explain_pooled_count(sequence);
-    if (pooled > 1) { /* the scores of as many rows, which are half of their attention */
-        uint64_t work = attention_work(plan, sequence->token_count, sequence->global_count) / 2;
-        return work / plan->head_count * head_count / sequence->token_count * pooled;
+    if (pooled >
+        1) { /* a mass: what an operation for each pair takes is in memory, an eighth of their attention */
+        return attention_work(plan, sequence->token_count, sequence->global_count) / 8;
     }
     uint64_t keys = 0;
     for (uint32_t row = 0; row < sequence->token_count; row++)

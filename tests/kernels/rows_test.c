@@ -1,4 +1,4 @@
-/* activate, activate_back, gate_rows, rows_pack, rows_scale, layer_norm, rms_norm and rotate_heads of every variant
+/* activate, activate_back, gate_rows, rows_pack, rows_scale, rows_gather, layer_norm, rms_norm and rotate_heads of every variant
  * against their definitions in double precision. */
 #include "kernels/variants.h"
 
@@ -195,6 +195,36 @@ static void rows_pack_copies_columns_and_pads_with_zeros(void **state)
     }
 }
 
+/* A sum of n products rounds each at most n + 1 times. */
+static void rows_gather_adds_up_rows(void **state)
+{
+    (void)state;
+    for (uint32_t size = 1; size < 80; size++) {
+        uint32_t rows = 1 + random_below(40);
+        size_t stride = size + random_below(5);
+        float *values = random_floats(rows * stride);
+        float *factors = random_floats(rows);
+        float *before = random_floats(size);
+        float *sums = untouched_floats(size);
+        memcpy(sums, before, size * sizeof *sums);
+        kernels->rows_gather(values, stride, rows, size, factors, sums);
+        for (uint32_t i = 0; i < size; i++) {
+            double sum = (double)before[i];
+            double magnitude = fabs(sum);
+            for (uint32_t row = 0; row < rows; row++) {
+                double product = (double)factors[row] * (double)values[row * stride + i];
+                sum += product;
+                magnitude += fabs(product);
+            }
+            assert_within((double)sums[i], sum, UNIT * (rows + 1.0) * magnitude, "rows_gather");
+        }
+        free(values);
+        free(factors);
+        free(before);
+        free(sums);
+    }
+}
+
 static void rows_scale_multiplies_each_row(void **state)
 {
     (void)state;
@@ -370,6 +400,7 @@ int main(void)
         cmocka_unit_test(activate_back_through_no_activation_changes_nothing),
         cmocka_unit_test(rows_pack_copies_columns_and_pads_with_zeros),
         cmocka_unit_test(rows_scale_multiplies_each_row),
+        cmocka_unit_test(rows_gather_adds_up_rows),
         cmocka_unit_test(gate_rows_multiplies_activations_with_values),
         cmocka_unit_test(layer_norm_is_within_its_bound),
         cmocka_unit_test(rms_norm_is_within_its_bound),

@@ -20,6 +20,13 @@ void kernels_rows_scale_reference(float *rows, size_t stride, uint32_t row_count
         for (uint32_t i = 0; i < size; i++) rows[row * stride + i] *= factors[row];
 }
 
+void kernels_rows_gather_reference(const float *rows, size_t stride, uint32_t row_count, uint32_t size,
+                                   const float *factors, float *sums)
+{
+    for (uint32_t row = 0; row < row_count; row++)
+        for (uint32_t i = 0; i < size; i++) sums[i] += factors[row] * rows[row * stride + i];
+}
+
 /* Eight partial sums, as a vector of 8 would: one alone would lose digits in wide rows. */
 static float rows_sum(const float *values, uint32_t size, float mean, int squared)
 {
