@@ -11,8 +11,8 @@ enum {
     RULE_WORDS_MAX = 10,
     DRAWS = 16, /* of a rule at a time */
     PROOF_DRAWS = 32,
-    FIRST_PART = 5,  /* of the samples, with no word held: what a search begins with */
-    BEAM_PART = 10,  /* to choose the best of a size with, at most */
+    FIRST_PART = 8,  /* of the samples, with no word held: what a search begins with */
+    BEAM_PART = 20,  /* to choose the best of a size with, at most */
     PROOF_PART = 4,  /* to prove them with, at most */
     BISECTIONS = 24, /* of bounds, to 1e-7 */
 };
