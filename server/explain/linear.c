@@ -15,7 +15,9 @@ typedef struct Linear {
     double *means;       /* [features] */
     double *targets;     /* [features]: products with the centred scores */
     double *solution;    /* [features] */
-    double score_mean;
+    double weight_sum;
+    double score_mean; /* their sum until all are gathered, as the means are */
+    uint32_t gathered; /* of the samples */
     uint32_t chosen[LINEAR_WEIGHTS];
     float weights[LINEAR_WEIGHTS];
 } Linear;
@@ -28,31 +30,37 @@ static double weight_of(const Linear *linear, uint32_t sample)
     return exp(-8 * distance * distance);
 }
 
-static void linear_add(Linear *linear, uint32_t sample, double weight)
+static void linear_add(Linear *linear, uint32_t sample)
 {
     const FeatureSet *kept = &linear->surrogate.kept[sample];
     uint32_t count = linear->surrogate.study.text.feature_count;
+    double weight = weight_of(linear, sample), score = weight * (double)linear->surrogate.answers[sample].score;
+    linear->weight_sum += weight;
+    linear->score_mean += score;
     for (uint32_t i = 0; i < count; i++) {
         if (!feature_set_has(kept, i)) continue;
         double *row = linear->products + (size_t)i * count;
         linear->means[i] += weight;
-        linear->targets[i] += weight * (double)linear->surrogate.answers[sample].score;
+        linear->targets[i] += score;
         for (uint32_t k = 0; k <= i; k++) row[k] += feature_set_has(kept, k) ? weight : 0;
     }
 }
 
-/* sum w (x_i - m_i)(x_k - m_k) and sum w (x_i - m_i)(y - m_y), m the weighted means. */
+/* Adds up what has been answered, round by round, so that no round has much to do. */
 static void linear_gather(Linear *linear)
 {
+    const Surrogate *surrogate = &linear->surrogate;
+    for (; linear->gathered < surrogate->answered && linear->gathered < surrogate->sample_count;
+         linear->gathered++)
+        linear_add(linear, linear->gathered);
+}
+
+/* Makes sum w (x_i - m_i)(x_k - m_k) and sum w (x_i - m_i)(y - m_y) of the sums, m the weighted means. */
+static void linear_centre(Linear *linear)
+{
     uint32_t count = linear->surrogate.study.text.feature_count;
-    double sum = 0, scores = 0;
-    for (uint32_t sample = 0; sample < surrogate_made_of(&linear->surrogate); sample++) {
-        double weight = weight_of(linear, sample);
-        sum += weight;
-        scores += weight * (double)linear->surrogate.answers[sample].score;
-        linear_add(linear, sample, weight);
-    }
-    linear->score_mean = scores / sum;
+    double sum = linear->weight_sum;
+    linear->score_mean /= sum;
     for (uint32_t i = 0; i < count; i++) linear->means[i] /= sum;
     for (uint32_t i = 0; i < count; i++) {
         linear->targets[i] -= sum * linear->means[i] * linear->score_mean;
@@ -138,7 +146,7 @@ static void linear_finish(Linear *linear)
     uint32_t total = linear->surrogate.study.text.feature_count;
     if (total == 0) return;
     uint32_t count = total < LINEAR_WEIGHTS ? total : LINEAR_WEIGHTS;
-    linear_gather(linear);
+    linear_centre(linear);
     for (uint32_t i = 0; i < total; i++) linear->order[i] = i;
     linear_solve(linear, total, SELECTION_RIDGE);
     linear_order(linear, total, count);
@@ -159,7 +167,9 @@ static void linear_next(Study *study, const StudyRound *last, StudyRound *out_ro
 {
     Linear *linear = (Linear *)study;
     surrogate_record(&linear->surrogate, last);
-    if (!surrogate_ask_neighbours(&linear->surrogate, linear->order)) linear_finish(linear);
+    bool asks = surrogate_ask_neighbours(&linear->surrogate, linear->order);
+    if (linear->surrogate.study.text.feature_count > 0) linear_gather(linear);
+    if (!asks) linear_finish(linear);
     surrogate_round(&linear->surrogate, out_round);
 }
 

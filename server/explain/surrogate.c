@@ -118,8 +118,3 @@ bool surrogate_ask_neighbours(Surrogate *surrogate, uint32_t *order)
     }
     return true;
 }
-
-uint32_t surrogate_made_of(const Surrogate *surrogate)
-{
-    return surrogate->count < surrogate->sample_count ? surrogate->count : surrogate->sample_count;
-}

@@ -81,8 +81,6 @@ void surrogate_round(Surrogate *surrogate, StudyRound *out_round);
  * which they are drawn at random. Asks about the next ones; false: all have been answered. `order` is
  * [feature_count], each feature once in whatever order. */
 bool surrogate_ask_neighbours(Surrogate *surrogate, uint32_t *order);
-/* How many of them the surrogate is made of: the first ones; the others are to measure with. */
-uint32_t surrogate_made_of(const Surrogate *surrogate);
 
 /* The kinds. `bytes` is what `open` allocates, at once. */
 typedef struct SurrogateKind {

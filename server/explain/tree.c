@@ -135,7 +135,8 @@ static float tree_fidelity(const Tree *tree)
 
 static void tree_finish(Tree *tree)
 {
-    uint32_t count = surrogate_made_of(&tree->surrogate);
+    uint32_t count = tree->surrogate.count, made_of = tree->surrogate.sample_count;
+    if (count > made_of) count = made_of; /* the rest is to measure with */
     double sum = 0, squares = 0;
     for (uint32_t i = 0; i < count; i++) {
         tree->samples[i] = i;

@@ -10,8 +10,8 @@ deploy/models/reviews, model: deploy/models/sentiment. What explanations claim i
 drawn and made here; those of tokens are classified by torch. Intervals: 95 %, of 10,000 bootstrap samples of the
 sentences.
 
-Needs a built tree, grpcio-tools, numpy, torch, transformers and lime. HEADLIGHTD and HEADLIGHT are other programs than
-those of build/.
+Needs a built tree, grpcio-tools, numpy, torch, transformers and lime. HEADLIGHTD and HEADLIGHT name other
+programs than those of build/.
 """
 import argparse
 import collections
@@ -192,8 +192,9 @@ class Bench:
     def score_completeness(self):
         errors = [explanation.attributions[0].completeness_error for _, explanation in
                   (self.explain(text, ["INTEGRATED_GRADIENTS"]) for text in self.sentences)]
+        small = np.mean(np.array(errors) <= 0.02)
         print(f"\nIntegrated gradients, 50 steps: completeness error {interval(errors)}, median "
-              f"{np.median(errors):.4f}, greatest {max(errors):.4f}; {np.mean(np.array(errors) <= 0.02):.1%} are <= 2 %")
+              f"{np.median(errors):.4f}, greatest {max(errors):.4f}; {small:.1%} are at most 2 %")
 
     # ---- Surrogates ----
 
