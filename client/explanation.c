@@ -56,17 +56,25 @@ static bool explanation_proves_piece(const Headlight__V1__HeadAttention *piece, 
     return dropped && (floats || packed);
 }
 
-/* Children stand behind their parents, so that a tree ends. */
+/* Children stand behind their parents and have no other, so that whoever walks a tree meets each node once. */
+static bool explanation_proves_tree(const Headlight__V1__Surrogate *surrogate)
+{
+    bool met[EXPLANATION_NODES_MAX] = {false};
+    int32_t count = (int32_t)surrogate->n_nodes;
+    for (int32_t index = 0; index < count; index++) {
+        const Headlight__V1__RuleNode *node = surrogate->nodes[index];
+        if (node->if_true == -1 && node->if_false == -1) continue;
+        bool behind = node->if_true > index && node->if_true < count && node->if_false > index &&
+                      node->if_false < count && node->if_true != node->if_false;
+        if (!behind || met[node->if_true] || met[node->if_false]) return false;
+        met[node->if_true] = met[node->if_false] = true;
+    }
+    return true;
+}
+
 static bool explanation_proves_surrogate(const Headlight__V1__Surrogate *surrogate)
 {
-    int64_t count = (int64_t)surrogate->n_nodes;
-    for (int64_t index = 0; index < count; index++) {
-        const Headlight__V1__RuleNode *node = surrogate->nodes[index];
-        bool leaf = node->if_true == -1 && node->if_false == -1;
-        bool inner =
-            node->if_true > index && node->if_true < count && node->if_false > index && node->if_false < count;
-        if (!leaf && !inner) return false;
-    }
+    if (surrogate->n_nodes > EXPLANATION_NODES_MAX || !explanation_proves_tree(surrogate)) return false;
     return surrogate->n_weights == 0 || surrogate->n_weights == surrogate->n_features;
 }
 
@@ -92,6 +100,12 @@ static Status explanation_corrupt(const char *flaw, Error *out_error)
     return error_set(out_error, STATUS_CORRUPT, "the server's explanation is malformed: %s", flaw);
 }
 
+/* Whether the message is a part of the explanation that came last. */
+static bool explanation_goes_on(const Explanations *explanations, const Headlight__V1__Explanation *message)
+{
+    return explanations->count && explanations->parts[explanations->last].message->chunk == message->chunk;
+}
+
 /* Appends the part, whose arena is the explanations' from now on. */
 static Status explanation_keep(Explanations *explanations, ExplanationPart part, Error *out_error)
 {
@@ -110,6 +124,11 @@ static Status explanation_keep(Explanations *explanations, ExplanationPart part,
         explanations->tokens = grown;
         explanations->token_count = token_count;
     }
+    if (!explanation_goes_on(explanations, part.message)) {
+        explanations->last = explanations->count;
+        explanations->told = false;
+    }
+    explanations->told = explanations->told || part.message->n_attention || part.message->n_attributions;
     explanations->parts[explanations->count++] = part;
     return STATUS_OK;
 }
@@ -121,14 +140,9 @@ static Status explanation_check(const Explanations *explanations, const Headligh
     const Headlight__V1__Explanation *message = chunk->part;
     if (!message || chunk->index != explanations->count)
         return explanation_corrupt("a part is missing", out_error);
-    size_t token_begin = explanations->token_count;
-    for (size_t index = explanations->count; index-- > 0;) {
-        const ExplanationPart *part = &explanations->parts[index];
-        if (part->message->chunk != message->chunk) break;
-        if (message->n_tokens && (part->message->n_attention || part->message->n_attributions))
-            return explanation_corrupt("tokens come late", out_error);
-        token_begin = part->token_begin;
-    }
+    bool same = explanation_goes_on(explanations, message);
+    if (same && explanations->told && message->n_tokens) return explanation_corrupt("tokens come late", out_error);
+    size_t token_begin = same ? explanations->parts[explanations->last].token_begin : explanations->token_count;
     const char *flaw = explanation_find_flaw(message, explanations->token_count - token_begin + message->n_tokens);
     return flaw ? explanation_corrupt(flaw, out_error) : STATUS_OK;
 }

@@ -8,6 +8,8 @@
 
 /* What a server may send for one text, in bytes on the wire. */
 #define EXPLANATION_BYTES_MAX ((uint64_t)1 << 30)
+/* Nodes of a tree, which is walked recursively; the API's trees have 15. */
+enum { EXPLANATION_NODES_MAX = 1024 };
 
 typedef struct ExplanationPart {
     Arena arena;
@@ -19,6 +21,8 @@ typedef struct ExplanationPart {
 typedef struct Explanations {
     ExplanationPart *parts; /* [count], in the order of their arrival */
     size_t count, capacity;
+    size_t last;                            /* the part that began the last explanation */
+    bool told;                              /* something was said of its tokens */
     Headlight__V1__ExplainedToken **tokens; /* [token_count], of all parts */
     size_t token_count;
     uint64_t bytes;

@@ -284,7 +284,10 @@ ONE = dict(layer=0, head=0, weights=[1])
         dict(weights=[], packed=b"abc"), dict(dropped_mass=[0, 0]))],
     *[[dict(part=dict(surrogates=[one]))] for one in (
         dict(nodes=[dict(if_true=0, if_false=0)]), dict(nodes=[dict(if_true=1, if_false=-1), dict()]),
-        dict(nodes=[dict(if_true=1, if_false=2)]), dict(features=["a"], weights=[1, 2]))],
+        dict(nodes=[dict(if_true=1, if_false=2)]), dict(nodes=[dict(if_true=-1, if_false=-1)] * 1025),
+        dict(nodes=[dict(if_true=1, if_false=1), dict(if_true=-1, if_false=-1)]),
+        dict(nodes=[dict(if_true=1, if_false=2), dict(if_true=2, if_false=3), *[dict(if_true=-1, if_false=-1)] * 2]),
+        dict(features=["a"], weights=[1, 2]))],
 ])
 def test_a_malformed_explanation_is_refused(server, parts):
     server.explain = lambda request, context: iter([message("ExplainChunk", **part) for part in parts])
