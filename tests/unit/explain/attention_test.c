@@ -3,7 +3,7 @@
 #include "explain/attention.h"
 
 #include "explain/value_norm.h"
-#include "unit/encoder/golden_crew.h"
+#include "unit/encoder/golden.h"
 
 #include <math.h>
 #include <time.h>
