@@ -1,6 +1,7 @@
 // A text whose tokens are coloured, told and walked through. Texts reach the page as text nodes only.
 
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}\u115F\u1160\u3164\uFFA0\u034F]/u;
+const FLAG = "\u{1F3F4}", TAG = /[\u{E0020}-\u{E007F}]/u;
 const JOINERS = new Set(["\u200C", "\u200D"]);
 
 function element(name, className, ...children) {
@@ -17,15 +18,17 @@ function readColour(name) {
   return getComputedStyle(probe).color;
 }
 
-// What cannot be seen, or would turn the line around, is spelled out; joiners stay between letters that they join.
+// What cannot be seen, or would turn the line around, is spelled out; joiners stay between letters that they join, tags
+// behind the flag that they are of.
 function spelledOut(text) {
   const parts = [];
   const characters = [...text];
-  let plain = "";
+  let plain = "", flag = false;
   characters.forEach((character, index) => {
     const between = [characters[index - 1] ?? "a", characters[index + 1] ?? "a"];
     const joins = JOINERS.has(character) && between.every((neighbour) => neighbour > "\x7F");
-    if (!UNSEEN.test(character) || character === "\n" || character === "\t" || joins) {
+    flag = character === FLAG || (flag && TAG.test(character));
+    if (!UNSEEN.test(character) || character === "\n" || character === "\t" || joins || flag) {
       plain += character;
       return;
     }

@@ -180,8 +180,10 @@ def test_no_text_becomes_a_part_of_the_page(show):
         browser = show("--method", ALL, "--pairs", f"{text} film\t{text}")
         assert browser.run("document.querySelectorAll('img, #text b, #text script, #text a').length") == 0
         assert browser.run("document.scripts.length") == 2
-    browser = show("--method", "value-norm", "see \u202ethis\u202c zero\u200bwidth \u0645\u06cc\u200c\u062e\u0648")
-    assert texts(browser, "#text .unseen-character") == ["U+202E", "U+202C", "U+200B"]
+    england = "\U0001F3F4\U000E0067\U000E0062\U000E007F"
+    persian = "\u0645\u06cc\u200c\u062e\u0648"
+    browser = show("--method", "value-norm", f"see \u202ethis\u202c zero\u200bwidth {persian} {england} a\U000E0067")
+    assert texts(browser, "#text .unseen-character") == ["U+202E", "U+202C", "U+200B", "U+E0067"]
 
 
 def test_themes_differ_and_keep_the_text_readable(show):
