@@ -31,8 +31,8 @@ static const struct {
 } sources[] = {
     {EXPLAIN_INTEGRATED_GRADIENTS, true, "integrated gradients"},
     {EXPLAIN_OCCLUSION, true, "occlusion"},
-    {EXPLAIN_GRADIENT_INPUT, true, "gradient times input"},
     {EXPLAIN_VALUE_NORM, false, "value norms"},
+    {EXPLAIN_GRADIENT_INPUT, true, "gradient times input"},
     {EXPLAIN_ROLLOUT, false, "attention rollout"},
 };
 enum { SOURCE_COUNT = sizeof sources / sizeof sources[0] };

@@ -1,4 +1,4 @@
-"""Surrogates and summaries of deploy/models/sentiment, whose copies are made and classified here anew, by their texts."""
+"""Surrogates and summaries of deploy/models/sentiment; copies are made and classified here anew, by their texts."""
 
 import itertools
 import math
@@ -149,7 +149,7 @@ def test_a_summary_has_the_numbers_of_what_it_is_made_of(stub, pb):
     [attribution] = explanation.attributions
     words = {token.text: score for token, score in zip(explanation.tokens, attribution.scores) if not token.special}
     score = probabilities(stub, pb, [text], label)[0]
-    assert explanation.summary.startswith(f'The label is "{label}" with a score of {score:.3f}. By occlusion, most for ')
+    assert explanation.summary.startswith(f'The label is "{label}" with a score of {score:.3f}. By occlusion, most ')
     named = re.findall(r'"(\w+)" \(([-+][\d.]+)\)', explanation.summary)
     assert named and all(f"{words[word]:+.3f}" == number for word, number in named)
     faithful = attribution.faithfulness
