@@ -124,8 +124,8 @@ static void check_shape_back(const Kernels *kernels, uint32_t rows, uint32_t col
 
 static void check_shapes_back(const Kernels *kernels)
 {
-    static const uint32_t shapes[][2] = {{1, 1},     {47, 3},   {3, 47},   {49, 65},   {240, 48},
-                                         {241, 100}, {130, 37}, {1030, 7}, {480, 193}, {7, 1100}};
+    static const uint32_t shapes[][2] = {{1, 1},    {47, 3},   {3, 47},   {49, 65},   {240, 48},
+                                         {961, 50}, {130, 37}, {2000, 7}, {480, 193}, {7, 1100}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         check_shape_back(kernels, 1, shapes[i][0], shapes[i][1]);
         check_shape_back(kernels, 1 + (uint32_t)rand_r(&seed) % 40, shapes[i][0], shapes[i][1]);
