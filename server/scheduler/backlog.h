@@ -35,6 +35,12 @@ typedef struct Backlog {
 CHECKED Status backlog_open(Backlog *backlog, const SchedulerOptions *options, Error *out_error);
 void backlog_close(Backlog *backlog); /* a zeroed one is a no-op */
 
+/* Nobody has a place, and nothing is owed: there is nothing to account for. */
+static inline bool backlog_rests(const Backlog *backlog)
+{
+    return backlog->place_count == 0 && backlog->running == 0 && backlog->debt == 0;
+}
+
 /* Others than steps wait, or have none to wait for. */
 typedef enum BacklogOthers { OTHERS_NONE, OTHERS_IN_QUEUE, OTHERS_FOR_A_LANE } BacklogOthers;
 

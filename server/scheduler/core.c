@@ -318,7 +318,7 @@ bool core_begin(Core *core, CoreBatch *batch, uint64_t *out_wait_until_ns, Sched
     core_purge(core, now_ns, false, out_dropped);
     *out_wait_until_ns = 0;
     *batch = (CoreBatch){.jobs = batch->jobs, .started_ns = now_ns, .lane = SCHEDULER_NO_LANE};
-    if (core_job_count(core) > 0 && backlog_is_due(&core->backlog))
+    if (core->backlog.queue.job_count > 0 && core_job_count(core) > 0 && backlog_is_due(&core->backlog))
         core_form_step(core, batch, now_ns, out_dropped);
     if (batch->sum.job_count == 0) core_form_long(core, batch, now_ns, out_dropped);
     if (batch->sum.job_count == 0 && core->queue.job_count > 0) {
@@ -406,6 +406,7 @@ uint32_t core_wanted_workers(const Core *core)
 uint32_t core_wanted_besides(const Core *core, bool began_step)
 {
     if (began_step) return core_wanted_workers(core);
+    if (core->backlog.queue.job_count == 0) return 0;
     return core_least(backlog_wanted(&core->backlog), core_idle_count(core));
 }
 

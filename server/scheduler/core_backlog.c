@@ -8,6 +8,7 @@ static const uint64_t core_step_retry_ns = NS_PER_S;
 
 void core_account(Core *core, uint64_t now_ns)
 {
+    if (backlog_rests(&core->backlog)) return;
     BacklogOthers others = OTHERS_NONE;
     if (core->long_queue.job_count > 0) others = OTHERS_FOR_A_LANE;
     if (core->queue.job_count > 0) others = OTHERS_IN_QUEUE;
@@ -28,6 +29,7 @@ Status core_reserve(Core *core, uint32_t count, Error *out_error)
             count, places_max);
     }
     if (count <= places_max - backlog->place_count) {
+        if (backlog_rests(backlog)) backlog->accounted_ns = clock_now_ns(core->options.clock);
         backlog->place_count += count;
         return STATUS_OK;
     }
@@ -85,7 +87,9 @@ void core_finish_step(Core *core, const CoreBatch *batch, uint64_t now_ns)
 
 uint64_t core_form_idle_step(Core *core, CoreBatch *batch, uint64_t now_ns, SchedulerJob **out_dropped)
 {
-    if (backlog_wanted(&core->backlog) == 0 || lanes_needing_help(&core->lanes) != SCHEDULER_NO_LANE) return 0;
+    if (core->backlog.queue.job_count == 0 || backlog_wanted(&core->backlog) == 0 ||
+        lanes_needing_help(&core->lanes) != SCHEDULER_NO_LANE)
+        return 0;
     uint64_t ready_ns = backlog_ready_ns(&core->backlog);
     if (ready_ns > now_ns) return ready_ns;
     core_form_step(core, batch, now_ns, out_dropped);
