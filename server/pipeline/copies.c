@@ -208,6 +208,7 @@ static void copy_mask(const Copies *copies, const uint8_t *kept, Prepared *copy)
     for (uint32_t i = 0; i < whole->encoding.count; i++)
         copy->encoding.ids[i] = copy_lacks(copies, kept, i) ? copies->mask_id : whole->encoding.ids[i];
     if (whole->encoding.type_ids) memcpy(copy->encoding.type_ids, whole->encoding.type_ids, whole->encoding.count);
+    if (whole->global_count == 0) return;
     memcpy((uint32_t *)(uintptr_t)copy->global_positions, whole->global_positions,
            whole->global_count * sizeof *whole->global_positions);
 }
