@@ -55,14 +55,6 @@ static uint64_t token_bytes(const CodecExplanation *from, uint32_t token)
     return field_bytes(size);
 }
 
-/* A row of `entry_count` weights, with its columns where it has them. */
-static uint64_t row_bytes(const CodecExplanation *from, uint64_t entry_count, bool dense)
-{
-    uint32_t column_bytes = varint_bytes(from->encoding->count);
-    uint64_t bytes = entry_count * format_bytes(from->spec->format) + column_bytes + sizeof(float);
-    return dense ? bytes : bytes + entry_count * column_bytes + varint_bytes(entry_count);
-}
-
 /* All weights of an explanation have as many rows, and those as many entries. */
 static uint64_t rows_bytes(const CodecExplanation *from, const ExplainCounts *counts)
 {
@@ -402,6 +394,16 @@ static bool part_take(CodecPart *part, uint64_t bytes)
     return true;
 }
 
+/* What a row adds to a part. Its offset counts the entries of all rows before it. */
+static uint64_t row_bytes(const CodecExplanation *from, const ExplainWeights *weights, uint32_t row)
+{
+    uint64_t entry_count = weights_before(from, weights, row + 1) - weights_before(from, weights, row);
+    uint32_t column_bytes = varint_bytes(from->encoding->count);
+    uint64_t bytes = entry_count * format_bytes(from->spec->format) + column_bytes + sizeof(float);
+    if (!weights->row_offsets) return bytes;
+    return bytes + entry_count * column_bytes + varint_bytes(weights->row_offsets[weights->row_count]);
+}
+
 /* Takes rows; false when a row does not fit any more. */
 static bool part_take_weights(const CodecExplanation *from, CodecExplainCursor *at, CodecPart *part)
 {
@@ -409,8 +411,7 @@ static bool part_take_weights(const CodecExplanation *from, CodecExplainCursor *
         const ExplainWeights *weights = &from->result->weights[at->weights];
         uint64_t header = WEIGHTS_BYTES;
         for (; at->row < weights->row_count; at->row++, header = 0) {
-            uint64_t count = weights_before(from, weights, at->row + 1) - weights_before(from, weights, at->row);
-            if (!part_take(part, header + row_bytes(from, count, !weights->row_offsets))) return false;
+            if (!part_take(part, header + row_bytes(from, weights, at->row))) return false;
         }
     }
     return true;

@@ -299,6 +299,8 @@ def test_a_large_explanation_comes_in_parts(served, pb):
     (whole,) = joined(pb, chunks)
     answer = classify(one, pb, text, **spec)
     assert whole.tokens == answer.tokens
+    few = options(pb, rows=pb.ATTENTION_ROWS_ALL, form=pb.ATTENTION_FORM_SPARSE, weight_format=pb.WEIGHT_FORMAT_UINT8)
+    joined(pb, list(one.stub.Explain(pb.ExplainRequest(input=pb.Text(text=text), options=few))))
     heads = {}
     for head in whole.attention:
         heads.setdefault((head.layer, head.head), pb.HeadAttention()).MergeFrom(head)
