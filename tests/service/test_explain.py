@@ -65,15 +65,9 @@ def classify(one, pb, text=TEXT, pair=None, **spec):
     return explanation
 
 
-def values_of(head):
-    if len(head.weights):
-        return numpy.array(head.weights)
-    return numpy.zeros(0)
-
-
 def matrix(head, token_count):
     """A head's rows with a place for each key."""
-    values = values_of(head)
+    values = numpy.array(head.weights)
     if not head.row_offsets:
         return values.reshape(-1, token_count)
     rows = numpy.zeros((len(head.row_offsets) - 1, token_count))
@@ -87,7 +81,8 @@ def without_explanations(result):
     copy = type(result)()
     copy.CopyFrom(result)
     del copy.explanations[:]
-    copy.ClearField("timing") if "timing" in copy.DESCRIPTOR.fields_by_name else None
+    if "timing" in copy.DESCRIPTOR.fields_by_name:
+        copy.ClearField("timing")
     return copy.SerializeToString(deterministic=True)
 
 
