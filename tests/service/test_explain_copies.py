@@ -236,7 +236,7 @@ def test_a_draining_server_finishes_its_explanations(start_server, pb, make_stub
     with start_server(model=model.folder) as server, server.channel() as channel:
         stub = make_stub(channel)
         stub.Classify(pb.ClassifyRequest(inputs=[pb.Text(text=TEXT)]), timeout=60)
-        explained = stub.Classify.future(explain_request(pb, 8, words=8), timeout=60)
+        explained = stub.Classify.future(explain_request(pb, 4, words=8), timeout=60)
         time.sleep(0.2)  # or it would come too late
         assert server.stop() == 0
         assert all(len(answer.explanations) == 1 for answer in explained.result().classifications)
