@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes attentions.bin beside the small checkpoints of tests/golden/encoder: the attention that transformers computes
-for some of their cases in double precision (eager, a batch of one), and the norms of weighted values that follow from it.
+for some of their cases in double precision (eager, a batch of one), and the norms of weighted values that follow.
 Needs torch and transformers; the tests need only what this wrote.
 
     make_attentions.py [ARCHITECTURE[/CASE] ...]
