@@ -97,7 +97,7 @@ static uint32_t attention_mean_keys(const ExplainSequence *sequence, uint32_t ru
     return keys < sequence->token_count ? (uint32_t)keys : sequence->token_count;
 }
 
-static uint32_t attention_row_entries(const ExplainAttention *self, uint32_t run, uint32_t place)
+static uint64_t attention_row_entries(const ExplainAttention *self, uint32_t run, uint32_t place)
 {
     const ExplainSequence *sequence = &self->sequence;
     if (self->spec->form == EXPLAIN_FORM_DENSE) return sequence->token_count;
@@ -106,26 +106,34 @@ static uint32_t attention_row_entries(const ExplainAttention *self, uint32_t run
     return row_format_count(self->spec, sequence->token_count, keys);
 }
 
-static uint64_t attention_entries(const ExplainAttention *self, uint32_t run)
-{
-    uint64_t sum = 0;
-    for (uint32_t place = 0; place < self->row_count; place++) sum += attention_row_entries(self, run, place);
-    return sum;
-}
-
 /* An earlier of the layers whose rows see the same keys; `place` itself: there is none. */
 static uint32_t attention_twin(const ExplainAttention *self, uint32_t place)
 {
-    const Encoder *encoder = self->sequence.encoder;
-    const AttentionPlan *plan = encoder_run_plan(encoder, attention_run(self, place));
+    uint32_t run = attention_run(self, place);
     uint32_t twin = 0;
-    for (; twin < place; twin++) {
-        const AttentionPlan *other = encoder_run_plan(encoder, attention_run(self, twin));
-        if (other->window_reach == plan->window_reach && other->block_size == plan->block_size &&
-            other->block_repeats == plan->block_repeats)
-            break;
-    }
+    while (twin < place && !explain_runs_alike(&self->sequence, attention_run(self, twin), run)) twin++;
     return twin;
+}
+
+enum { SUM_COUNT_MAX = 256 };
+
+/* Something of all rows, by the places of the layers: of layers that are alike it is counted once. */
+typedef struct RowSums {
+    uint64_t (*of_row)(const ExplainAttention *self, uint32_t run, uint32_t place);
+    uint64_t sums[SUM_COUNT_MAX];
+} RowSums;
+
+static uint64_t attention_sum(const ExplainAttention *self, uint32_t place, RowSums *sums)
+{
+    uint32_t twin = attention_twin(self, place);
+    uint64_t sum = 0;
+    if (twin < place && twin < SUM_COUNT_MAX)
+        sum = sums->sums[twin];
+    else
+        for (uint32_t row = 0; row < self->row_count; row++)
+            sum += sums->of_row(self, attention_run(self, place), row);
+    if (place < SUM_COUNT_MAX) sums->sums[place] = sum;
+    return sum;
 }
 
 /* ---- Laying out ---- */
@@ -188,6 +196,7 @@ static uint64_t attention_lay_out(ExplainAttention *self, ExplainMemory *memory)
 {
     uint32_t tokens = self->sequence.token_count;
     uint64_t entries = 0;
+    RowSums sums = {.of_row = attention_row_entries};
     attention_lay_out_heads(self, memory);
     attention_lay_out_rows(self, memory);
     self->layers = explain_take(memory, self->layer_count, sizeof *self->layers);
@@ -195,7 +204,7 @@ static uint64_t attention_lay_out(ExplainAttention *self, ExplainMemory *memory)
         explain_take(memory, (uint64_t)self->layer_count * self->weights_per_layer, sizeof *self->weights);
     for (uint32_t i = 0; i < self->layer_count; i++) {
         AskedLayer layer = {.run = attention_run(self, i)};
-        uint64_t count = attention_entries(self, layer.run);
+        uint64_t count = attention_sum(self, i, &sums);
         layer.entry_count = (uint32_t)count;
         layer.weights = self->weights ? self->weights + (size_t)i * self->weights_per_layer : NULL;
         layer.places = explain_take(memory, self->weights_per_layer, sizeof *layer.places);
@@ -241,7 +250,7 @@ static void attention_list(ExplainAttention *self, const AskedLayer *layer)
         else {
             uint32_t row = attention_row(self, i);
             if (layer->columns) explain_list_keys(&self->sequence, layer->run, row, layer->columns + sum);
-            sum += attention_row_entries(self, layer->run, i);
+            sum += (uint32_t)attention_row_entries(self, layer->run, i);
         }
     }
     layer->row_offsets[self->row_count] = sum;
@@ -272,20 +281,6 @@ static void attention_write(const ExplainAttention *self, const AskedLayer *laye
         target.column_count = layer->row_offsets[place + 1] - layer->row_offsets[place];
     }
     row_format_write(self->spec, row, &target);
-}
-
-/* Takes the weights of one more head into those of all together. */
-static void attention_join(const ExplainAttention *self, uint32_t index, const float *weights, size_t count,
-                           float *joined)
-{
-    float share = 1.0f / (float)self->head_count;
-    if (index == 0) memset(joined, 0, count * sizeof *joined);
-    for (size_t i = 0; i < count; i++) {
-        if (self->spec->aggregate == EXPLAIN_HEADS_MEAN)
-            joined[i] += share * weights[i];
-        else if (!(weights[i] <= joined[i]))
-            joined[i] = weights[i];
-    }
 }
 
 /* The parts of a room: a row for keys, one to choose in, and rows of one head and of all. */
@@ -335,7 +330,7 @@ static void attention_write_tile(const ExplainAttention *self, const AskedLayer 
         if (each)
             attention_write_rows(self, layer, tile, &room, i, place, room.weights);
         else
-            attention_join(self, i, room.weights, count, room.joined);
+            row_format_join(self->spec, self->head_count, i, room.weights, count, room.joined);
     }
     if (!each) attention_write_rows(self, layer, tile, &room, 0, place, room.joined);
 }
@@ -416,7 +411,7 @@ static void attention_leave(EncoderProbe *probe, uint32_t run, const AttentionRo
         if (self->spec->aggregate == EXPLAIN_HEADS_EACH)
             attention_write(self, layer, i, 0, &row);
         else
-            attention_join(self, i, weights, tokens, self->pooled_weights);
+            row_format_join(self->spec, self->head_count, i, weights, tokens, self->pooled_weights);
     }
     row.weights = self->pooled_weights;
     if (self->spec->aggregate != EXPLAIN_HEADS_EACH) attention_write(self, layer, 0, 0, &row);
@@ -424,13 +419,25 @@ static void attention_leave(EncoderProbe *probe, uint32_t run, const AttentionRo
 
 /* ---- Public ---- */
 
-static uint64_t attention_rows_work(const ExplainAttention *self, uint32_t run)
+static uint64_t attention_row_keys(const ExplainAttention *self, uint32_t run, uint32_t place)
 {
-    uint64_t keys = 0;
-    if (self->spec->rows == EXPLAIN_ROWS_POOLED) return pooled_row_work(&self->sequence, run, self->head_count);
-    for (uint32_t i = 0; i < self->row_count; i++)
-        keys += explain_key_count(&self->sequence, run, attention_row(self, i));
-    return self->head_count * attention_weights_work(encoder_run_plan(self->sequence.encoder, run), 1) * keys;
+    return explain_key_count(&self->sequence, run, attention_row(self, place));
+}
+
+static uint64_t attention_rows_work(const ExplainAttention *self)
+{
+    const Encoder *encoder = self->sequence.encoder;
+    uint64_t work = 0;
+    RowSums keys = {.of_row = attention_row_keys};
+    for (uint32_t i = 0; i < self->layer_count; i++) {
+        uint32_t run = attention_run(self, i);
+        if (self->spec->rows == EXPLAIN_ROWS_POOLED)
+            work += pooled_row_work(&self->sequence, run, self->head_count);
+        else
+            work += self->head_count * attention_weights_work(encoder_run_plan(encoder, run), 1) *
+                    attention_sum(self, i, &keys);
+    }
+    return work;
 }
 
 /* The bytes of all that is laid out, and the entries of all weights. */
@@ -449,8 +456,7 @@ ExplainAttentionCost explain_attention_cost(const ExplainSpec *spec, const Expla
     ExplainAttentionCost cost = {.weights_count = self.layer_count * self.weights_per_layer};
     cost.row_count = (uint64_t)cost.weights_count * self.row_count;
     cost.memory_bytes = explain_memory_bytes(attention_count(&self, &cost.entry_count));
-    for (uint32_t i = 0; i < self.layer_count; i++)
-        cost.work += attention_rows_work(&self, attention_run(&self, i));
+    cost.work = attention_rows_work(&self);
     return cost;
 }
 

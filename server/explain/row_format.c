@@ -21,6 +21,19 @@ uint32_t row_format_count(const ExplainSpec *spec, uint32_t token_count, uint32_
     return spec->form == EXPLAIN_FORM_TOP_K && spec->top_k < key_count ? spec->top_k : key_count;
 }
 
+void row_format_join(const ExplainSpec *spec, uint32_t head_count, uint32_t index, const float *weights,
+                     size_t count, float *joined)
+{
+    float share = 1.0f / (float)head_count;
+    if (index == 0) memset(joined, 0, count * sizeof *joined);
+    for (size_t i = 0; i < count; i++) {
+        if (spec->aggregate == EXPLAIN_HEADS_MEAN)
+            joined[i] += share * weights[i];
+        else if (!(weights[i] <= joined[i]))
+            joined[i] = weights[i];
+    }
+}
+
 /* The half nearest to a weight, ties to even, in *out_seen as a float. */
 static uint16_t format_half(float weight, float *out_seen)
 {

@@ -9,6 +9,10 @@ size_t row_format_size(ExplainFormat format);
 /* Entries that are returned of a row that sees `key_count` of `token_count` keys. */
 uint32_t row_format_count(const ExplainSpec *spec, uint32_t token_count, uint32_t key_count);
 
+/* Takes the weights of the head at place `index` of `head_count` into those of all together: joined[count]. */
+void row_format_join(const ExplainSpec *spec, uint32_t head_count, uint32_t index, const float *weights,
+                     size_t count, float *joined);
+
 /* A row of one head or of several together. */
 typedef struct FormatRow {
     const float *weights;

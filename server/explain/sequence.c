@@ -25,6 +25,14 @@ uint32_t explain_pooled_count(const ExplainSequence *sequence)
     return count;
 }
 
+bool explain_runs_alike(const ExplainSequence *sequence, uint32_t run, uint32_t other)
+{
+    const AttentionPlan *a = encoder_run_plan(sequence->encoder, run);
+    const AttentionPlan *b = encoder_run_plan(sequence->encoder, other);
+    return a->window_reach == b->window_reach && a->block_size == b->block_size &&
+           a->block_repeats == b->block_repeats;
+}
+
 static AttentionRows sequence_rows(const ExplainSequence *sequence)
 {
     return (AttentionRows){.token_count = sequence->token_count,

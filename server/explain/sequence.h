@@ -17,6 +17,8 @@ typedef struct ExplainSequence {
 /* Whether `row` is a global token's. */
 bool explain_is_global(const ExplainSequence *sequence, uint32_t row);
 uint32_t explain_pooled_count(const ExplainSequence *sequence);
+/* Whether rows see the same keys in both runs of the layers. */
+bool explain_runs_alike(const ExplainSequence *sequence, uint32_t run, uint32_t other);
 /* How many keys a row sees in one run of the layers. */
 uint32_t explain_key_count(const ExplainSequence *sequence, uint32_t run, uint32_t row);
 /* Which, ascending: out_keys[explain_key_count]. */
