@@ -43,6 +43,7 @@ void steps_continue(World *world, WorldJob *job)
     if (goes_on && !world->stopped) {
         job->steps_left--;
         job->state = JOB_STEP_QUEUED;
+        if (job->first_step == 0) job->first_step = ++world->stepping_count;
         core_step(&world->core, &job->job);
         world_wake(world, core_wanted_workers(&world->core));
         return;
@@ -70,7 +71,7 @@ uint64_t steps_begin(World *world, const CoreBatch *batch)
     WORLD_CHECK(world, world->core.backlog.debt == 0);
     for (uint32_t i = 0; i < world->submitted_count; i++) { /* first come, first served within a flow */
         const WorldJob *other = &world->jobs[i];
-        bool behind = other->job.place > job->job.place || other->job.flow != job->job.flow;
+        bool behind = other->first_step > job->first_step || other->job.flow != job->job.flow;
         WORLD_CHECK(world, other == job || other->state != JOB_STEP_QUEUED || behind);
     }
     job->state = JOB_STEP_RUNNING;

@@ -33,6 +33,7 @@ typedef struct WorldJob {
     uint64_t cancel_ns;     /* 0: never */
     uint32_t steps_left;    /* behind it, in the background */
     bool has_place;         /* there */
+    uint64_t first_step;    /* when its first step queued, counted; 0: none has */
     uint64_t sequence;      /* of its submission */
     uint64_t charge_before; /* A: waiting in its own flow at its submission */
     uint64_t taken_before;  /* world's charge_taken at its submission */
@@ -124,6 +125,7 @@ typedef struct World {
     uint64_t batches_between; /* within a long job */
     bool stopped;
     uint32_t place_count;
+    uint64_t stepping_count; /* jobs whose first step has queued */
     uint64_t steps;
     uint64_t step_most_ns;    /* d of scheduler/backlog.h */
     uint64_t ahead_ns;        /* A, since the start */
