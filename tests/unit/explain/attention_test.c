@@ -345,7 +345,7 @@ static void check_forms(const char *name, void *state)
     Model model;
     (void)state;
     model_open(name, &model);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 3; i++) {
         const EncoderSequence *sequence = &model.golden.cases[random_below(model.golden.case_count)].sequence;
         if (sequence->token_count > 330) continue;
         uint32_t layers[64], heads[64], rows[1100];
