@@ -11,8 +11,8 @@ enum {
     BLOCK_BYTES = 256 * 1024, /* rows of `a` that stay in the second-level cache beside a panel */
     BLOCK_ROWS = 36,          /* their number is a multiple of it: whole blocks of every variant */
     DEPTH_MAX = 896,          /* twice BLOCK_ROWS of it stay there; deeper products are made in parts */
-    /* Whole panels of every variant. With fewer, c is read and written more often: at 240 of them, which leave a batch's
-     * rows in the second-level cache, products back are a tenth slower. */
+    /* Whole panels of every variant. With fewer, c is read and written more often: at 240 of them, which leave a
+     * batch's rows in the second-level cache, products back are a tenth slower. */
     BACK_COLUMNS = 960,
 };
 

@@ -1,5 +1,5 @@
-/* activate, activate_back, gate_rows, rows_pack, rows_scale, rows_gather, layer_norm, rms_norm and rotate_heads of every
- * variant against their definitions in double precision. */
+/* activate, activate_back, gate_rows, rows_pack, rows_scale, rows_gather, layer_norm, rms_norm and rotate_heads of
+ * every variant against their definitions in double precision. */
 #include "kernels/variants.h"
 
 static double gelu(double x)
