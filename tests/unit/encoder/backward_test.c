@@ -197,6 +197,31 @@ static void a_sequence_has_the_same_gradients_in_any_batch(void **state)
     golden_gradients_each(compare_company);
 }
 
+/* More rows than the way back takes at a time. */
+static void many_copies_have_the_gradients_of_one(void **state)
+{
+    (void)state;
+    enum { COPIES = 7 };
+    Gradients self;
+    float values[COPIES];
+    const GradientCase *copies[COPIES];
+    gradients_open(TESTS_DATA "/golden/encoder/bert/seven_heads", kernels_select(KERNELS_ALL), &self);
+    const GradientCase *item = &self.golden.cases[2];
+    size_t count = item->sequence.token_count * encoder_word_size(self.encoder);
+    for (int i = 0; i < COPIES; i++) copies[i] = item;
+    assert_in_range(COPIES * item->sequence.token_count, 300, ROWS_MAX);
+    assert_true(compare_case(&self, item) <= GRADIENT_TOLERANCE);
+    float *alone = floats_of(count);
+    memcpy(alone, self.words, count * sizeof *alone);
+    gradients_run(&self, copies, COPIES, values);
+    for (int i = 0; i < COPIES; i++) {
+        assert_memory_equal(self.words + i * count, alone, count * sizeof *alone);
+        assert_true(values[i] == values[0]);
+    }
+    free(alone);
+    gradients_close(&self);
+}
+
 /* Reading the table's rows beforehand is the same as looking ids up. */
 static void words_take_the_place_of_ids(void **state)
 {
@@ -247,6 +272,7 @@ int main(void)
         cmocka_unit_test(gradients_equal_torch),
         cmocka_unit_test(gradients_with_openblas_equal_torch),
         cmocka_unit_test(a_sequence_has_the_same_gradients_in_any_batch),
+        cmocka_unit_test(many_copies_have_the_gradients_of_one),
         cmocka_unit_test(words_take_the_place_of_ids),
         cmocka_unit_test(other_architectures_are_refused_by_name),
     };
