@@ -16,6 +16,8 @@ struct Path {
     uint32_t count;      /* of those on their way back; 0: none are */
     float *text;         /* [tokens][E] */
     float *baseline;     /* likewise; NULL: zero */
+    double *places;      /* [points] between the baseline, 0, and the text, 1 */
+    double *weights;     /* [points], together 1 */
     double *sums;        /* [tokens] of the products so far */
     float *scores;       /* [tokens] */
     float ends[PATH_ENDS];
@@ -49,6 +51,8 @@ static Path *path_lay_out(const PathSpec *spec, ExplainMemory *memory)
     Path made = {.spec = *spec, .copy_count = path_copies(spec)};
     made.text = explain_take(memory, path_size(spec), sizeof(float));
     if (spec->baseline) made.baseline = explain_take(memory, path_size(spec), sizeof(float));
+    made.places = explain_take(memory, path_point_count(spec), sizeof(double));
+    made.weights = explain_take(memory, path_point_count(spec), sizeof(double));
     made.sums = explain_take(memory, token_count, sizeof(double));
     made.scores = explain_take(memory, token_count, sizeof(float));
     made.batch = gradient_batch_take(spec->encoder, &spec->sequence, made.copy_count, memory);
@@ -76,6 +80,32 @@ uint64_t path_work(const PathSpec *spec)
            path_point_count(spec) * (forward + encoder_backward_work(spec->encoder, token_count));
 }
 
+/* Gauss's nodes on [0, 1] and their weights: the roots of Legendre's polynomial of degree `count`, by Newton's method
+ * from Tricomi's estimate. Each pair of roots that lie across is found once. */
+static void path_set_nodes(uint32_t count, double *places, double *weights)
+{
+    enum { NEWTON_STEPS = 6 }; /* twice what any degree takes */
+    const double pi = 3.14159265358979323846;
+    for (uint32_t i = 0; i < (count + 1) / 2; i++) {
+        double root = cos(pi * (i + 0.75) / (count + 0.5));
+        double slope = 1.0;
+        for (int step = 0; step < NEWTON_STEPS; step++) {
+            double before = 0.0;
+            double value = 1.0;
+            for (uint32_t degree = 1; degree <= count; degree++) {
+                double next = ((2.0 * degree - 1.0) * root * value - (degree - 1.0) * before) / degree;
+                before = value;
+                value = next;
+            }
+            slope = count * (root * value - before) / (root * root - 1.0);
+            root -= value / slope;
+        }
+        places[i] = 0.5 * (1.0 - root);
+        places[count - 1 - i] = 0.5 * (1.0 + root);
+        weights[i] = weights[count - 1 - i] = 1.0 / ((1.0 - root * root) * slope * slope);
+    }
+}
+
 Status path_open(const PathSpec *spec, Arena *arena, Path **out_path, Error *out_error)
 {
     uint32_t token_count = spec->sequence.token_count;
@@ -86,6 +116,10 @@ Status path_open(const PathSpec *spec, Arena *arena, Path **out_path, Error *out
     memset(path->sums, 0, token_count * sizeof *path->sums);
     encoder_read_words(spec->encoder, spec->sequence.ids, token_count, path->text);
     if (spec->baseline) encoder_read_words(spec->encoder, spec->baseline, token_count, path->baseline);
+    if (spec->baseline)
+        path_set_nodes(spec->point_count, path->places, path->weights);
+    else
+        *path->places = *path->weights = 1.0;
     *out_path = path;
     return STATUS_OK;
 }
@@ -93,9 +127,8 @@ Status path_open(const PathSpec *spec, Arena *arena, Path **out_path, Error *out
 /* Where `point` is between the baseline, 0, and the text, 1. */
 static float path_place(const Path *path, uint32_t point)
 {
-    if (!path->baseline) return 1.0f;
-    if (point < PATH_ENDS) return (float)point;
-    return ((float)(point - PATH_ENDS) + 0.5f) / (float)path->spec.point_count;
+    uint32_t ends = path_end_count(&path->spec);
+    return point < ends ? (float)point : (float)path->places[point - ends];
 }
 
 /* Sets the words of `count` copies to those of the next points. */
@@ -115,6 +148,7 @@ static void path_add(Path *path)
 {
     size_t size = encoder_word_size(path->spec.encoder);
     const float *gradients = gradient_batch_words(path->batch);
+    uint32_t first = path->next - path->count - path_end_count(&path->spec);
     for (uint32_t i = 0; i < path->count; i++)
         for (uint32_t token = 0; token < path->spec.sequence.token_count; token++, gradients += size) {
             const float *text = path->text + token * size;
@@ -122,7 +156,7 @@ static void path_add(Path *path)
             double sum = 0.0;
             for (size_t j = 0; j < size; j++)
                 sum += (double)gradients[j] * ((double)text[j] - (baseline ? (double)baseline[j] : 0.0));
-            path->sums[token] += sum;
+            path->sums[token] += path->weights[first + i] * sum;
         }
 }
 
@@ -132,7 +166,7 @@ static bool path_finish(Path *path)
     uint32_t count = path_point_count(&path->spec);
     if (path->next < count + path_end_count(&path->spec)) return false;
     for (uint32_t token = 0; token < path->spec.sequence.token_count; token++)
-        path->scores[token] = (float)(path->sums[token] / count);
+        path->scores[token] = (float)path->sums[token];
     return true;
 }
 

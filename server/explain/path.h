@@ -1,9 +1,10 @@
 /* Integrated gradients (Sundararajan, Taly and Yan 2017), and gradient x input: attributions to tokens by gradients
  * along the straight way from a baseline to the text's word embeddings x. Of token t, with E dimensions and m points,
  *
- *     score_t = sum_i (x_ti - baseline_ti) * 1/m * sum_k df/dx_ti at baseline + (k - 1/2) / m * (x - baseline)
+ *     score_t = sum_i (x_ti - baseline_ti) * sum_k w_k df/dx_ti at baseline + a_k (x - baseline)
  *
- * the midpoint rule. Gradient x input is the gradient at x alone, times x. */
+ * with the places a_k and weights w_k of Gauss and Legendre on [0, 1], as captum has them: of smooth functions they miss
+ * less than midpoints by orders of magnitude. Gradient x input is the gradient at x alone, times x. */
 #pragma once
 
 #include "explain/gradient.h"

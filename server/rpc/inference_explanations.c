@@ -99,7 +99,7 @@ static bool cheaper_find(const TaskCall *call, uint64_t bytes, const Explanation
     const ExplainSpec *asked = &call->request.inputs.explain;
     CheaperSpec candidates[] = {
         {"weight_format FLOAT16", *asked}, {"weight_format UINT8", *asked},
-        {"form SPARSE", *asked},           {"form TOP_K", *asked},
+        {"form SPARSE", *asked},           {"form TOP_K with its default top_k", *asked},
         {"aggregate MEAN", *asked},        {"rows POOLED", *asked},
     };
     candidates[0].spec.format = EXPLAIN_FLOAT16;

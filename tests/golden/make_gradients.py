@@ -8,8 +8,8 @@ embeddings. Needs torch and transformers; the tests need only what this wrote.
 Little endian: u32 case count; a case is u32 tokens, u32 label (2^32 - 1: none), u32 ids[tokens], u8 type_ids[tokens]
 padded to whole u32, f32 direction[hidden size] where there is no label, f32 value, f32 gradients[tokens][embedding
 size], u32 baseline[tokens], f32 integrated[tokens], f32 completeness error. The value is the label's logit, or the
-projection of the mean row on the direction. Integrated gradients are those of POINTS midpoints between the embeddings
-of the baseline's ids and the text's.
+projection of the mean row on the direction. Integrated gradients are those of POINTS places (Gauss, Legendre) between the
+embeddings of the baseline's ids and the text's.
 """
 import pathlib
 import struct
@@ -50,9 +50,10 @@ def gradient(model, words, *given):
 
 
 def integrated(model, text, baseline, *given):
-    """Scores by the midpoint rule, and their completeness error."""
-    points = [baseline + (k + 0.5) / POINTS * (text - baseline) for k in range(POINTS)]
-    mean = sum(gradient(model, point, *given)[1] for point in points) / POINTS
+    """Scores by the rule of Gauss and Legendre, and their completeness error."""
+    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
+    points = [baseline + (node + 1) / 2 * (text - baseline) for node in nodes]
+    mean = sum(weight / 2 * gradient(model, point, *given)[1] for point, weight in zip(points, weights))
     scores = (mean * (text - baseline).numpy()).sum(1)
     way = float(value_of(model, text, *given) - value_of(model, baseline, *given))
     return scores, 0.0 if way == 0 else abs(scores.sum() - way) / abs(way)
