@@ -8,8 +8,8 @@ embeddings. Needs torch and transformers; the tests need only what this wrote.
 Little endian: u32 case count; a case is u32 tokens, u32 label (2^32 - 1: none), u32 ids[tokens], u8 type_ids[tokens]
 padded to whole u32, f32 direction[hidden size] where there is no label, f32 value, f32 gradients[tokens][embedding
 size], u32 baseline[tokens], f32 integrated[tokens], f32 completeness error. The value is the label's logit, or the
-projection of the mean row on the direction. Integrated gradients are those of POINTS places (Gauss, Legendre) between the
-embeddings of the baseline's ids and the text's.
+projection of the mean row on the direction. Integrated gradients are those of POINTS places (Gauss and Legendre's)
+between the embeddings of the baseline's ids and the text's.
 """
 import pathlib
 import struct
