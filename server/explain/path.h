@@ -3,8 +3,8 @@
  *
  *     score_t = sum_i (x_ti - baseline_ti) * sum_k w_k df/dx_ti at baseline + a_k (x - baseline)
  *
- * with the places a_k and weights w_k of Gauss and Legendre on [0, 1], as captum has them: of smooth functions they miss
- * less than midpoints by orders of magnitude. Gradient x input is the gradient at x alone, times x. */
+ * with the places a_k and weights w_k of Gauss and Legendre on [0, 1], as captum has them: of smooth functions they
+ * miss less than midpoints by orders of magnitude. Gradient x input is the gradient at x alone, times x. */
 #pragma once
 
 #include "explain/gradient.h"
