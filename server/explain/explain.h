@@ -48,7 +48,7 @@ typedef struct ExplainSpec {
     bool has_target;
     uint64_t bytes_max;    /* of an explanation on the wire; 0: the server's limit */
     uint32_t sample_count; /* of the sampled methods; 0: each method's own default */
-    uint32_t step_count;   /* of integrated gradients; 0: EXPLAIN_STEPS_DEFAULT */
+    uint32_t step_count;   /* of integrated gradients; 0: PATH_POINTS_DEFAULT */
     uint64_t seed;
     bool faithfulness; /* each attribution with its comprehensiveness and sufficiency */
     bool has_removal;
@@ -62,17 +62,17 @@ typedef struct ExplainWeights {
     uint32_t head;
     uint32_t row_count;
     const uint32_t *rows; /* [row_count]; NULL: the one row is the mean of several */
-    const uint32_t
-        *row_offsets;        /* [row_count + 1] into columns and weights; NULL: dense, and row_count x tokens */
+    /* [row_count + 1] into columns and weights; NULL: dense, and row_count x tokens */
+    const uint32_t *row_offsets;
     const uint32_t *columns; /* NULL: dense */
     const void *weights;     /* in the spec's format */
     const float *dropped;    /* [row_count]: 1 - what is returned of a row */
 } ExplainWeights;
 
 typedef struct ExplainFaithfulness {
-    float
-        comprehensiveness; /* f(x) - f(x without the tokens of the highest scores), the mean over 1, 5, 10, 20, 50 % */
-    float sufficiency;     /* f(x) - f(those tokens alone), likewise (DeYoung et al. 2020) */
+    /* f(x) - f(x without the tokens of the highest scores), the mean over 1, 5, 10, 20, 50 % */
+    float comprehensiveness;
+    float sufficiency; /* f(x) - f(those tokens alone), likewise (DeYoung et al. 2020) */
     ExplainRemoval removal;
 } ExplainFaithfulness;
 
