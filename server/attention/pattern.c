@@ -3,6 +3,8 @@
  * training is left that their places are filled with the first block, so that it counts 1 + block_repeats times. */
 #include "attention/pattern.h"
 
+#include "base/ascending.h"
+
 #include <math.h>
 
 static uint32_t pattern_min(uint32_t a, uint32_t b)
@@ -129,16 +131,7 @@ bool pattern_begins(const Pattern *pattern, const ScoreBlock *tile)
 
 uint32_t pattern_globals_below(const Pattern *pattern, uint32_t position)
 {
-    uint32_t low = 0;
-    uint32_t high = pattern->global_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (pattern->global_positions[middle] < position)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return ascending_place(pattern->global_positions, pattern->global_count, position);
 }
 
 /* Global keys were seen before the window. */

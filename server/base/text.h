@@ -17,6 +17,13 @@ typedef struct ByteRange {
     uint32_t end;
 } ByteRange;
 
+/* The part of `range` that lies behind the first `skipped` bytes, counted from there; empty where there is none. */
+static inline ByteRange byte_range_behind(ByteRange range, uint32_t skipped)
+{
+    return (ByteRange){range.begin > skipped ? range.begin - skipped : 0,
+                       range.end > skipped ? range.end - skipped : 0};
+}
+
 static inline TextView text_view(const char *terminated)
 {
     return (TextView){terminated, strlen(terminated)};

@@ -295,31 +295,31 @@ static void anchor_next(Study *study, const StudyRound *last, StudyRound *out_ro
     surrogate_round(&anchor->surrogate, out_round);
 }
 
-static void anchor_lay_out(Anchor *anchor, Room *room)
+static void anchor_lay_out(Anchor *anchor, ExplainMemory *memory)
 {
     const Surrogate *surrogate = &anchor->surrogate;
-    surrogate_lay_out(&anchor->surrogate, room);
-    anchor->held = surrogate_take(room, surrogate->sample_count + surrogate->fresh_count, sizeof *anchor->held);
+    surrogate_lay_out(&anchor->surrogate, memory);
+    anchor->held = explain_take(memory, surrogate->sample_count + surrogate->fresh_count, sizeof *anchor->held);
     anchor->arms =
-        surrogate_take(room, 1 + BEAM * (uint64_t)surrogate->study.text.feature_count, sizeof *anchor->arms);
+        explain_take(memory, 1 + BEAM * (uint64_t)surrogate->study.text.feature_count, sizeof *anchor->arms);
 }
 
 static uint64_t anchor_bytes(const Surrogate *sized)
 {
     Anchor counted = {.surrogate = *sized};
-    Room room = {0};
-    (void)surrogate_take(&room, 1, sizeof counted);
-    anchor_lay_out(&counted, &room);
-    return room.used;
+    ExplainMemory memory = {0};
+    (void)explain_take(&memory, 1, sizeof counted);
+    anchor_lay_out(&counted, &memory);
+    return memory.used_bytes;
 }
 
 /* The rule of no words is the first: it holds where nothing that is left out changes the label. */
 static Study *anchor_open(const Surrogate *sized, void *block)
 {
-    Room room = {.bytes = block};
-    Anchor *anchor = surrogate_take(&room, 1, sizeof *anchor);
+    ExplainMemory memory = {.block = block};
+    Anchor *anchor = explain_take(&memory, 1, sizeof *anchor);
     anchor->surrogate = *sized;
-    anchor_lay_out(anchor, &room);
+    anchor_lay_out(anchor, &memory);
     anchor->arm_count = 1;
     anchor_enter(anchor, ANCHOR_FIRST, (sized->sample_count + FIRST_PART - 1) / FIRST_PART);
     anchor->surrogate.study.next = anchor_next;

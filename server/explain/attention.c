@@ -3,6 +3,7 @@
 #include "explain/attention.h"
 
 #include "attention/weights.h"
+#include "base/ascending.h"
 #include "explain/pooled_row.h"
 #include "explain/row_format.h"
 
@@ -338,23 +339,13 @@ static void attention_write_tile(const ExplainAttention *self, const AskedLayer 
 /* The place of the first row asked for that is not before `row`. */
 static uint32_t attention_place(const ExplainAttention *self, uint32_t row)
 {
-    uint32_t low = 0;
-    uint32_t high = self->row_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (self->rows[middle] < row)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return ascending_place(self->rows, self->row_count, row);
 }
 
 static bool attention_has_row(const void *context, uint32_t row)
 {
     const ExplainAttention *self = context;
-    uint32_t place = attention_place(self, row);
-    return place < self->row_count && self->rows[place] == row;
+    return ascending_has(self->rows, self->row_count, row);
 }
 
 static void attention_attend(EncoderProbe *probe, const ProbedRows *shown)

@@ -173,33 +173,33 @@ static void linear_next(Study *study, const StudyRound *last, StudyRound *out_ro
     surrogate_round(&linear->surrogate, out_round);
 }
 
-static void linear_lay_out(Linear *linear, Room *room)
+static void linear_lay_out(Linear *linear, ExplainMemory *memory)
 {
     uint64_t features = linear->surrogate.study.text.feature_count;
-    surrogate_lay_out(&linear->surrogate, room);
-    linear->order = surrogate_take(room, features, sizeof *linear->order);
-    linear->products = surrogate_take(room, features * features, sizeof *linear->products);
-    linear->factor = surrogate_take(room, features * features, sizeof *linear->factor);
-    linear->means = surrogate_take(room, features, sizeof *linear->means);
-    linear->targets = surrogate_take(room, features, sizeof *linear->targets);
-    linear->solution = surrogate_take(room, features, sizeof *linear->solution);
+    surrogate_lay_out(&linear->surrogate, memory);
+    linear->order = explain_take(memory, features, sizeof *linear->order);
+    linear->products = explain_take(memory, features * features, sizeof *linear->products);
+    linear->factor = explain_take(memory, features * features, sizeof *linear->factor);
+    linear->means = explain_take(memory, features, sizeof *linear->means);
+    linear->targets = explain_take(memory, features, sizeof *linear->targets);
+    linear->solution = explain_take(memory, features, sizeof *linear->solution);
 }
 
 static uint64_t linear_bytes(const Surrogate *sized)
 {
     Linear counted = {.surrogate = *sized};
-    Room room = {0};
-    (void)surrogate_take(&room, 1, sizeof counted);
-    linear_lay_out(&counted, &room);
-    return room.used;
+    ExplainMemory memory = {0};
+    (void)explain_take(&memory, 1, sizeof counted);
+    linear_lay_out(&counted, &memory);
+    return memory.used_bytes;
 }
 
 static Study *linear_open(const Surrogate *sized, void *block)
 {
-    Room room = {.bytes = block};
-    Linear *linear = surrogate_take(&room, 1, sizeof *linear);
+    ExplainMemory memory = {.block = block};
+    Linear *linear = explain_take(&memory, 1, sizeof *linear);
     linear->surrogate = *sized;
-    linear_lay_out(linear, &room);
+    linear_lay_out(linear, &memory);
     for (uint32_t i = 0; i < sized->study.text.feature_count; i++) linear->order[i] = i;
     linear->surrogate.study.next = linear_next;
     linear->surrogate.result.method = EXPLAIN_SURROGATE_LINEAR;

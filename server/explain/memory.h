@@ -15,5 +15,5 @@ CHECKED Status explain_memory_open(uint64_t counted_bytes, Arena *arena, Explain
                                    Error *out_error);
 /* What explain_memory_open takes of the arena for them. */
 uint64_t explain_memory_bytes(uint64_t counted_bytes);
-/* `count` items of `size` bytes, aligned to cache lines; NULL while they are but counted. */
+/* `count` items of `size` bytes, whole cache lines from the block's beginning on; NULL while they are but counted. */
 void *explain_take(ExplainMemory *memory, uint64_t count, size_t size);

@@ -1,20 +1,11 @@
 #include "explain/sequence.h"
 
 #include "attention/weights.h"
+#include "base/ascending.h"
 
 bool explain_is_global(const ExplainSequence *sequence, uint32_t row)
 {
-    uint32_t low = 0;
-    uint32_t high = sequence->global_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (sequence->global_positions[middle] == row) return true;
-        if (sequence->global_positions[middle] < row)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
+    return ascending_has(sequence->global_positions, sequence->global_count, row);
 }
 
 uint32_t explain_pooled_count(const ExplainSequence *sequence)

@@ -4,7 +4,6 @@
 
 enum {
     FRESH_PART = 4,
-    ROOM_ALIGNMENT = 16,
     BLOCK_BYTES = 64, /* what an arena takes for a block beside its bytes, at most */
 };
 
@@ -40,13 +39,6 @@ const ExplainSurrogate *surrogate_result(const Study *study)
     return &((const Surrogate *)study)->result;
 }
 
-void *surrogate_take(Room *room, uint64_t count, uint64_t size)
-{
-    void *items = room->bytes ? room->bytes + room->used : NULL;
-    room->used += (count * size + ROOM_ALIGNMENT - 1) / ROOM_ALIGNMENT * ROOM_ALIGNMENT;
-    return items;
-}
-
 Surrogate surrogate_sized(const StudyText *text, uint32_t sample_count, uint64_t seed)
 {
     uint32_t fresh_count = (sample_count + FRESH_PART - 1) / FRESH_PART;
@@ -54,14 +46,14 @@ Surrogate surrogate_sized(const StudyText *text, uint32_t sample_count, uint64_t
         .study.text = *text, .random = seed, .sample_count = sample_count, .fresh_count = fresh_count};
 }
 
-void surrogate_lay_out(Surrogate *surrogate, Room *room)
+void surrogate_lay_out(Surrogate *surrogate, ExplainMemory *memory)
 {
     uint32_t copies = surrogate->sample_count + surrogate->fresh_count;
     uint64_t round_bytes = (uint64_t)STUDY_ROUND_COPIES_MAX * surrogate->study.text.feature_count;
-    surrogate->kept = surrogate_take(room, copies, sizeof *surrogate->kept);
-    surrogate->answers = surrogate_take(room, copies, sizeof *surrogate->answers);
-    surrogate->room.kept = surrogate_take(room, round_bytes, 1);
-    surrogate->room.answers = surrogate_take(room, STUDY_ROUND_COPIES_MAX, sizeof *surrogate->room.answers);
+    surrogate->kept = explain_take(memory, copies, sizeof *surrogate->kept);
+    surrogate->answers = explain_take(memory, copies, sizeof *surrogate->answers);
+    surrogate->room.kept = explain_take(memory, round_bytes, 1);
+    surrogate->room.answers = explain_take(memory, STUDY_ROUND_COPIES_MAX, sizeof *surrogate->room.answers);
 }
 
 FeatureSet surrogate_all(const Surrogate *surrogate)

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/random.h"
+#include "explain/memory.h"
 #include "explain/surrogate.h"
 
 enum { FEATURE_SET_WORDS = (EXPLAIN_FEATURE_COUNT_MAX + 63) / 64 };
@@ -54,19 +55,10 @@ typedef struct Surrogate {
     StudyRound room;       /* the arrays of rounds */
 } Surrogate;
 
-/* A block of memory that arrays are cut out of; without one, it counts what they take. */
-typedef struct Room {
-    unsigned char *bytes; /* NULL: counting */
-    uint64_t used;
-} Room;
-
-/* `count` items of `size`, aligned to 16. */
-void *surrogate_take(Room *room, uint64_t count, uint64_t size);
-
 /* A Surrogate without arrays. */
 Surrogate surrogate_sized(const StudyText *text, uint32_t sample_count, uint64_t seed);
-/* Cuts its arrays out of `room`. */
-void surrogate_lay_out(Surrogate *surrogate, Room *room);
+/* Cuts its arrays out of `memory`. */
+void surrogate_lay_out(Surrogate *surrogate, ExplainMemory *memory);
 
 /* The set of all features. */
 FeatureSet surrogate_all(const Surrogate *surrogate);

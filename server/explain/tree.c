@@ -160,31 +160,31 @@ static void tree_next(Study *study, const StudyRound *last, StudyRound *out_roun
     surrogate_round(&tree->surrogate, out_round);
 }
 
-static void tree_lay_out(Tree *tree, Room *room)
+static void tree_lay_out(Tree *tree, ExplainMemory *memory)
 {
     uint32_t features = tree->surrogate.study.text.feature_count;
-    surrogate_lay_out(&tree->surrogate, room);
-    tree->order = surrogate_take(room, features, sizeof *tree->order);
-    tree->samples = surrogate_take(room, tree->surrogate.sample_count, sizeof *tree->samples);
-    tree->sums = surrogate_take(room, features, sizeof *tree->sums);
-    tree->counts = surrogate_take(room, features, sizeof *tree->counts);
+    surrogate_lay_out(&tree->surrogate, memory);
+    tree->order = explain_take(memory, features, sizeof *tree->order);
+    tree->samples = explain_take(memory, tree->surrogate.sample_count, sizeof *tree->samples);
+    tree->sums = explain_take(memory, features, sizeof *tree->sums);
+    tree->counts = explain_take(memory, features, sizeof *tree->counts);
 }
 
 static uint64_t tree_bytes(const Surrogate *sized)
 {
     Tree counted = {.surrogate = *sized};
-    Room room = {0};
-    (void)surrogate_take(&room, 1, sizeof counted);
-    tree_lay_out(&counted, &room);
-    return room.used;
+    ExplainMemory memory = {0};
+    (void)explain_take(&memory, 1, sizeof counted);
+    tree_lay_out(&counted, &memory);
+    return memory.used_bytes;
 }
 
 static Study *tree_open(const Surrogate *sized, void *block)
 {
-    Room room = {.bytes = block};
-    Tree *tree = surrogate_take(&room, 1, sizeof *tree);
+    ExplainMemory memory = {.block = block};
+    Tree *tree = explain_take(&memory, 1, sizeof *tree);
     tree->surrogate = *sized;
-    tree_lay_out(tree, &room);
+    tree_lay_out(tree, &memory);
     for (uint32_t i = 0; i < sized->study.text.feature_count; i++) tree->order[i] = i;
     tree->surrogate.study.next = tree_next;
     tree->surrogate.result.method = EXPLAIN_SURROGATE_TREE;

@@ -247,8 +247,7 @@ ByteRange pipeline_chunk_range(const Prepared *whole, uint32_t index)
     TokenRange tokens = plan->items[index].tokens;
     uint32_t skipped = plan->of_pair ? 0 : whole->prompt_bytes;
     ByteRange range = {whole->encoding.offsets[tokens.begin].begin, whole->encoding.offsets[tokens.end - 1].end};
-    range.begin = range.begin > skipped ? range.begin - skipped : 0;
-    range.end = range.end > skipped ? range.end - skipped : 0;
+    range = byte_range_behind(range, skipped);
     if (range.end < range.begin) range.end = range.begin; /* a normalizer may swap characters */
     return sanitizer_original_range(plan->of_pair ? whole->pair_origin : whole->origin, range);
 }

@@ -9,7 +9,7 @@
 enum { ROW_FAITHFULNESS = EXPLAIN_METHOD_COUNT, ROW_COUNT };
 
 #define ROW_BIT(row) (1u << (row))
-/* Every method, where it is there. */
+
 static const ExplainRow *const explain_rows[ROW_COUNT] = {
     [EXPLAIN_ATTENTION] = &explain_attention_row,
     [EXPLAIN_ROLLOUT] = &explain_rollout_row,
@@ -105,14 +105,11 @@ static CHECKED Status row_check(const Pipeline *pipeline, Task task, const Expla
                                 Error *out_error)
 {
     const ExplainRow *row = explain_rows[index];
-    if (!row) {
-        return error_set(out_error, STATUS_UNIMPLEMENTED, "this version has no %s", explain_names[index]);
-    }
     if (!(row->tasks & EXPLAIN_TASK(task))) {
         char names[ERROR_MESSAGE_BYTES / 2] = "";
         size_t used = 0;
         for (uint32_t i = 0; i < EXPLAIN_METHOD_COUNT && used < sizeof names; i++) {
-            if (!explain_rows[i] || !(explain_rows[i]->tasks & EXPLAIN_TASK(task))) continue;
+            if (!(explain_rows[i]->tasks & EXPLAIN_TASK(task))) continue;
             int written = snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", explain_names[i]);
             if (written > 0) used += (size_t)written;
         }
@@ -318,10 +315,7 @@ static void target_default(PipelineExplain *explain, const PipelineItem *item)
     ExplainSubject *subject = &explain->subject;
     bool labelled = subject->task == TASK_CLASSIFY || subject->task == TASK_RERANK;
     if (!labelled || subject->target != EXPLAIN_NO_TARGET) return;
-    subject->target = 0;
-    for (uint32_t i = 1; i < pipeline_label_count(subject->pipeline); i++) {
-        if (item->output[i] > item->output[subject->target]) subject->target = i;
-    }
+    subject->target = pipeline_best_label(subject->pipeline, item->output);
 }
 
 /* What a summary alone needed is not returned. */
@@ -373,8 +367,7 @@ const ExplainResult *pipeline_explain_result(const PipelineExplain *explain)
 
 bool pipeline_explain_has_target(ExplainMethod method)
 {
-    const ExplainRow *row = explain_rows[method];
-    return row && row->has_target;
+    return explain_rows[method]->has_target;
 }
 
 ExplainAttribution *explain_add_attribution(ExplainResult *result, ExplainMethod method)
@@ -391,8 +384,7 @@ ByteRange pipeline_explain_token_range(const Prepared *whole, const Encoding *en
     ByteRange range = encoding->offsets[token];
     if (segment == ENCODING_SEGMENT_NONE) return (ByteRange){0, 0};
     uint32_t skipped = segment == 0 ? whole->prompt_bytes : 0;
-    range.begin = range.begin > skipped ? range.begin - skipped : 0;
-    range.end = range.end > skipped ? range.end - skipped : 0;
+    range = byte_range_behind(range, skipped);
     if (range.end <= range.begin) return (ByteRange){0, 0}; /* a token of the prompt */
     return sanitizer_original_range(segment == 0 ? whole->origin : whole->pair_origin, range);
 }

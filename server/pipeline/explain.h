@@ -36,7 +36,7 @@ typedef struct ExplainCost {
 
 /* What does not depend on a text. *out_field, where it fails, is the field of the spec that is to blame ("layers"),
  * static. Fails with INVALID_ARGUMENT (a layer, head or label that there is none of; the error says which there are),
- * UNSUPPORTED (a method that the architecture or the task has not; the error says which have), UNIMPLEMENTED. */
+ * UNSUPPORTED (a method that the architecture or the task has not; the error says which have). */
 CHECKED Status pipeline_check_explain(const Pipeline *pipeline, Task task, const ExplainSpec *spec,
                                       const char **out_field, Error *out_error);
 /* Of a sequence that was prepared. */

@@ -14,8 +14,7 @@ static bool token_find(const Prepared *prepared, uint32_t token, ByteRange *out_
     ByteRange range = prepared->encoding.offsets[token];
     if (segment == ENCODING_SEGMENT_NONE || token < prepared->prompt_token_count) return false;
     uint32_t skipped = segment == 0 ? prepared->prompt_bytes : 0;
-    out_range->begin = range.begin > skipped ? range.begin - skipped : 0;
-    out_range->end = range.end > skipped ? range.end - skipped : 0;
+    *out_range = byte_range_behind(range, skipped);
     return out_range->end > out_range->begin;
 }
 

@@ -19,6 +19,15 @@ static int score_compare(const void *a, const void *b)
     return (left->label > right->label) - (left->label < right->label);
 }
 
+uint32_t pipeline_best_label(const Pipeline *pipeline, const float *logits)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < pipeline_label_count(pipeline); i++) {
+        if (logits[i] > logits[best]) best = i;
+    }
+    return best;
+}
+
 ScoreFunction scores_function(const Pipeline *pipeline, Task task)
 {
     const HeadConfig *head = checkpoint_head_config(pipeline->checkpoint);

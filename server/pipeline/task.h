@@ -19,6 +19,8 @@ CHECKED Status pipeline_check_task(const Pipeline *pipeline, Task task, Error *o
 /* id2label in the order of the ids; 0 where the checkpoint's head has no labels. */
 uint32_t pipeline_label_count(const Pipeline *pipeline);
 TextView pipeline_label(const Pipeline *pipeline, uint32_t label);
+/* The label with the greatest of logits[label count], the first of several. */
+uint32_t pipeline_best_label(const Pipeline *pipeline, const float *logits);
 
 /* Floats of an item's `output` (see pipeline.h), for an input prepared for the task:
  *   EMBED     dimensions, or the vector's size     CLASSIFY, RERANK  the head's logits [label count]

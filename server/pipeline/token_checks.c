@@ -28,8 +28,7 @@ static ByteRange check_range(const TokenCheck *check, TokenRange tokens)
         if (one.begin < range.begin) range.begin = one.begin;
         if (one.end > range.end) range.end = one.end;
     }
-    range.begin = range.begin > check->prompt_bytes ? range.begin - check->prompt_bytes : 0;
-    range.end = range.end > check->prompt_bytes ? range.end - check->prompt_bytes : 0;
+    range = byte_range_behind(range, check->prompt_bytes);
     if (range.end < range.begin) range.end = range.begin;
     return sanitizer_original_range(check->sanitized->map, range);
 }

@@ -72,15 +72,6 @@ Status pipeline_vote_copy(const Pipeline *pipeline, const Prepared *prepared, ui
     return STATUS_OK;
 }
 
-static uint32_t label_of(const float *logits, uint32_t label_count)
-{
-    uint32_t best = 0;
-    for (uint32_t i = 1; i < label_count; i++) {
-        if (logits[i] > logits[best]) best = i;
-    }
-    return best;
-}
-
 typedef struct Votes {
     const float *const *copies; /* [count][label_count] */
     uint32_t count;
@@ -124,8 +115,8 @@ void pipeline_vote(const Pipeline *pipeline, const float *const *copies, uint32_
 {
     assert(copy_count <= VOTE_COUNT_MAX);
     Votes votes = {.copies = copies, .count = copy_count, .label_count = pipeline_label_count(pipeline)};
-    for (uint32_t i = 0; i < copy_count; i++) votes.labels[i] = label_of(copies[i], votes.label_count);
-    uint32_t own = label_of(logits, votes.label_count);
+    for (uint32_t i = 0; i < copy_count; i++) votes.labels[i] = pipeline_best_label(pipeline, copies[i]);
+    uint32_t own = pipeline_best_label(pipeline, logits);
     uint32_t agreeing = votes_for(&votes, own);
     if (agreeing * 4 >= copy_count * STABLE_QUARTERS) return;
     uint32_t winner = votes_winner(&votes, own);

@@ -3,13 +3,17 @@
 
 #include <assert.h>
 
+PipelineWorkspace *inference_batch_workspace(const Model *model, const SchedulerBatch *batch)
+{
+    bool in_lane = batch->lane != SCHEDULER_NO_LANE;
+    return in_lane ? model_lane_workspace(model, batch->lane) : model_workspace(model, batch->worker);
+}
+
 /* Writes the items of the batch to `items` and runs them. Returns the number of their tokens. */
 static uint32_t inference_batch_compute(const Model *model, const SchedulerBatch *batch, PipelineItem **items)
 {
     uint32_t token_count = 0;
-    bool is_long = batch->lane != SCHEDULER_NO_LANE;
-    PipelineWorkspace *workspace =
-        is_long ? model_lane_workspace(model, batch->lane) : model_workspace(model, batch->worker);
+    PipelineWorkspace *workspace = inference_batch_workspace(model, batch);
     for (uint32_t i = 0; i < batch->count; i++) {
         items[i] = &((TaskJob *)batch->jobs[i])->item;
         token_count += batch->jobs[i]->token_count;

@@ -68,10 +68,7 @@ void inference_explain_start(TaskCall *call)
 void inference_explain_run(const SchedulerBatch *batch)
 {
     TaskJob *job = (TaskJob *)batch->jobs[0];
-    const Model *model = batch->jobs[0]->batch_key;
-    bool in_lane = batch->lane != SCHEDULER_NO_LANE;
-    PipelineWorkspace *workspace =
-        in_lane ? model_lane_workspace(model, batch->lane) : model_workspace(model, batch->worker);
+    PipelineWorkspace *workspace = inference_batch_workspace(batch->jobs[0]->batch_key, batch);
     bool done;
     Error error;
     assert(batch->count == 1 && job->explain);

@@ -217,11 +217,8 @@ Status inference_explanations_open(TaskCall *call, CodecFault *out_fault)
 static void text_set_target(TaskCall *call, const TaskText *text)
 {
     float *logits = call->explained_logits;
-    uint32_t best = 0;
     pipeline_merge_logits(call->base.pipeline, &text->whole, inference_texts_outputs(call, text), logits);
-    for (uint32_t i = 1; i < pipeline_label_count(call->base.pipeline); i++) {
-        if (logits[i] > logits[best]) best = i;
-    }
+    uint32_t best = pipeline_best_label(call->base.pipeline, logits);
     for (uint32_t i = 0; i < text->job_count; i++)
         pipeline_explain_set_target(call->jobs[text->first_job + i].explain, best);
 }

@@ -93,4 +93,6 @@ void inference_tokens_tokenize(void *context, RpcMessage *message, const uint8_t
 void inference_tokens_detokenize(void *context, RpcMessage *message, const uint8_t *wire, size_t size);
 
 void inference_batch_run(void *context, const SchedulerBatch *batch);
+/* The activations that `batch`, of `model`, runs in: its lane's, or its worker's. */
+PipelineWorkspace *inference_batch_workspace(const Model *model, const SchedulerBatch *batch);
 void inference_batch_drop(void *context, SchedulerJob *job, Status reason);
