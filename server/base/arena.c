@@ -13,6 +13,8 @@ struct ArenaChunk {
     size_t used_bytes;
 };
 
+static_assert(sizeof(ArenaChunk) <= ARENA_CHUNK_HEADER_BYTES_MAX, "a chunk's header");
+
 void arena_init(Arena *arena, size_t budget_bytes)
 {
     *arena = (Arena){.budget_bytes = budget_bytes};
@@ -48,8 +50,7 @@ static bool chunk_has(const ArenaChunk *chunk, size_t size)
 void *arena_allocate(Arena *arena, size_t size)
 {
     if (size > SIZE_MAX - ARENA_ALIGNMENT) return NULL;
-    if (size == 0) size = 1;
-    size = (size + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
+    size = (size_t)arena_bytes(size);
     ArenaChunk *chunk = arena->chunks;
     if (!chunk_has(chunk, size)) chunk = arena_grow(arena, size, ARENA_CHUNK_BYTES);
     return chunk ? arena_bump(chunk, size) : NULL;

@@ -295,37 +295,25 @@ static void anchor_next(Study *study, const StudyRound *last, StudyRound *out_ro
     surrogate_round(&anchor->surrogate, out_round);
 }
 
-static void anchor_lay_out(Anchor *anchor, ExplainMemory *memory)
+static Surrogate *anchor_lay_out(const Surrogate *sized, ExplainMemory *memory)
 {
-    const Surrogate *surrogate = &anchor->surrogate;
-    surrogate_lay_out(&anchor->surrogate, memory);
-    anchor->held = explain_take(memory, surrogate->sample_count + surrogate->fresh_count, sizeof *anchor->held);
-    anchor->arms =
-        explain_take(memory, 1 + BEAM * (uint64_t)surrogate->study.text.feature_count, sizeof *anchor->arms);
-}
-
-static uint64_t anchor_bytes(const Surrogate *sized)
-{
-    Anchor counted = {.surrogate = *sized};
-    ExplainMemory memory = {0};
-    (void)explain_take(&memory, 1, sizeof counted);
-    anchor_lay_out(&counted, &memory);
-    return memory.used_bytes;
+    Anchor *anchor = explain_take(memory, 1, sizeof *anchor);
+    Anchor made = {.surrogate = *sized};
+    surrogate_lay_out(&made.surrogate, memory);
+    made.held = explain_take(memory, sized->sample_count + sized->fresh_count, sizeof *made.held);
+    made.arms = explain_take(memory, 1 + BEAM * (uint64_t)sized->study.text.feature_count, sizeof *made.arms);
+    if (!anchor) return NULL;
+    *anchor = made;
+    return &anchor->surrogate;
 }
 
 /* The rule of no words is the first: it holds where nothing that is left out changes the label. */
-static Study *anchor_open(const Surrogate *sized, void *block)
+static void anchor_begin(Surrogate *surrogate)
 {
-    ExplainMemory memory = {.block = block};
-    Anchor *anchor = explain_take(&memory, 1, sizeof *anchor);
-    anchor->surrogate = *sized;
-    anchor_lay_out(anchor, &memory);
+    Anchor *anchor = (Anchor *)surrogate;
     anchor->arm_count = 1;
-    anchor_enter(anchor, ANCHOR_FIRST, (sized->sample_count + FIRST_PART - 1) / FIRST_PART);
-    anchor->surrogate.study.next = anchor_next;
-    anchor->surrogate.result.method = EXPLAIN_ANCHOR_RULE;
-    if (sized->study.text.feature_count == 0) anchor_finish(anchor, &(Arm){.count = 1, .agreeing = 1});
-    return &anchor->surrogate.study;
+    anchor_enter(anchor, ANCHOR_FIRST, (surrogate->sample_count + FIRST_PART - 1) / FIRST_PART);
+    if (surrogate->study.text.feature_count == 0) anchor_finish(anchor, &(Arm){.count = 1, .agreeing = 1});
 }
 
-const SurrogateKind anchor_kind = {anchor_bytes, anchor_open};
+const SurrogateKind anchor_kind = {anchor_lay_out, anchor_begin, anchor_next};

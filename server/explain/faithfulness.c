@@ -1,5 +1,7 @@
 #include "explain/faithfulness.h"
 
+#include "explain/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,12 +24,6 @@ typedef struct Faithfulness {
     StudyAnswer answers[COPIES];
     ExplainFaithfulness result;
 } Faithfulness;
-
-uint64_t faithfulness_bytes(uint32_t feature_count)
-{
-    enum { ROUNDING_BYTES = 48 }; /* of three allocations */
-    return sizeof(Faithfulness) + feature_count * (uint64_t)(sizeof(RankedFeature) + COPIES) + ROUNDING_BYTES;
-}
 
 uint32_t faithfulness_copies(uint32_t feature_count)
 {
@@ -68,14 +64,33 @@ static void faithfulness_next(Study *study, const StudyRound *last, StudyRound *
     }
 }
 
+static Faithfulness *faithfulness_lay_out(uint32_t feature_count, ExplainMemory *memory)
+{
+    Faithfulness *faithfulness = explain_take(memory, 1, sizeof *faithfulness);
+    Faithfulness made = {.study = {.next = faithfulness_next, .text = {.feature_count = feature_count}}};
+    made.ranked = explain_take(memory, feature_count, sizeof *made.ranked);
+    made.kept = explain_take(memory, COPIES * (uint64_t)feature_count, sizeof *made.kept);
+    if (faithfulness) *faithfulness = made;
+    return faithfulness;
+}
+
+static uint64_t faithfulness_count_bytes(uint32_t feature_count)
+{
+    ExplainMemory memory = {0};
+    (void)faithfulness_lay_out(feature_count, &memory);
+    return memory.used_bytes;
+}
+
+uint64_t faithfulness_bytes(uint32_t feature_count)
+{
+    return explain_memory_bytes(faithfulness_count_bytes(feature_count));
+}
+
 Study *faithfulness_open(uint32_t feature_count, Arena *arena)
 {
-    Faithfulness *faithfulness = arena_allocate_zeroed(arena, 1, sizeof *faithfulness);
-    if (!faithfulness) return NULL;
-    faithfulness->study = (Study){.next = faithfulness_next, .text = {.feature_count = feature_count}};
-    faithfulness->ranked = arena_allocate(arena, feature_count * sizeof *faithfulness->ranked);
-    faithfulness->kept = arena_allocate(arena, (size_t)COPIES * feature_count);
-    return faithfulness->ranked && faithfulness->kept ? &faithfulness->study : NULL;
+    ExplainMemory memory;
+    if (explain_memory_open(faithfulness_count_bytes(feature_count), arena, &memory, NULL)) return NULL;
+    return &faithfulness_lay_out(feature_count, &memory)->study;
 }
 
 /* Of equal scores the first feature comes first. */

@@ -173,37 +173,27 @@ static void linear_next(Study *study, const StudyRound *last, StudyRound *out_ro
     surrogate_round(&linear->surrogate, out_round);
 }
 
-static void linear_lay_out(Linear *linear, ExplainMemory *memory)
+static Surrogate *linear_lay_out(const Surrogate *sized, ExplainMemory *memory)
 {
-    uint64_t features = linear->surrogate.study.text.feature_count;
-    surrogate_lay_out(&linear->surrogate, memory);
-    linear->order = explain_take(memory, features, sizeof *linear->order);
-    linear->products = explain_take(memory, features * features, sizeof *linear->products);
-    linear->factor = explain_take(memory, features * features, sizeof *linear->factor);
-    linear->means = explain_take(memory, features, sizeof *linear->means);
-    linear->targets = explain_take(memory, features, sizeof *linear->targets);
-    linear->solution = explain_take(memory, features, sizeof *linear->solution);
+    uint64_t features = sized->study.text.feature_count;
+    Linear *linear = explain_take(memory, 1, sizeof *linear);
+    Linear made = {.surrogate = *sized};
+    surrogate_lay_out(&made.surrogate, memory);
+    made.order = explain_take(memory, features, sizeof *made.order);
+    made.products = explain_take(memory, features * features, sizeof *made.products);
+    made.factor = explain_take(memory, features * features, sizeof *made.factor);
+    made.means = explain_take(memory, features, sizeof *made.means);
+    made.targets = explain_take(memory, features, sizeof *made.targets);
+    made.solution = explain_take(memory, features, sizeof *made.solution);
+    if (!linear) return NULL;
+    *linear = made;
+    return &linear->surrogate;
 }
 
-static uint64_t linear_bytes(const Surrogate *sized)
+static void linear_begin(Surrogate *surrogate)
 {
-    Linear counted = {.surrogate = *sized};
-    ExplainMemory memory = {0};
-    (void)explain_take(&memory, 1, sizeof counted);
-    linear_lay_out(&counted, &memory);
-    return memory.used_bytes;
+    Linear *linear = (Linear *)surrogate;
+    for (uint32_t i = 0; i < surrogate->study.text.feature_count; i++) linear->order[i] = i;
 }
 
-static Study *linear_open(const Surrogate *sized, void *block)
-{
-    ExplainMemory memory = {.block = block};
-    Linear *linear = explain_take(&memory, 1, sizeof *linear);
-    linear->surrogate = *sized;
-    linear_lay_out(linear, &memory);
-    for (uint32_t i = 0; i < sized->study.text.feature_count; i++) linear->order[i] = i;
-    linear->surrogate.study.next = linear_next;
-    linear->surrogate.result.method = EXPLAIN_SURROGATE_LINEAR;
-    return &linear->surrogate.study;
-}
-
-const SurrogateKind linear_kind = {linear_bytes, linear_open};
+const SurrogateKind linear_kind = {linear_lay_out, linear_begin, linear_next};

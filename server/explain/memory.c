@@ -1,13 +1,11 @@
 #include "explain/memory.h"
 
-enum {
-    LINE_BYTES = 64,
-    ARENA_BYTES = 256, /* what the arena takes beside a block: its own header and rounding */
-};
+/* An arena's memory begins at a multiple of ARENA_ALIGNMENT. */
+enum { LINE_BYTES = 64, ALIGNING_BYTES = LINE_BYTES - ARENA_ALIGNMENT };
 
 Status explain_memory_open(uint64_t counted_bytes, Arena *arena, ExplainMemory *out_memory, Error *out_error)
 {
-    char *block = arena_allocate(arena, counted_bytes + LINE_BYTES);
+    char *block = arena_allocate(arena, counted_bytes + ALIGNING_BYTES);
     if (!block) {
         return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,
                          "the request's memory does not hold the explanation");
@@ -19,7 +17,7 @@ Status explain_memory_open(uint64_t counted_bytes, Arena *arena, ExplainMemory *
 
 uint64_t explain_memory_bytes(uint64_t counted_bytes)
 {
-    return counted_bytes + LINE_BYTES + ARENA_BYTES;
+    return counted_bytes + ALIGNING_BYTES + ARENA_CHUNK_HEADER_BYTES_MAX;
 }
 
 void *explain_take(ExplainMemory *memory, uint64_t count, size_t size)

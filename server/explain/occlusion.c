@@ -1,5 +1,7 @@
 #include "explain/occlusion.h"
 
+#include "explain/memory.h"
+
 #include <string.h>
 
 typedef struct Occlusion {
@@ -9,19 +11,6 @@ typedef struct Occlusion {
     StudyAnswer *answers; /* [round's copies] */
     uint32_t asked_count; /* features that were left out in rounds so far */
 } Occlusion;
-
-static uint32_t occlusion_round_max(uint32_t feature_count)
-{
-    return feature_count < STUDY_ROUND_COPIES_MAX ? feature_count : STUDY_ROUND_COPIES_MAX;
-}
-
-uint64_t occlusion_bytes(uint32_t feature_count)
-{
-    enum { ROUNDING_BYTES = 64 }; /* of four allocations */
-    uint64_t round = occlusion_round_max(feature_count);
-    return sizeof(Occlusion) + feature_count * (uint64_t)sizeof(float) + round * feature_count +
-           round * sizeof(StudyAnswer) + ROUNDING_BYTES;
-}
 
 static void occlusion_next(Study *study, const StudyRound *last, StudyRound *out_round)
 {
@@ -40,16 +29,35 @@ static void occlusion_next(Study *study, const StudyRound *last, StudyRound *out
     *out_round = (StudyRound){.kept = occlusion->kept, .answers = occlusion->answers, .copy_count = count};
 }
 
+static Occlusion *occlusion_lay_out(uint32_t feature_count, ExplainMemory *memory)
+{
+    uint64_t round = feature_count < STUDY_ROUND_COPIES_MAX ? feature_count : STUDY_ROUND_COPIES_MAX;
+    Occlusion *occlusion = explain_take(memory, 1, sizeof *occlusion);
+    Occlusion made = {.study = {.next = occlusion_next, .text = {.feature_count = feature_count}}};
+    made.scores = explain_take(memory, feature_count, sizeof *made.scores);
+    made.kept = explain_take(memory, round * feature_count, sizeof *made.kept);
+    made.answers = explain_take(memory, round, sizeof *made.answers);
+    if (occlusion) *occlusion = made;
+    return occlusion;
+}
+
+static uint64_t occlusion_count_bytes(uint32_t feature_count)
+{
+    ExplainMemory memory = {0};
+    (void)occlusion_lay_out(feature_count, &memory);
+    return memory.used_bytes;
+}
+
+uint64_t occlusion_bytes(uint32_t feature_count)
+{
+    return explain_memory_bytes(occlusion_count_bytes(feature_count));
+}
+
 Study *occlusion_open(uint32_t feature_count, Arena *arena)
 {
-    uint32_t round = occlusion_round_max(feature_count);
-    Occlusion *occlusion = arena_allocate_zeroed(arena, 1, sizeof *occlusion);
-    if (!occlusion) return NULL;
-    occlusion->study = (Study){.next = occlusion_next, .text = {.feature_count = feature_count}};
-    occlusion->scores = arena_allocate_zeroed(arena, feature_count, sizeof *occlusion->scores);
-    occlusion->kept = arena_allocate(arena, (size_t)round * feature_count);
-    occlusion->answers = arena_allocate(arena, round * sizeof *occlusion->answers);
-    return occlusion->scores && occlusion->kept && occlusion->answers ? &occlusion->study : NULL;
+    ExplainMemory memory;
+    if (explain_memory_open(occlusion_count_bytes(feature_count), arena, &memory, NULL)) return NULL;
+    return &occlusion_lay_out(feature_count, &memory)->study;
 }
 
 const float *occlusion_scores(const Study *study)

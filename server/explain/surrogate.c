@@ -2,10 +2,7 @@
 
 #include <assert.h>
 
-enum {
-    FRESH_PART = 4,
-    BLOCK_BYTES = 64, /* what an arena takes for a block beside its bytes, at most */
-};
+enum { FRESH_PART = 4 };
 
 static const SurrogateKind *const kinds[EXPLAIN_METHOD_COUNT] = {
     [EXPLAIN_SURROGATE_LINEAR] = &linear_kind,
@@ -18,10 +15,25 @@ uint32_t surrogate_copies_max(uint32_t feature_count, uint32_t sample_count)
     return feature_count == 0 ? 0 : sample_count + (sample_count + FRESH_PART - 1) / FRESH_PART;
 }
 
+/* A Surrogate without arrays. */
+static Surrogate surrogate_sized(const StudyText *text, uint32_t sample_count, uint64_t seed)
+{
+    uint32_t fresh_count = (sample_count + FRESH_PART - 1) / FRESH_PART;
+    return (Surrogate){
+        .study.text = *text, .random = seed, .sample_count = sample_count, .fresh_count = fresh_count};
+}
+
+static uint64_t surrogate_count_bytes(ExplainMethod method, const Surrogate *sized)
+{
+    ExplainMemory memory = {0};
+    (void)kinds[method]->lay_out(sized, &memory);
+    return memory.used_bytes;
+}
+
 uint64_t surrogate_bytes(ExplainMethod method, uint32_t feature_count, uint32_t sample_count)
 {
     const Surrogate sized = surrogate_sized(&(StudyText){.feature_count = feature_count}, sample_count, 0);
-    return kinds[method]->bytes(&sized) + BLOCK_BYTES;
+    return explain_memory_bytes(surrogate_count_bytes(method, &sized));
 }
 
 Study *surrogate_open(ExplainMethod method, const StudyText *text, uint32_t sample_count, uint64_t seed,
@@ -30,20 +42,20 @@ Study *surrogate_open(ExplainMethod method, const StudyText *text, uint32_t samp
     assert(text->feature_count <= EXPLAIN_FEATURE_COUNT_MAX);
     assert(sample_count >= 1 && sample_count <= EXPLAIN_SAMPLE_COUNT_MAX);
     const Surrogate sized = surrogate_sized(text, sample_count, seed);
-    void *block = arena_allocate_zeroed(arena, 1, kinds[method]->bytes(&sized));
-    return block ? kinds[method]->open(&sized, block) : NULL;
+    uint64_t bytes = surrogate_count_bytes(method, &sized);
+    ExplainMemory memory;
+    if (explain_memory_open(bytes, arena, &memory, NULL)) return NULL;
+    memset(memory.block, 0, bytes);
+    Surrogate *surrogate = kinds[method]->lay_out(&sized, &memory);
+    surrogate->study.next = kinds[method]->next;
+    surrogate->result.method = method;
+    kinds[method]->begin(surrogate);
+    return &surrogate->study;
 }
 
 const ExplainSurrogate *surrogate_result(const Study *study)
 {
     return &((const Surrogate *)study)->result;
-}
-
-Surrogate surrogate_sized(const StudyText *text, uint32_t sample_count, uint64_t seed)
-{
-    uint32_t fresh_count = (sample_count + FRESH_PART - 1) / FRESH_PART;
-    return (Surrogate){
-        .study.text = *text, .random = seed, .sample_count = sample_count, .fresh_count = fresh_count};
 }
 
 void surrogate_lay_out(Surrogate *surrogate, ExplainMemory *memory)

@@ -55,8 +55,6 @@ typedef struct Surrogate {
     StudyRound room;       /* the arrays of rounds */
 } Surrogate;
 
-/* A Surrogate without arrays. */
-Surrogate surrogate_sized(const StudyText *text, uint32_t sample_count, uint64_t seed);
 /* Cuts its arrays out of `memory`. */
 void surrogate_lay_out(Surrogate *surrogate, ExplainMemory *memory);
 
@@ -74,11 +72,13 @@ void surrogate_round(Surrogate *surrogate, StudyRound *out_round);
  * [feature_count], each feature once in whatever order. */
 bool surrogate_ask_neighbours(Surrogate *surrogate, uint32_t *order);
 
-/* The kinds. `bytes` is what `open` allocates, at once. */
+/* The kinds. */
 typedef struct SurrogateKind {
-    uint64_t (*bytes)(const Surrogate *sized);
-    /* `block` is zeroed and holds `bytes`. */
-    Study *(*open)(const Surrogate *sized, void *block);
+    /* Takes what a surrogate of this kind needs; NULL where `memory` only counts. */
+    Surrogate *(*lay_out)(const Surrogate *sized, ExplainMemory *memory);
+    /* Before the study begins; arrays are zeroed. */
+    void (*begin)(Surrogate *surrogate);
+    void (*next)(Study *study, const StudyRound *last, StudyRound *out_round);
 } SurrogateKind;
 
 extern const SurrogateKind linear_kind;

@@ -160,35 +160,25 @@ static void tree_next(Study *study, const StudyRound *last, StudyRound *out_roun
     surrogate_round(&tree->surrogate, out_round);
 }
 
-static void tree_lay_out(Tree *tree, ExplainMemory *memory)
+static Surrogate *tree_lay_out(const Surrogate *sized, ExplainMemory *memory)
 {
-    uint32_t features = tree->surrogate.study.text.feature_count;
-    surrogate_lay_out(&tree->surrogate, memory);
-    tree->order = explain_take(memory, features, sizeof *tree->order);
-    tree->samples = explain_take(memory, tree->surrogate.sample_count, sizeof *tree->samples);
-    tree->sums = explain_take(memory, features, sizeof *tree->sums);
-    tree->counts = explain_take(memory, features, sizeof *tree->counts);
+    uint32_t features = sized->study.text.feature_count;
+    Tree *tree = explain_take(memory, 1, sizeof *tree);
+    Tree made = {.surrogate = *sized};
+    surrogate_lay_out(&made.surrogate, memory);
+    made.order = explain_take(memory, features, sizeof *made.order);
+    made.samples = explain_take(memory, sized->sample_count, sizeof *made.samples);
+    made.sums = explain_take(memory, features, sizeof *made.sums);
+    made.counts = explain_take(memory, features, sizeof *made.counts);
+    if (!tree) return NULL;
+    *tree = made;
+    return &tree->surrogate;
 }
 
-static uint64_t tree_bytes(const Surrogate *sized)
+static void tree_begin(Surrogate *surrogate)
 {
-    Tree counted = {.surrogate = *sized};
-    ExplainMemory memory = {0};
-    (void)explain_take(&memory, 1, sizeof counted);
-    tree_lay_out(&counted, &memory);
-    return memory.used_bytes;
+    Tree *tree = (Tree *)surrogate;
+    for (uint32_t i = 0; i < surrogate->study.text.feature_count; i++) tree->order[i] = i;
 }
 
-static Study *tree_open(const Surrogate *sized, void *block)
-{
-    ExplainMemory memory = {.block = block};
-    Tree *tree = explain_take(&memory, 1, sizeof *tree);
-    tree->surrogate = *sized;
-    tree_lay_out(tree, &memory);
-    for (uint32_t i = 0; i < sized->study.text.feature_count; i++) tree->order[i] = i;
-    tree->surrogate.study.next = tree_next;
-    tree->surrogate.result.method = EXPLAIN_SURROGATE_TREE;
-    return &tree->surrogate.study;
-}
-
-const SurrogateKind tree_kind = {tree_bytes, tree_open};
+const SurrogateKind tree_kind = {tree_lay_out, tree_begin, tree_next};

@@ -1,5 +1,7 @@
 #include "pipeline/copies.h"
 
+#include "explain/memory.h"
+
 #include <assert.h>
 #include <math.h>
 
@@ -54,62 +56,57 @@ static uint32_t copies_count_max(const Prepared *prepared)
     return count > 0 ? count : 1;
 }
 
-/* What one copy takes: its ids, types and global tokens, and an output. */
-static uint64_t copy_bytes(const ExplainSubject *subject)
+/* NULL where `memory` only counts. */
+static Copies *copies_lay_out(const ExplainSubject *subject, ExplainMemory *memory)
 {
-    const Prepared *prepared = subject->prepared;
-    uint64_t tokens = prepared->encoding.count * (uint64_t)(sizeof(uint32_t) + sizeof(uint8_t));
-    uint64_t output = pipeline_output_size(subject->pipeline, subject->task, prepared, 0) * sizeof(float);
-    return tokens + prepared->global_count * (uint64_t)sizeof(uint32_t) + output;
+    const Prepared *whole = subject->prepared;
+    uint64_t output_size = pipeline_output_size(subject->pipeline, subject->task, whole, 0);
+    Copies *copies = explain_take(memory, 1, sizeof *copies);
+    Copies made = {.subject = subject, .count_max = copies_count_max(whole)};
+    made.prepared = explain_take(memory, made.count_max, sizeof *made.prepared);
+    made.items = explain_take(memory, made.count_max, sizeof *made.items);
+    made.item_list = explain_take(memory, made.count_max, sizeof(PipelineItem *));
+    for (uint32_t i = 0; i < made.count_max; i++) {
+        Prepared copy = *whole;
+        PipelineItem item = {.task = subject->task};
+        copy.encoding.ids = explain_take(memory, whole->encoding.count, sizeof *copy.encoding.ids);
+        copy.encoding.type_ids = explain_take(memory, whole->encoding.count, sizeof *copy.encoding.type_ids);
+        copy.global_positions = explain_take(memory, whole->global_count, sizeof *copy.global_positions);
+        item.output = explain_take(memory, output_size, sizeof *item.output);
+        if (!copies) continue;
+        item.prepared = &made.prepared[i];
+        item.embed = &copies->embed;
+        made.prepared[i] = copy;
+        made.items[i] = item;
+        made.item_list[i] = &made.items[i];
+    }
+    if (copies) *copies = made;
+    return copies;
+}
+
+static uint64_t copies_count_bytes(const ExplainSubject *subject)
+{
+    ExplainMemory memory = {0};
+    (void)copies_lay_out(subject, &memory);
+    return memory.used_bytes;
 }
 
 uint64_t copies_bytes(const ExplainSubject *subject)
 {
-    enum { ROUNDING_BYTES = 16, ALLOCATIONS = 4, COPY_ALLOCATIONS = 4 };
-    uint64_t count = copies_count_max(subject->prepared);
-    uint64_t each = copy_bytes(subject) + sizeof(Prepared) + sizeof(PipelineItem) + sizeof(PipelineItem *);
-    return sizeof(Copies) + ALLOCATIONS * ROUNDING_BYTES + count * (each + COPY_ALLOCATIONS * ROUNDING_BYTES);
-}
-
-static bool copy_open(Copies *copies, uint32_t index, Arena *arena)
-{
-    const ExplainSubject *subject = copies->subject;
-    const Prepared *whole = subject->prepared;
-    Prepared *copy = &copies->prepared[index];
-    PipelineItem *item = &copies->items[index];
-    uint64_t output = pipeline_output_size(subject->pipeline, subject->task, whole, 0);
-    uint32_t *globals = arena_allocate(arena, whole->global_count * sizeof *globals);
-    *copy = *whole;
-    copy->encoding.ids = arena_allocate(arena, whole->encoding.count * sizeof *copy->encoding.ids);
-    copy->encoding.type_ids = arena_allocate(arena, whole->encoding.count);
-    copy->global_positions = globals;
-    *item = (PipelineItem){.prepared = copy, .task = subject->task, .embed = &copies->embed};
-    item->output = arena_allocate(arena, output * sizeof *item->output);
-    copies->item_list[index] = item;
-    return globals && copy->encoding.ids && copy->encoding.type_ids && item->output;
+    return explain_memory_bytes(copies_count_bytes(subject));
 }
 
 Copies *copies_open(const ExplainSubject *subject, const uint32_t *token_features, uint32_t feature_count,
                     ExplainRemoval removal, Arena *arena)
 {
-    Copies *copies = arena_allocate_zeroed(arena, 1, sizeof *copies);
-    if (!copies) return NULL;
-    *copies = (Copies){
-        .subject = subject,
-        .token_features = token_features,
-        .feature_count = feature_count,
-        .removal = removal,
-        .mask_id = tokenizer_mask_id(subject->pipeline->tokenizer),
-        .count_max = copies_count_max(subject->prepared),
-    };
+    ExplainMemory memory;
+    if (explain_memory_open(copies_count_bytes(subject), arena, &memory, NULL)) return NULL;
+    Copies *copies = copies_lay_out(subject, &memory);
+    copies->token_features = token_features;
+    copies->feature_count = feature_count;
+    copies->removal = removal;
+    copies->mask_id = tokenizer_mask_id(subject->pipeline->tokenizer);
     assert(removal == EXPLAIN_DELETE || copies->mask_id != TOKENIZER_NO_ID);
-    copies->prepared = arena_allocate(arena, copies->count_max * sizeof *copies->prepared);
-    copies->items = arena_allocate(arena, copies->count_max * sizeof *copies->items);
-    copies->item_list = arena_allocate(arena, copies->count_max * sizeof(PipelineItem *));
-    if (!copies->prepared || !copies->items || !copies->item_list) return NULL;
-    for (uint32_t i = 0; i < copies->count_max; i++) {
-        if (!copy_open(copies, i, arena)) return NULL;
-    }
     return copies;
 }
 
@@ -207,7 +204,7 @@ static void copy_mask(const Copies *copies, const uint8_t *kept, Prepared *copy)
     const Prepared *whole = copies->subject->prepared;
     for (uint32_t i = 0; i < whole->encoding.count; i++)
         copy->encoding.ids[i] = copy_lacks(copies, kept, i) ? copies->mask_id : whole->encoding.ids[i];
-    if (whole->encoding.type_ids) memcpy(copy->encoding.type_ids, whole->encoding.type_ids, whole->encoding.count);
+    memcpy(copy->encoding.type_ids, whole->encoding.type_ids, whole->encoding.count);
     if (whole->global_count == 0) return;
     memcpy((uint32_t *)(uintptr_t)copy->global_positions, whole->global_positions,
            whole->global_count * sizeof *whole->global_positions);
@@ -229,7 +226,7 @@ static void copy_delete(const Copies *copies, const uint8_t *kept, Prepared *cop
         if (copy_lacks(copies, kept, i) && !last_resort) continue;
         if (is_global) globals[copy->global_count++] = count;
         copy->encoding.ids[count] = whole->encoding.ids[i];
-        if (whole->encoding.type_ids) copy->encoding.type_ids[count] = whole->encoding.type_ids[i];
+        copy->encoding.type_ids[count] = whole->encoding.type_ids[i];
         count++;
     }
     copy->encoding.count = count;

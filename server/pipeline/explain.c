@@ -208,11 +208,10 @@ Status pipeline_check_explain(const Pipeline *pipeline, Task task, const Explain
 ExplainCost pipeline_explain_cost(const Pipeline *pipeline, Task task, const ExplainSpec *spec,
                                   const Prepared *prepared)
 {
-    enum { ROUNDING_BYTES = 64 }; /* of this struct in its arena */
     const ExplainOrder order = order_make(task, spec);
     const ExplainSubject subject = {
         .pipeline = pipeline, .task = task, .spec = spec, .prepared = prepared, .target = EXPLAIN_NO_TARGET};
-    ExplainCost cost = {.memory_bytes = sizeof(PipelineExplain) + ROUNDING_BYTES};
+    ExplainCost cost = {.memory_bytes = arena_bytes(sizeof(PipelineExplain))};
     for (uint32_t place = 0; place < order.count; place++) {
         ExplainCounts returned = cost.counts;
         explain_rows[order.rows[place]]->add_cost(&subject, &cost);

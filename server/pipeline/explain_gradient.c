@@ -41,11 +41,13 @@ static void gradient_add_cost(const ExplainSubject *subject, bool integrated, Ex
 {
     PathSpec spec = gradient_path_spec(subject);
     if (integrated) spec.baseline = subject->prepared->encoding.ids;
-    uint64_t direction = subject->task == TASK_EMBED ? pipeline_vector_size(subject->pipeline) : 0;
+    uint64_t baseline = integrated ? spec.sequence.token_count * (uint64_t)sizeof(uint32_t) : 0;
+    uint64_t direction =
+        subject->task == TASK_EMBED ? pipeline_vector_size(subject->pipeline) * (uint64_t)sizeof(float) : 0;
     cost->counts.attribution_count++;
     cost->step_work += path_work(&spec);
-    cost->memory_bytes += path_bytes(&spec) + sizeof(GradientState) +
-                          spec.sequence.token_count * (uint64_t)sizeof(uint32_t) + direction * sizeof(float);
+    cost->memory_bytes +=
+        arena_bytes(sizeof(GradientState)) + arena_bytes(baseline) + arena_bytes(direction) + path_bytes(&spec);
 }
 
 static void gradient_input_add_cost(const ExplainSubject *subject, ExplainCost *cost)

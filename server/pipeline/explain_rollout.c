@@ -11,7 +11,7 @@ static void rollout_add_cost(const ExplainSubject *subject, ExplainCost *cost)
 {
     const ExplainSequence sequence = explain_sequence(subject);
     cost->counts.attribution_count++;
-    cost->memory_bytes += sizeof(RolloutState) + explain_rollout_bytes(&sequence);
+    cost->memory_bytes += arena_bytes(sizeof(RolloutState)) + explain_rollout_bytes(&sequence);
     cost->step_work += explain_rollout_work(&sequence);
 }
 

@@ -13,7 +13,7 @@ typedef struct SummaryState {
 
 static void summary_add_cost(const ExplainSubject *subject, ExplainCost *cost)
 {
-    cost->memory_bytes += sizeof(SummaryState) + explain_words_bytes(subject->prepared);
+    cost->memory_bytes += arena_bytes(sizeof(SummaryState)) + explain_words_bytes(subject);
     cost->counts.summary_bytes = SUMMARY_BYTES_MAX;
 }
 

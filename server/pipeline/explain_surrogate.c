@@ -25,8 +25,8 @@ static void surrogate_add_cost(const ExplainSubject *subject, ExplainMethod meth
     uint32_t words = explain_words_max(subject->prepared), samples = sample_count_of(subject->spec);
     bool is_tree = method == EXPLAIN_SURROGATE_TREE;
     uint32_t named = is_tree ? CONDITIONS_MAX : NAMED_WORDS_MAX;
-    cost->memory_bytes += sizeof(SurrogateState) + explain_words_bytes(subject->prepared) + copies_bytes(subject);
-    cost->memory_bytes += surrogate_bytes(method, words, samples);
+    cost->memory_bytes += arena_bytes(sizeof(SurrogateState)) + explain_words_bytes(subject) +
+                          copies_bytes(subject) + surrogate_bytes(method, words, samples);
     cost->step_work += surrogate_copies_max(words, samples) * subject->prepared->work;
     cost->counts.surrogate_count++;
     cost->counts.feature_count += is_tree ? 0 : named;

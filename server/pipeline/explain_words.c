@@ -1,5 +1,6 @@
 #include "pipeline/explain_words.h"
 
+#include "explain/memory.h"
 #include "unicode/utf8.h"
 #include "unicode/words.h"
 
@@ -56,15 +57,6 @@ static uint32_t table_size(uint32_t token_count)
     return size;
 }
 
-uint64_t explain_words_bytes(const Prepared *prepared)
-{
-    enum { ARRAYS = 5, ROUNDING_BYTES = 16 };
-    uint64_t tokens = prepared->encoding.count;
-    uint64_t numbers = 2 * tokens + table_size(prepared->encoding.count);
-    return numbers * sizeof(uint32_t) + (tokens + EXPLAIN_FEATURE_COUNT_MAX) * sizeof(ExplainWord) +
-           ARRAYS * (uint64_t)ROUNDING_BYTES;
-}
-
 typedef struct WordSearch {
     const ExplainSubject *subject;
     ExplainWord *places; /* [token count]: every word wherever it is */
@@ -75,6 +67,30 @@ typedef struct WordSearch {
     ExplainWord *items;    /* [EXPLAIN_FEATURE_COUNT_MAX] */
     uint32_t count;
 } WordSearch;
+
+static WordSearch search_lay_out(const ExplainSubject *subject, ExplainMemory *memory)
+{
+    uint32_t token_count = subject->prepared->encoding.count;
+    WordSearch search = {.subject = subject};
+    search.places = explain_take(memory, token_count, sizeof *search.places);
+    search.token_words = explain_take(memory, token_count, sizeof *search.token_words);
+    search.place_words = explain_take(memory, token_count, sizeof *search.place_words);
+    search.table = explain_take(memory, table_size(token_count), sizeof *search.table);
+    search.items = explain_take(memory, EXPLAIN_FEATURE_COUNT_MAX, sizeof *search.items);
+    return search;
+}
+
+static uint64_t search_count_bytes(const ExplainSubject *subject)
+{
+    ExplainMemory memory = {0};
+    (void)search_lay_out(subject, &memory);
+    return memory.used_bytes;
+}
+
+uint64_t explain_words_bytes(const ExplainSubject *subject)
+{
+    return explain_memory_bytes(search_count_bytes(subject));
+}
 
 static TextView segment_text(const WordSearch *search, uint8_t segment)
 {
@@ -202,16 +218,10 @@ static void words_join(WordSearch *search)
 bool explain_words_find(const ExplainSubject *subject, Arena *arena, ExplainWords *out_words)
 {
     uint32_t token_count = subject->prepared->encoding.count, size = table_size(token_count);
-    WordSearch search = {
-        .subject = subject,
-        .places = arena_allocate(arena, token_count * sizeof *search.places),
-        .token_words = arena_allocate(arena, token_count * sizeof *search.token_words),
-        .place_words = arena_allocate(arena, token_count * sizeof *search.place_words),
-        .table = arena_allocate_zeroed(arena, size, sizeof *search.table),
-        .items = arena_allocate(arena, EXPLAIN_FEATURE_COUNT_MAX * sizeof *search.items),
-    };
-    if (!search.places || !search.token_words || !search.place_words || !search.table || !search.items)
-        return false;
+    ExplainMemory memory;
+    if (explain_memory_open(search_count_bytes(subject), arena, &memory, NULL)) return false;
+    WordSearch search = search_lay_out(subject, &memory);
+    memset(search.table, 0, size * sizeof *search.table);
     for (uint32_t i = 0; i < token_count; i++) search.token_words[i] = EXPLAIN_NO_FEATURE;
     for (uint8_t segment = 0; segment < SEGMENT_COUNT; segment++) places_find(&search, segment);
     if (!words_number(&search, size - 1)) words_join(&search);

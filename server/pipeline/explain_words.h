@@ -17,6 +17,6 @@ uint32_t explain_words_max(const Prepared *prepared);
 /* The bytes of the text and the pair that tokens are of: those of all words together, at most. */
 uint64_t explain_words_text_bytes(const Prepared *prepared);
 /* What explain_words_find takes of an arena, at most. */
-uint64_t explain_words_bytes(const Prepared *prepared);
+uint64_t explain_words_bytes(const ExplainSubject *subject);
 /* They live in `arena`; false: that is out. */
 bool explain_words_find(const ExplainSubject *subject, Arena *arena, ExplainWords *out_words);

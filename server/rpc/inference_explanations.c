@@ -48,11 +48,10 @@ static CodecExplanation explanation_of(const TaskCall *call, const TaskText *tex
     };
 }
 
-/* What methods take lies behind each other. */
+/* One chunk of the arena. */
 static uint64_t explanation_memory_bytes(const ExplainCost *cost)
 {
-    enum { ALLOCATION_COUNT_MAX = 128, CHUNK_BYTES = 64 };
-    return cost->memory_bytes + ALLOCATION_COUNT_MAX * ARENA_ALIGNMENT + CHUNK_BYTES;
+    return cost->memory_bytes + ARENA_CHUNK_HEADER_BYTES_MAX;
 }
 
 static uint64_t logits_bytes(const TaskCall *call)

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-enum { FEATURE_COUNT = 100, ARENA_BYTES = 256 };
+enum { FEATURE_COUNT = 100 };
 
 /* The first ten features hold the whole score, a tenth each. */
 static float score_of(const uint8_t *kept)
@@ -35,7 +35,7 @@ static void faithfulness_tells_true_scores_from_wrong_ones(void **state)
 {
     (void)state;
     Arena arena;
-    arena_init(&arena, faithfulness_bytes(FEATURE_COUNT) + ARENA_BYTES);
+    arena_init(&arena, faithfulness_bytes(FEATURE_COUNT));
     Study *study = faithfulness_open(FEATURE_COUNT, &arena);
     assert_non_null(study);
     float scores[FEATURE_COUNT];
@@ -57,7 +57,7 @@ static void faithfulness_of_few_features_takes_one_at_least(void **state)
 {
     (void)state;
     Arena arena;
-    arena_init(&arena, faithfulness_bytes(1) + ARENA_BYTES);
+    arena_init(&arena, faithfulness_bytes(1));
     Study *study = faithfulness_open(1, &arena);
     StudyRound round;
     faithfulness_set_scores(study, &(float){0.5F});
@@ -70,7 +70,7 @@ static void faithfulness_of_nothing_is_nothing(void **state)
 {
     (void)state;
     Arena arena;
-    arena_init(&arena, faithfulness_bytes(0) + ARENA_BYTES);
+    arena_init(&arena, faithfulness_bytes(0));
     Study *study = faithfulness_open(0, &arena);
     StudyRound round;
     faithfulness_set_scores(study, NULL);

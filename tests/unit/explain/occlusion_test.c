@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-enum { FEATURE_COUNT_MAX = 200, ARENA_BYTES = 256 };
+enum { FEATURE_COUNT_MAX = 200 };
 
 static const float whole_score = 0.5F;
 
@@ -25,7 +25,7 @@ static void occlusion_asks_about_each_feature_once(void **state)
     for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
         uint32_t count = counts[c];
         Arena arena;
-        arena_init(&arena, occlusion_bytes(count) + ARENA_BYTES);
+        arena_init(&arena, occlusion_bytes(count));
         Study *study = occlusion_open(count, &arena);
         assert_non_null(study);
         study->text.whole.score = whole_score;

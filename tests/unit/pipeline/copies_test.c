@@ -3,7 +3,7 @@
 
 #include "unit/pipeline/golden.h"
 
-enum { CAPACITY_TOKENS = 64, ARENA_BYTES = 512 };
+enum { CAPACITY_TOKENS = 64 };
 
 typedef struct Fixture {
     Pipeline *pipeline;
@@ -68,7 +68,7 @@ static uint32_t run_copies(Fixture *fixture, const Prepared *whole, ExplainRemov
     uint32_t features[CAPACITY_TOKENS];
     uint32_t feature_count = copies_number_tokens(whole, features);
     Arena arena;
-    arena_init(&arena, copies_bytes(&subject) + ARENA_BYTES);
+    arena_init(&arena, copies_bytes(&subject));
     Copies *copies = copies_open(&subject, features, feature_count, removal, &arena);
     assert_non_null(copies);
     float output[64];

@@ -23,8 +23,7 @@ static void fixture_open(Fixture *fixture, const char *checkpoint, TextView text
         fail_msg("%s", error.message);
     fixture->subject = (ExplainSubject){
         .pipeline = fixture->pipeline, .prepared = &fixture->prepared, .text = text, .pair = pair ? *pair : text};
-    enum { CHUNK_HEADER_BYTES = 64 };
-    arena_init(&arena, explain_words_bytes(&fixture->prepared) + CHUNK_HEADER_BYTES);
+    arena_init(&arena, explain_words_bytes(&fixture->subject));
     assert_true(explain_words_find(&fixture->subject, &arena, &fixture->words));
     arena_free(&arena);
     assert_true(explain_words_find(&fixture->subject, &fixture->arena, &fixture->words));

@@ -1,0 +1,63 @@
+/* Explanations take no more of an arena than they announce. */
+#include "pipeline/explain.h"
+
+#include "unit/pipeline/golden.h"
+
+typedef struct Case {
+    const char *checkpoint;
+    Task task;
+    const char *text;
+} Case;
+
+static const Case cases[] = {
+    {"tasks/bert/classify", TASK_CLASSIFY, "the cat"},
+    {"tasks/bert/classify", TASK_CLASSIFY, "The cat and the dog - it's the house, the cat! And the dog, again."},
+    {"tasks/longformer/classify", TASK_CLASSIFY, "the cat and the dog and the house"},
+    {"pipeline/passages", TASK_EMBED, "the cat and the dog"},
+};
+
+static void open_in_what_is_announced(const Pipeline *pipeline, const Case *one, const ExplainSpec *spec)
+{
+    const char *field;
+    Prepared prepared;
+    PipelineExplain *explain;
+    Arena text_arena, arena;
+    Error error;
+    const PrepareOptions options = {.task = one->task, .length_policy = LENGTH_TRUNCATE_RIGHT};
+    if (pipeline_check_explain(pipeline, one->task, spec, &field, &error)) return; /* no gradients of Longformer */
+    arena_init(&text_arena, 4 * MIB);
+    if (pipeline_prepare(pipeline, text_view(one->text), NULL, &options, &text_arena, &prepared, &error))
+        fail_msg("%s", error.message);
+    const ExplainCost cost = pipeline_explain_cost(pipeline, one->task, spec, &prepared);
+    arena_init(&arena, cost.memory_bytes + ARENA_CHUNK_HEADER_BYTES_MAX);
+    assert_true(arena_reserve(&arena, cost.memory_bytes));
+    if (pipeline_explain_open(pipeline, one->task, spec, &prepared, text_view(one->text), (TextView){0}, &arena,
+                              &explain, &error))
+        fail_msg("%s, methods %x: %s", one->checkpoint, spec->methods, error.message);
+    arena_free(&arena);
+    arena_free(&text_arena);
+}
+
+static void explain_takes_what_it_announces(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        Pipeline *pipeline = golden_checkpoint(cases[i].checkpoint, (PipelineOptions){0});
+        for (uint32_t method = 0; method <= EXPLAIN_METHOD_COUNT; method++) {
+            bool each = method < EXPLAIN_METHOD_COUNT; /* and in the end all of them together */
+            ExplainSpec spec = {.methods = each ? 1u << method : (1u << EXPLAIN_METHOD_COUNT) - 1,
+                                .sample_count = 100,
+                                .step_count = 4};
+            open_in_what_is_announced(pipeline, &cases[i], &spec);
+            spec.faithfulness = true;
+            open_in_what_is_announced(pipeline, &cases[i], &spec);
+        }
+        pipeline_close(pipeline);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(explain_takes_what_it_announces)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
