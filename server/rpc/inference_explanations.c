@@ -59,19 +59,22 @@ static uint64_t logits_bytes(const TaskCall *call)
     return pipeline_label_count(call->base.pipeline) * (uint64_t)sizeof(float);
 }
 
-static ExplanationSize explanations_measure(const TaskCall *call, const ExplainSpec *spec)
+/* out_costs[job_count] are the sequences'; NULL: not wanted. */
+static ExplanationSize explanations_measure(const TaskCall *call, const ExplainSpec *spec, ExplainCost *out_costs)
 {
     ExplanationSize size = {.memory_bytes =
                                 call->job_count * (uint64_t)sizeof(CodecExplanation) + logits_bytes(call)};
     for (uint32_t i = 0; i < call->text_count; i++) {
         const TaskText *text = &call->texts[i];
         for (uint32_t j = 0; j < text->job_count; j++) {
+            uint32_t sequence = text->first_job + j;
             CodecExplanation explanation = explanation_of(call, text, j);
             explanation.spec = spec;
-            ExplainCost cost =
-                pipeline_explain_cost(call->base.pipeline, call->task, spec, &call->prepared[text->first_job + j]);
+            const ExplainCost cost =
+                pipeline_explain_cost(call->base.pipeline, call->task, spec, &call->prepared[sequence]);
             size.wire_bytes += codec_explanation_wire_bytes(&explanation, &cost.counts);
             size.memory_bytes += explanation_memory_bytes(&cost);
+            if (out_costs) out_costs[sequence] = cost;
             if (!call->method->stream) size.memory_bytes += codec_explanation_bytes(&explanation, &cost.counts);
         }
     }
@@ -110,7 +113,7 @@ static bool cheaper_find(const TaskCall *call, uint64_t bytes, const Explanation
     candidates[5].spec.rows = EXPLAIN_ROWS_POOLED;
     *out_bytes = bytes;
     for (size_t i = 0; i < sizeof candidates / sizeof candidates[0] && *out_bytes > limit->bytes; i++) {
-        const ExplanationSize size = explanations_measure(call, &candidates[i].spec);
+        const ExplanationSize size = explanations_measure(call, &candidates[i].spec, NULL);
         uint64_t cheaper = limited_bytes(&size, limit);
         if (cheaper >= *out_bytes) continue;
         *out_bytes = cheaper;
@@ -165,11 +168,20 @@ static Status rows_check(const TaskCall *call, CodecFault *out_fault)
     return STATUS_OK;
 }
 
+static Status costs_allocate(TaskCall *call, CodecFault *out_fault)
+{
+    uint64_t bytes = call->job_count * (uint64_t)sizeof *call->explain_costs;
+    Status status = inference_call_admit(&call->base, bytes, &out_fault->error);
+    if (status) return status;
+    call->explain_costs = arena_allocate(call->base.arena, bytes);
+    return call->explain_costs ? STATUS_OK : inference_call_no_memory(out_fault);
+}
+
 Status inference_explanations_size(TaskCall *call, TaskSize *size, CodecFault *out_fault)
 {
     if (!call->request.inputs.explains) return STATUS_OK;
-    if (rows_check(call, out_fault)) return out_fault->error.status;
-    const ExplanationSize own = explanations_measure(call, &call->request.inputs.explain);
+    if (rows_check(call, out_fault) || costs_allocate(call, out_fault)) return out_fault->error.status;
+    const ExplanationSize own = explanations_measure(call, &call->request.inputs.explain, call->explain_costs);
     if (size_check(call, &own, out_fault)) return out_fault->error.status;
     size->memory_bytes += own.memory_bytes;
     if (!call->method->stream) size->reply_bytes += own.wire_bytes;
@@ -183,8 +195,8 @@ static Status explanation_open(TaskCall *call, const TaskText *text, uint32_t in
     TaskJob *job = &call->jobs[text->first_job + index];
     const ExplainSpec *spec = &call->request.inputs.explain;
     const Pipeline *pipeline = call->base.pipeline;
-    const ExplainCost cost = pipeline_explain_cost(pipeline, call->task, spec, job->item.prepared);
-    if (!arena_reserve(call->base.arena, explanation_memory_bytes(&cost)))
+    const ExplainCost *cost = &call->explain_costs[text->first_job + index];
+    if (!arena_reserve(call->base.arena, explanation_memory_bytes(cost)))
         return inference_call_no_memory(out_fault);
     call->explanations[text->first_job + index] = explanation_of(call, text, index);
     Status status =
@@ -192,8 +204,8 @@ static Status explanation_open(TaskCall *call, const TaskText *text, uint32_t in
                               text->sources.pair.text, call->base.arena, &job->explain, &out_fault->error);
     if (status) return status;
     job->item.probe = pipeline_explain_probe(job->explain);
-    job->passing_work = cost.passing_work;
-    job->step_work = cost.step_work;
+    job->passing_work = cost->passing_work;
+    job->step_work = cost->step_work;
     return STATUS_OK;
 }
 

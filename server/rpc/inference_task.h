@@ -81,7 +81,8 @@ struct TaskCall {
     TaskJob *jobs;      /* [job_count] */
     uint32_t job_count;
     const float **outputs;          /* [job_count]: of each job's item */
-    CodecExplanation *explanations; /* [job_count]; NULL: none are asked for */
+    ExplainCost *explain_costs;     /* [job_count]; NULL: no explanations are asked for */
+    CodecExplanation *explanations; /* [job_count], likewise */
     float *explained_logits;        /* [label count], likewise */
     SanitizeOptions sanitize;       /* the tightest of what the server, the model and the request say */
     uint64_t sanitize_ns;
