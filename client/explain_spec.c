@@ -49,10 +49,8 @@ static Status explain_spec_name(ExplainSpec *spec, const char *name, size_t size
         return STATUS_OK;
     }
     char names[256] = "";
-    for (size_t index = 0; explain_method_names[index]; index++) {
-        size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, "%s%s", index ? ", " : "", explain_method_names[index]);
-    }
+    for (size_t index = 0; explain_method_names[index]; index++)
+        text_list_add(names, sizeof names, text_view(explain_method_names[index]));
     return error_set(out_error, STATUS_INVALID_ARGUMENT, "--method: '%.*s' is none of: %s",
                      (int)(size < 64 ? size : 64), name, names);
 }

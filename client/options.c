@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -136,8 +137,7 @@ static Status options_store_choice(const Option *option, uint64_t *target, const
             *target = index;
             return STATUS_OK;
         }
-        size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, "%s%s", index ? ", " : "", option->choices[index]);
+        text_list_add(names, sizeof names, text_view(option->choices[index]));
     }
     return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s: '%s' is none of: %s", source, value, names);
 }

@@ -1,5 +1,7 @@
 #include "base/status.h"
 
+#include "base/text.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,7 +37,7 @@ bool status_retryable(Status status)
     return status_rows[status].retryable;
 }
 
-/* A message travels in a gRPC trailer and in logs: no control bytes, no half of a UTF-8 sequence. */
+/* A message travels in a gRPC trailer and in logs: no control bytes, and valid UTF-8, whatever it quotes. */
 static void error_clean(char *message)
 {
     size_t size = strlen(message);
@@ -44,8 +46,10 @@ static void error_clean(char *message)
         if (size > 0 && (unsigned char)message[size - 1] >= 0xC0) size--;
         message[size] = '\0';
     }
-    for (char *byte = message; *byte; byte++) {
-        if ((unsigned char)*byte < 0x20 || *byte == 0x7F) *byte = '?';
+    for (char *at = message, *end = message + size; at < end;) {
+        size_t bytes = text_utf8_size(at, (size_t)(end - at));
+        if (bytes == 0 || (unsigned char)*at < 0x20 || *at == 0x7F) *at = '?';
+        at += bytes ? bytes : 1;
     }
 }
 

@@ -47,6 +47,10 @@ static inline size_t text_utf8_size(const char *bytes, size_t left)
     return size;
 }
 
+/* Appends `name` to the terminated list "a, b" in a buffer of `capacity` bytes, as errors name what there is; where it
+ * does not fit whole, and from there on, the list ends with "...". */
+void text_list_add(char *list, size_t capacity, TextView name);
+
 static inline int text_equal(TextView a, TextView b)
 {
     return a.size == b.size && (a.size == 0 || memcmp(a.bytes, b.bytes, a.size) == 0);

@@ -3,7 +3,6 @@
 #include "pipeline/explain_methods.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 /* Behind the methods: the test of each attribution, which is no method of its own. */
 enum { ROW_FAITHFULNESS = EXPLAIN_METHOD_COUNT, ROW_COUNT };
@@ -107,11 +106,9 @@ static CHECKED Status row_check(const Pipeline *pipeline, Task task, const Expla
     const ExplainRow *row = explain_rows[index];
     if (!(row->tasks & EXPLAIN_TASK(task))) {
         char names[ERROR_MESSAGE_BYTES / 2] = "";
-        size_t used = 0;
-        for (uint32_t i = 0; i < EXPLAIN_METHOD_COUNT && used < sizeof names; i++) {
-            if (!(explain_rows[i]->tasks & EXPLAIN_TASK(task))) continue;
-            int written = snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", explain_names[i]);
-            if (written > 0) used += (size_t)written;
+        for (uint32_t i = 0; i < EXPLAIN_METHOD_COUNT; i++) {
+            if (explain_rows[i]->tasks & EXPLAIN_TASK(task))
+                text_list_add(names, sizeof names, text_view(explain_names[i]));
         }
         return error_set(out_error, STATUS_UNSUPPORTED, "%s is not for %s; its methods: %s", explain_names[index],
                          task_name(task), names);
@@ -158,20 +155,6 @@ static bool target_find(const Pipeline *pipeline, TextView label, uint32_t *out_
     return false;
 }
 
-/* "neg, pos", cut where the buffer ends. */
-static const char *label_list(const Pipeline *pipeline, char *buffer, size_t capacity)
-{
-    size_t used = 0;
-    buffer[0] = '\0';
-    for (uint32_t i = 0; i < pipeline_label_count(pipeline) && used < capacity; i++) {
-        TextView label = pipeline_label(pipeline, i);
-        int written =
-            snprintf(buffer + used, capacity - used, "%s%.*s", i ? ", " : "", (int)label.size, label.bytes);
-        if (written > 0) used += (size_t)written;
-    }
-    return buffer;
-}
-
 static CHECKED Status target_check(const Pipeline *pipeline, Task task, const ExplainSpec *spec, Error *out_error)
 {
     uint32_t label;
@@ -182,10 +165,12 @@ static CHECKED Status target_check(const Pipeline *pipeline, Task task, const Ex
                          task_name(task));
     }
     if (target_find(pipeline, spec->target_label, &label)) return STATUS_OK;
-    char names[ERROR_MESSAGE_BYTES / 4];
+    char names[ERROR_MESSAGE_BYTES / 4] = "";
+    for (uint32_t i = 0; i < pipeline_label_count(pipeline); i++)
+        text_list_add(names, sizeof names, pipeline_label(pipeline, i));
     return error_set(out_error, STATUS_INVALID_ARGUMENT, "the model has no label '%.*s'; it has %s",
                      (int)(spec->target_label.size < sizeof names ? spec->target_label.size : sizeof names),
-                     spec->target_label.bytes, label_list(pipeline, names, sizeof names));
+                     spec->target_label.bytes, names);
 }
 
 Status pipeline_check_explain(const Pipeline *pipeline, Task task, const ExplainSpec *spec, const char **out_field,

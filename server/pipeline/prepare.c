@@ -1,8 +1,6 @@
 /* Preparing a text: its prompt in front, tokens, the length policy, what its task needs. */
 #include "pipeline/pipeline_state.h"
 
-#include <stdio.h>
-
 static Status prompt_find(const Pipeline *pipeline, TextView name, const Prompt **out_prompt, Error *out_error);
 static bool text_join(Arena *arena, TextView front, TextView back, TextView *out_text);
 static Status length_check(const Encoding *encoding, bool pair, uint32_t limit, Error *out_error);
@@ -96,19 +94,6 @@ Status pipeline_prepare(const Pipeline *pipeline, TextView text, const TextView 
     return STATUS_OK;
 }
 
-/* "query, passage", cut where the buffer ends: a message is shorter still. */
-static const char *prompt_names(const SentenceConfig *sentence, char *buffer, size_t capacity)
-{
-    size_t used = 0;
-    buffer[0] = '\0';
-    for (uint32_t i = 0; i < sentence->prompt_count && used < capacity; i++) {
-        int written = snprintf(buffer + used, capacity - used, "%s%.*s", i ? ", " : "",
-                               (int)sentence->prompts[i].name.size, sentence->prompts[i].name.bytes);
-        if (written > 0) used += (size_t)written;
-    }
-    return buffer;
-}
-
 /* *out_prompt is NULL where nothing goes in front. */
 static Status prompt_find(const Pipeline *pipeline, TextView name, const Prompt **out_prompt, Error *out_error)
 {
@@ -130,9 +115,11 @@ static Status prompt_find(const Pipeline *pipeline, TextView name, const Prompt 
         return error_set(out_error, STATUS_INVALID_ARGUMENT,
                          "the model has no prompts: leave prompt_name empty and put the prompt into the text");
     }
-    char names[ERROR_MESSAGE_BYTES / 2];
+    char names[ERROR_MESSAGE_BYTES / 2] = "";
+    for (uint32_t i = 0; i < sentence->prompt_count; i++)
+        text_list_add(names, sizeof names, sentence->prompts[i].name);
     return error_set(out_error, STATUS_INVALID_ARGUMENT, "unknown prompt '%.*s': the model has %s", (int)name.size,
-                     name.bytes, prompt_names(sentence, names, sizeof names));
+                     name.bytes, names);
 }
 
 static bool text_join(Arena *arena, TextView front, TextView back, TextView *out_text)

@@ -3,9 +3,8 @@
 #include "pipeline/pipeline_state.h"
 
 #include <assert.h>
-#include <stdio.h>
 
-enum { TASK_LIST_BYTES = 128 };
+enum { TASK_LIST_BYTES = 128 }; /* six names are shorter */
 
 static const char *const task_names[TASK_COUNT] = {
     [TASK_EMBED] = "embed", [TASK_CLASSIFY] = "classify", [TASK_RERANK] = "rerank",
@@ -40,25 +39,15 @@ bool pipeline_has_task(const Pipeline *pipeline, Task task)
     return false;
 }
 
-/* "embed, classify", cut where the buffer ends: six names are shorter. */
-static const char *task_list(const Pipeline *pipeline, char *buffer, size_t capacity)
-{
-    size_t used = 0;
-    buffer[0] = '\0';
-    for (int task = 0; task < TASK_COUNT && used < capacity; task++) {
-        if (!pipeline_has_task(pipeline, (Task)task)) continue;
-        int written = snprintf(buffer + used, capacity - used, "%s%s", used ? ", " : "", task_names[task]);
-        if (written > 0) used += (size_t)written;
-    }
-    return buffer;
-}
-
 Status pipeline_check_task(const Pipeline *pipeline, Task task, Error *out_error)
 {
     if (pipeline_has_task(pipeline, task)) return STATUS_OK;
-    char names[TASK_LIST_BYTES];
+    char names[TASK_LIST_BYTES] = "";
+    for (int own = 0; own < TASK_COUNT; own++) {
+        if (pipeline_has_task(pipeline, (Task)own)) text_list_add(names, sizeof names, text_view(task_names[own]));
+    }
     return error_set(out_error, STATUS_FAILED_PRECONDITION, "the model does not serve %s; its tasks: %s",
-                     task_name(task), task_list(pipeline, names, sizeof names));
+                     task_name(task), names);
 }
 
 uint32_t pipeline_label_count(const Pipeline *pipeline)

@@ -29,11 +29,8 @@ enum { COMPONENT_COUNT = sizeof COMPONENTS / sizeof COMPONENTS[0] };
 static Status read_unsupported(const Reader *reader, ComponentKind kind, TextView name)
 {
     char known[256] = "";
-    size_t size = 0;
-    for (size_t i = 0; i < COMPONENT_COUNT; i++) {
-        if (COMPONENTS[i].kind != kind || size >= sizeof known) continue;
-        size += (size_t)snprintf(known + size, sizeof known - size, "%s%s", size ? ", " : "", COMPONENTS[i].name);
-    }
+    for (size_t i = 0; i < COMPONENT_COUNT; i++)
+        if (COMPONENTS[i].kind == kind) text_list_add(known, sizeof known, text_view(COMPONENTS[i].name));
     return error_set(reader->error, STATUS_UNSUPPORTED, "%s: %s: \"%.*s\" is not supported, only: %s",
                      reader->path, reader->field, (int)(name.size < 80 ? name.size : 80), name.bytes, known);
 }

@@ -54,6 +54,16 @@ static void error_message_is_cut_between_characters(void **state)
     }
 }
 
+static void error_message_is_utf8_whatever_it_quotes(void **state)
+{
+    (void)state;
+    Error error;
+    error_set(&error, STATUS_IO, "no label '%.*s'; it has \xC3\xA9 and %s", 2, "a\xC3\xA9", "\xFF\xC0\x80");
+    assert_string_equal(error.message, "no label 'a?'; it has \xC3\xA9 and ???");
+    error_prefix(&error, "%.*s", 1, "\xE2\x82\xAC");
+    assert_string_equal(error.message, "?: no label 'a?'; it has \xC3\xA9 and ???");
+}
+
 static void error_prefix_keeps_the_cause(void **state)
 {
     (void)state;
@@ -82,6 +92,7 @@ int main(void)
         cmocka_unit_test(error_set_returns_its_status_with_or_without_an_error),
         cmocka_unit_test(error_message_holds_no_control_bytes),
         cmocka_unit_test(error_message_is_cut_between_characters),
+        cmocka_unit_test(error_message_is_utf8_whatever_it_quotes),
         cmocka_unit_test(error_prefix_keeps_the_cause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
