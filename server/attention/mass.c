@@ -29,7 +29,7 @@ void mass_begin_slot(MassBlock *block, bool global)
     if (!block->masses) return;
     MassRow *rows = mass_rows(block, block->slot_count++);
     block->global_slots += global;
-    for (uint32_t i = 0; i < block->queries; i++) rows[i].keys = 0;
+    for (uint32_t i = 0; i < block->queries; i++) rows[i] = (MassRow){0};
 }
 
 float *mass_scores(const MassBlock *block, const ScoreBlock *tile)

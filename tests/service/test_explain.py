@@ -6,7 +6,6 @@ import time
 
 import grpc
 import numpy
-import pytest
 
 from conftest import refused
 from task_models import LABELS, POSITION_COUNT, texts_of
@@ -312,6 +311,13 @@ def test_explain_of_a_chunked_text_streams_one_explanation_a_chunk(served, pb):
     assert explanations == list(one.stub.Classify(request).classifications[0].explanations)
 
 
+def test_explain_ends_at_its_deadline(served, pb):
+    asked = options(pb, methods=[pb.EXPLANATION_METHOD_SURROGATE_LINEAR], sample_count=10000)
+    request = pb.ExplainRequest(input=pb.Text(text=LONG), options=asked)
+    error = refused(lambda: list(served("classify").stub.Explain(request, timeout=0.1)))
+    assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
 def test_a_stream_that_nobody_reads_to_its_end_gives_its_memory_back(served, pb):
     one = served("deep", "--request-memory", "16MiB")
     asked = options(pb, rows=pb.ATTENTION_ROWS_ALL)
@@ -391,5 +397,3 @@ def test_explain_names_what_is_wrong_with_its_input(served, pb, details):
     request = pb.ExplainRequest(input=pb.Text(text=TEXT), options=pb.Options(vote_count=2))
     error = refused(lambda: list(one.stub.Explain(request)))
     assert "labels of Classify" in error.details() and details(error)[0] == ["options.vote_count"]
-    with pytest.raises(grpc.RpcError):
-        list(one.stub.Explain(pb.ExplainRequest(input=pb.Text(text=LONG)), timeout=0.0001))

@@ -264,7 +264,7 @@ def test_memory_is_told_and_given_back(start_server, make_stub, pb, real_model, 
         wait_until(lambda: SANITIZED or before - server.resident_bytes() > 40 << 20, server)
 
 
-def test_fifty_reloads_leak_nothing(start_server, make_stub, pb, folder):
+def test_reloads_leak_nothing(start_server, make_stub, pb, folder):
     def reload(count):
         for _ in range(count):
             loads = server.log.count(" model_loaded ")
@@ -276,10 +276,14 @@ def test_fifty_reloads_leak_nothing(start_server, make_stub, pb, folder):
     with start_server(model=f"{folder}/one") as server, server.channel() as channel:
         stub = make_stub(channel)
         reload(10)
-        before = server.resident_bytes()
         files = len(os.listdir(f"/proc/{server.process.pid}/fd"))
-        reload(50)
-        assert SANITIZED or server.resident_bytes() - before < 4 << 20
+        growths = []
+        for _ in range(3):
+            before = server.resident_bytes()
+            reload(20)
+            growths.append(server.resident_bytes() - before)
+        # An allocator may take an arena more at any time; a leak would be one of every round.
+        assert SANITIZED or min(growths) < 1 << 20, growths
         # One file may be open at the moment, to be hashed or looked at; a leak would be one a reload.
         assert abs(len(os.listdir(f"/proc/{server.process.pid}/fd")) - files) < 5
 
