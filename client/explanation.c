@@ -75,7 +75,8 @@ static bool explanation_proves_tree(const Headlight__V1__Surrogate *surrogate)
 static bool explanation_proves_surrogate(const Headlight__V1__Surrogate *surrogate)
 {
     if (surrogate->n_nodes > EXPLANATION_NODES_MAX || !explanation_proves_tree(surrogate)) return false;
-    return surrogate->n_weights == 0 || surrogate->n_weights == surrogate->n_features;
+    bool segments = surrogate->n_segments == 0 || surrogate->n_segments == surrogate->n_features;
+    return segments && (surrogate->n_weights == 0 || surrogate->n_weights == surrogate->n_features);
 }
 
 static const char *explanation_find_flaw(const Headlight__V1__Explanation *message, size_t token_count)

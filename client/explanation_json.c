@@ -99,7 +99,10 @@ static void explanation_print_attribution(FILE *stream, const Headlight__V1__Att
 static void explanation_print_surrogate(FILE *stream, const Headlight__V1__Surrogate *surrogate)
 {
     fprintf(stream, "{\"method\":\"%s\"", explanation_method_name(surrogate->method));
+    explanation_print_text(stream, "target_label", codec_view(surrogate->target_label));
     explanation_print_texts(stream, "features", surrogate->features, surrogate->n_features);
+    if (surrogate->n_segments)
+        explanation_print_numbers(stream, "segments", surrogate->segments, surrogate->n_segments);
     explanation_print_floats(stream, "weights", surrogate->weights, surrogate->n_weights);
     fputs(",\"nodes\":[", stream);
     for (size_t index = 0; index < surrogate->n_nodes; index++) {

@@ -161,12 +161,19 @@ static void heat_print_node(const Headlight__V1__Surrogate *surrogate, size_t in
     heat_print_node(surrogate, (size_t)node->if_false, depth + 1);
 }
 
+/* Of a pair, with the text that it is of. */
+static void surrogate_print_feature(const Headlight__V1__Surrogate *surrogate, size_t index)
+{
+    output_plain_text(stdout, codec_view(surrogate->features[index]));
+    if (surrogate->n_segments) fputs(surrogate->segments[index] ? " in the pair" : " in the text", stdout);
+}
+
 static void heat_print_surrogate(const Headlight__V1__Surrogate *surrogate, bool colours)
 {
-    heat_print_heading(explanation_method_name(surrogate->method), (TextView){"", 0}, colours);
+    heat_print_heading(explanation_method_name(surrogate->method), codec_view(surrogate->target_label), colours);
     for (size_t index = 0; index < surrogate->n_weights; index++) {
         printf("    %+.4f ", (double)surrogate->weights[index]);
-        output_plain_text(stdout, codec_view(surrogate->features[index]));
+        surrogate_print_feature(surrogate, index);
         putchar('\n');
     }
     if (surrogate->n_nodes) {
@@ -240,7 +247,7 @@ static void lines_print_surrogate(uint64_t index, const Headlight__V1__Surrogate
     const char *method = explanation_method_name(surrogate->method);
     for (size_t number = 0; number < surrogate->n_weights; number++) {
         lines_begin(index, method);
-        output_plain_text(stdout, codec_view(surrogate->features[number]));
+        surrogate_print_feature(surrogate, number);
         putchar('\t');
         output_float(stdout, surrogate->weights[number]);
         putchar('\n');

@@ -10,20 +10,26 @@ function drawTree(surrogate, index) {
     element("ul", "", branch("yes", node.if_true), branch("no", node.if_false)));
 }
 
-function drawRule(surrogate, target) {
+function drawRule(surrogate, answer) {
+  const target = surrogate.target_label;
+  const label = element("b", "", ...spelledOut(target || "the same"));
   const conditions = surrogate.rule.map((condition) => element("li", "", ...spelledOut(condition)));
   return element("div", "", element("p", "", "Whatever else is in the text: if it"),
     element("ul", "rule", ...conditions),
-    element("p", "", "then the answer is ", element("b", "", ...spelledOut(target || "the same")), "."));
+    target && answer && target !== answer
+      ? element("p", "", "then the score of ", label, " stays on its side of the middle.")
+      : element("p", "", "then the answer is ", label, "."));
 }
 
-function drawSurrogate(surrogate, target) {
+function drawSurrogate(surrogate, answer) {
   const card = element("article", "surrogate", element("h3", "", SURROGATES[surrogate.method] ?? surrogate.method));
   if (surrogate.nodes.length) card.append(drawTree(surrogate, 0));
-  if (surrogate.rule.length) card.append(drawRule(surrogate, target));
+  if (surrogate.rule.length) card.append(drawRule(surrogate, answer));
   if (surrogate.weights.length) {
     const bars = card.appendChild(element("ol", "bars"));
-    const terms = surrogate.features.map((name, index) => ({ name, value: surrogate.weights[index] ?? 0 }));
+    const places = (surrogate.segments ?? []).map((segment) => segment ? " in the pair" : " in the text");
+    const terms = surrogate.features.map((name, index) => ({ name: name + (places[index] ?? ""),
+      value: surrogate.weights[index] ?? 0 }));
     drawBars(bars, terms, shown, null);
   }
   const quality = {
@@ -37,9 +43,8 @@ function drawSurrogate(surrogate, target) {
 }
 
 function drawSurrogates(explained) {
-  const named = explained.methods.map((method) => method.target_label).find((label) => label);
-  const target = named ?? explained.labels[0]?.label ?? "";
+  const answer = explained.labels[0]?.label ?? "";
   document.getElementById("surrogates").hidden = explained.surrogates.length === 0;
   document.getElementById("surrogate-list").replaceChildren(
-    ...explained.surrogates.map((surrogate) => drawSurrogate(surrogate, target)));
+    ...explained.surrogates.map((surrogate) => drawSurrogate(surrogate, answer)));
 }

@@ -12,7 +12,7 @@ enum {
     WORDS_AGAINST_MAX = 2,
     RULE_WORDS_MAX = 10,
     WORD_BYTES_MAX = 40,                    /* of a word that is quoted */
-    QUOTED_BYTES_MAX = WORD_BYTES_MAX + 16, /* with what stands around it */
+    QUOTED_BYTES_MAX = WORD_BYTES_MAX + 48, /* with what stands around it */
     SENTENCE_BYTES_MAX = 512,               /* without labels and words */
     SENTENCES_MAX = 6,
     QUOTES_MAX = 2 * (WORDS_FOR_MAX + WORDS_AGAINST_MAX) + RULE_WORDS_MAX + 1,
@@ -72,7 +72,10 @@ static void put_quoted(Writer *writer, TextView text, size_t bytes_max)
 static void put_word(Writer *writer, uint32_t word)
 {
     assert(word < writer->numbers->word_count);
-    put_quoted(writer, writer->numbers->words[word], WORD_BYTES_MAX);
+    const SummaryNumbers *numbers = writer->numbers;
+    put_quoted(writer, numbers->words[word], WORD_BYTES_MAX);
+    if (numbers->pair_count == 0) return;
+    put(writer, " in the %s", word < numbers->word_count - numbers->pair_count ? "text" : "pair");
 }
 
 /* What stands in front of item `index` of `count`: "a, b and c". */
@@ -86,10 +89,12 @@ static const char *separator(uint32_t index, uint32_t count)
 
 static void put_label(Writer *writer)
 {
-    if (writer->numbers->label.size == 0) return;
-    put(writer, "The label is ");
-    put_quoted(writer, writer->numbers->label, LABEL_BYTES_MAX);
-    if (writer->numbers->has_score) put(writer, " with a score of %.3f", (double)writer->numbers->score);
+    const SummaryNumbers *numbers = writer->numbers;
+    if (numbers->label.size == 0) return;
+    put(writer, numbers->label_is_other ? "The label " : "The label is ");
+    put_quoted(writer, numbers->label, LABEL_BYTES_MAX);
+    if (numbers->label_is_other) put(writer, " is not the answer,");
+    if (numbers->has_score) put(writer, " with a score of %.3f", (double)numbers->score);
     put(writer, ". ");
 }
 
@@ -224,7 +229,8 @@ static void put_anchor(Writer *writer, const ExplainSurrogate *found)
         put_word(writer, found->features[i]);
     }
     if (found->feature_count > 0) put(writer, found->feature_count == 1 ? " stays" : " stay");
-    put(writer, ", the label holds in %.1f %% of copies without half of the other words. ",
+    put(writer, ", %s in %.1f %% of copies without half of the other words. ",
+        writer->numbers->label_is_other ? "that score stays on its side of the middle" : "the label holds",
         100 * (double)found->fidelity);
 }
 

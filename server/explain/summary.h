@@ -7,11 +7,13 @@ enum { SUMMARY_BYTES_MAX = 8192 };
 
 /* Numbers that are not there leave their sentence out. */
 typedef struct SummaryNumbers {
-    TextView label; /* the target; empty: there is none */
+    TextView label;      /* the target; empty: there is none */
+    bool label_is_other; /* than the answer: somebody asked about it */
     bool has_score;
     float score;           /* of the target */
     const TextView *words; /* [word_count] */
     uint32_t word_count;
+    uint32_t pair_count;                   /* of the words, the last ones: they are the pair's */
     const ExplainAttribution *attribution; /* the most faithful of those that were made; NULL: none */
     const float *word_scores;              /* [word_count]: its scores of each word's tokens together */
     const ExplainSurrogate *surrogates;    /* [surrogate_count], whose features are those words */

@@ -325,6 +325,8 @@ Status pipeline_explain_step(PipelineExplain *explain, const PipelineItem *item,
         explain->result.target_label = pipeline_label(subject->pipeline, subject->target);
         explain->result.target_score =
             scores_value(subject->pipeline, subject->task, item->output, subject->target);
+        explain->result.target_is_other =
+            subject->spec->has_target && pipeline_best_label(subject->pipeline, item->output) != subject->target;
     }
     for (; explain->at < explain->order.count; explain->at++) {
         const ExplainRow *row = explain_rows[explain->order.rows[explain->at]];

@@ -79,8 +79,10 @@ typedef struct ExplainResult {
     uint32_t surrogate_count;
     const ExplainWord *words; /* [word_count], the features of the surrogates */
     uint32_t word_count;
+    bool of_pair;          /* some words are the pair's, so that which are has to be said */
     TextView target_label; /* of methods that have a target; empty: the vector's own direction */
     float target_score;    /* of the sequence */
+    bool target_is_other;  /* the request names it, and another label has a higher score */
     TextView summary;      /* empty: not asked for */
 } ExplainResult;
 

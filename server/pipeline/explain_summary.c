@@ -6,6 +6,7 @@
 typedef struct SummaryState {
     const ExplainSubject *subject;
     ExplainWords words;
+    uint32_t pair_count;                       /* of the words, the last ones */
     TextView texts[EXPLAIN_FEATURE_COUNT_MAX]; /* of the words */
     float scores[EXPLAIN_FEATURE_COUNT_MAX];   /* likewise */
     char bytes[SUMMARY_BYTES_MAX];
@@ -28,6 +29,7 @@ static CHECKED Status summary_open_state(const ExplainSubject *subject, Arena *a
     for (uint32_t i = 0; i < state->words.count; i++) {
         const ExplainWord *word = &state->words.items[i];
         TextView text = word->segment == 0 ? subject->text : subject->pair;
+        state->pair_count += word->segment;
         state->texts[i] = (TextView){text.bytes + word->range.begin, word->range.end - word->range.begin};
     }
     *out_state = state;
@@ -49,10 +51,12 @@ static CHECKED Status summary_finish(void *state, ExplainResult *result, Error *
     (void)out_error;
     const SummaryNumbers numbers = {
         .label = result->target_label,
+        .label_is_other = result->target_is_other,
         .has_score = result->target_label.size > 0,
         .score = result->target_score,
         .words = own->texts,
         .word_count = own->words.count,
+        .pair_count = own->pair_count,
         .attribution = summary_choose(result->attributions, result->attribution_count),
         .word_scores = own->scores,
         .surrogates = result->surrogates,

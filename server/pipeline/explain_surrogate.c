@@ -31,8 +31,9 @@ static void surrogate_add_cost(const ExplainSubject *subject, ExplainMethod meth
     cost->counts.surrogate_count++;
     cost->counts.feature_count += is_tree ? 0 : named;
     cost->counts.node_count += is_tree ? NODES_MAX : 0;
-    /* Each word is named once, but by a tree, which has up to four nodes of a depth. */
-    cost->counts.feature_bytes += explain_words_text_bytes(subject->prepared) * (is_tree ? 4 : 1);
+    /* A linear model names a word once, a rule as a feature too, a tree has up to four nodes of a depth. */
+    uint64_t names = is_tree ? 4 : method == EXPLAIN_ANCHOR_RULE ? 2 : 1;
+    cost->counts.feature_bytes += names * explain_words_text_bytes(subject->prepared);
 }
 
 static CHECKED Status surrogate_open_state(const ExplainSubject *subject, ExplainMethod method, Arena *arena,
@@ -64,6 +65,7 @@ static CHECKED Status surrogate_finish(void *state, ExplainResult *result, Error
     result->surrogates[result->surrogate_count++] = *surrogate_result(own->run.study);
     result->words = own->words.items;
     result->word_count = own->words.count;
+    result->of_pair = own->words.of_pair;
     return STATUS_OK;
 }
 

@@ -229,6 +229,11 @@ bool explain_words_find(const ExplainSubject *subject, Arena *arena, ExplainWord
         if (search.token_words[i] != EXPLAIN_NO_FEATURE)
             search.token_words[i] = search.place_words[search.token_words[i]];
     }
-    *out_words = (ExplainWords){search.items, search.count, search.token_words};
+    *out_words = (ExplainWords){
+        .items = search.items,
+        .count = search.count,
+        .of_pair = search.count > 0 && search.items[search.count - 1].segment == 1,
+        .token_words = search.token_words,
+    };
     return true;
 }

@@ -9,6 +9,7 @@
 typedef struct ExplainWords {
     const ExplainWord *items; /* [count], each where it is for the first time */
     uint32_t count;
+    bool of_pair;                /* some are the pair's */
     const uint32_t *token_words; /* [token count]; EXPLAIN_NO_FEATURE: punctuation, and what is not of the text */
 } ExplainWords;
 

@@ -12,9 +12,11 @@ enum {
     HEADER_BYTES_MAX = 6, /* of a field: its tag and a length */
     NUMBER_BYTES_MAX = 6, /* of a field: its tag and a varint of 32 bits */
     FLOAT_BYTES = 5,
-    CONDITION_BYTES = 11,    /* "contains ''" */
+    CONDITION_BYTES = 16,    /* "text contains ''" */
     FAITHFULNESS_BYTES = 24, /* two floats and a word, and its header */
-    NODE_BYTES = 5 + 11 + 11 + FLOAT_BYTES + NUMBER_BYTES_MAX + 2 * HEADER_BYTES_MAX,
+    /* A name and its segment, a condition, a weight. */
+    FEATURE_BYTES = 2 * HEADER_BYTES_MAX + 1 + CONDITION_BYTES + (FLOAT_BYTES - 1),
+    NODE_BYTES = CONDITION_BYTES + 5 + 11 + 11 + FLOAT_BYTES + NUMBER_BYTES_MAX + 2 * HEADER_BYTES_MAX,
     PART_HEADER_BYTES = 4 * NUMBER_BYTES_MAX,
     WEIGHTS_BYTES = 2 * NUMBER_BYTES_MAX + 6 * HEADER_BYTES_MAX, /* of HeadAttention, beside its lists' entries */
 };
@@ -94,27 +96,26 @@ uint64_t codec_explanation_wire_bytes(const CodecExplanation *explanation, const
     uint64_t label_bytes = counts->attribution_count + counts->surrogate_count ? label_bytes_max(explanation) : 0;
     bytes += counts->attribution_count * attribution_bytes(explanation, label_bytes);
     bytes += counts->surrogate_count * (7 * HEADER_BYTES_MAX + label_bytes) + counts->feature_bytes;
-    bytes += counts->feature_count * (uint64_t)(2 * (HEADER_BYTES_MAX + CONDITION_BYTES) + sizeof(float));
-    return bytes + counts->node_count * (uint64_t)(NODE_BYTES + CONDITION_BYTES);
+    return bytes + counts->feature_count * (uint64_t)FEATURE_BYTES + counts->node_count * (uint64_t)NODE_BYTES;
 }
 
 uint64_t codec_explanation_bytes(const CodecExplanation *explanation, const ExplainCounts *counts)
 {
-    uint64_t item_count = explanation->encoding->count + (uint64_t)counts->weights_count +
-                          counts->attribution_count + counts->surrogate_count + counts->node_count;
-    size_t item_bytes = sizeof(Headlight__V1__HeadAttention);
-    static_assert(sizeof(Headlight__V1__HeadAttention) >= sizeof(Headlight__V1__ExplainedToken), "the largest");
+    enum {
+        ITEM_BYTES = sizeof(Headlight__V1__HeadAttention) + 2 * CODEC_ROUNDING_BYTES,
+        WORD_BYTES =
+            2 * sizeof(ProtobufCBinaryData) + sizeof(uint32_t) + CONDITION_BYTES + 3 * CODEC_ROUNDING_BYTES
+    };
     static_assert(sizeof(Headlight__V1__HeadAttention) + CODEC_ROUNDING_BYTES >= sizeof(Headlight__V1__Surrogate),
                   "the largest");
     uint64_t tokens = codec_parts_bytes(1, sizeof(Headlight__V1__Explanation), explanation->encoding->count,
                                         sizeof(Headlight__V1__ExplainedToken));
-    uint64_t others = item_count - explanation->encoding->count;
-    uint64_t words = counts->feature_bytes +
-                     (counts->feature_count + counts->node_count) *
-                         (uint64_t)(2 * sizeof(ProtobufCBinaryData) + CONDITION_BYTES + 2 * CODEC_ROUNDING_BYTES);
-    return tokens + codec_parts_bytes(1, 0, others, item_bytes + 2 * CODEC_ROUNDING_BYTES) +
-           counts->attribution_count * (uint64_t)(CODEC_CHUNK_FACTOR * sizeof(Headlight__V1__Faithfulness)) +
-           CODEC_CHUNK_FACTOR * words;
+    uint64_t items =
+        (uint64_t)counts->weights_count + counts->attribution_count + counts->surrogate_count + counts->node_count;
+    uint64_t words =
+        counts->feature_bytes + ((uint64_t)counts->feature_count + counts->node_count) * (uint64_t)WORD_BYTES;
+    return tokens + codec_parts_bytes(1, 0, items, ITEM_BYTES) +
+           CODEC_CHUNK_FACTOR * (counts->attribution_count * sizeof(Headlight__V1__Faithfulness) + words);
 }
 
 /* ---- A range of an explanation ---- */
@@ -258,16 +259,17 @@ static TextView word_text(const CodecExplanation *from, uint32_t word)
     return (TextView){text.bytes + range.begin, range.end - range.begin};
 }
 
-/* "contains 'dull'". */
+/* "contains 'dull'"; of a pair, which of the texts. */
 static bool condition_build(Arena *arena, const CodecExplanation *from, uint32_t word, ProtobufCBinaryData *out)
 {
+    const char *which = !from->result->of_pair ? "" : from->result->words[word].segment == 1 ? "pair " : "text ";
     TextView text = word_text(from, word);
-    size_t size = text.size + CONDITION_BYTES;
-    char *bytes = arena_allocate(arena, size + 1);
+    char *bytes = arena_allocate(arena, text.size + CONDITION_BYTES + 1);
     if (!bytes) return false;
-    snprintf(bytes, size + 1, "contains '");
-    memcpy(bytes + CONDITION_BYTES - 1, text.bytes, text.size);
-    bytes[size - 1] = '\'';
+    size_t size = (size_t)snprintf(bytes, CONDITION_BYTES + 1, "%scontains '", which);
+    memcpy(bytes + size, text.bytes, text.size);
+    size += text.size;
+    bytes[size++] = '\'';
     *out = (ProtobufCBinaryData){size, (uint8_t *)bytes};
     return true;
 }
@@ -290,6 +292,18 @@ static bool nodes_build(Arena *arena, const CodecExplanation *from, const Explai
         if (node->feature < 0) continue;
         if (!condition_build(arena, from, (uint32_t)node->feature, &out->nodes[i]->condition)) return false;
     }
+    return true;
+}
+
+static bool segments_build(Arena *arena, const CodecExplanation *from, const ExplainSurrogate *surrogate,
+                           Headlight__V1__Surrogate *out)
+{
+    uint32_t count = surrogate->feature_count;
+    if (!from->result->of_pair) return true;
+    out->segments = arena_allocate(arena, count * sizeof *out->segments);
+    if (!out->segments) return false;
+    out->n_segments = count;
+    for (uint32_t i = 0; i < count; i++) out->segments[i] = from->result->words[surrogate->features[i]].segment;
     return true;
 }
 
@@ -333,6 +347,7 @@ static bool surrogates_build(Arena *arena, const CodecExplanation *from, const C
         out->surrogates[i]->coverage = surrogate->coverage;
         out->surrogates[i]->sample_count = surrogate->sample_count;
         if (!features_build(arena, from, surrogate, out->surrogates[i])) return false;
+        if (!segments_build(arena, from, surrogate, out->surrogates[i])) return false;
         if (!nodes_build(arena, from, surrogate, out->surrogates[i])) return false;
     }
     return true;
@@ -421,12 +436,11 @@ static uint64_t surrogate_bytes(const CodecExplanation *from, const ExplainSurro
 {
     uint64_t bytes = 7 * HEADER_BYTES_MAX + from->result->target_label.size;
     for (uint32_t i = 0; i < surrogate->feature_count; i++) {
-        uint64_t size = word_text(from, surrogate->features[i]).size;
-        bytes += 2 * (size + HEADER_BYTES_MAX + CONDITION_BYTES) + sizeof(float);
+        bytes += 2 * word_text(from, surrogate->features[i]).size + FEATURE_BYTES;
     }
     for (uint32_t i = 0; i < surrogate->node_count; i++) {
         int32_t feature = surrogate->nodes[i].feature;
-        bytes += NODE_BYTES + CONDITION_BYTES + (feature < 0 ? 0 : word_text(from, (uint32_t)feature).size);
+        bytes += NODE_BYTES + (feature < 0 ? 0 : word_text(from, (uint32_t)feature).size);
     }
     return bytes;
 }

@@ -102,11 +102,15 @@ def attribution(spec, name, tokens):
     return dict(**fields)
 
 
-def surrogate(name, tokens):
-    words = [token["text"] for token in tokens if not token.get("special")][:4] or ["nothing"]
-    fields = dict(method=METHODS.index(name), fidelity=0.875, coverage=0.25, sample_count=1000)
+def surrogate(spec, name, tokens):
+    named = [token for token in tokens if not token.get("special")][:4] or [dict(text="nothing")]
+    words = [token["text"] for token in named]
+    fields = dict(method=METHODS.index(name), fidelity=0.875, coverage=0.25, sample_count=1000,
+                  target_label=spec.target_label or "positive")
     if name == "SURROGATE_LINEAR":
         fields |= dict(features=words, weights=[0.5, -0.25, 0.125, 0.0625][:len(words)])
+        if any(token.get("segment") for token in tokens):
+            fields["segments"] = [token.get("segment", 0) for token in named]
     if name == "SURROGATE_TREE":
         leaves = [dict(if_true=-1, if_false=-1, value=value, sample_count=100) for value in (0.125, 0.5, 0.875)]
         fields["nodes"] = [dict(condition=f"contains '{words[0]}'", if_true=1, if_false=4, value=0.5, sample_count=300),
@@ -129,7 +133,7 @@ def explained_parts(request, chunks=1):
             parts += [dict(chunk=chunk, attention=[one]) for one in attentions(spec, len(tokens))]
         for name in names:
             if name.startswith("SURROGATE") or name == "ANCHOR_RULE":
-                parts.append(dict(chunk=chunk, surrogates=[surrogate(name, tokens)]))
+                parts.append(dict(chunk=chunk, surrogates=[surrogate(spec, name, tokens)]))
             elif name == "SUMMARY":
                 parts.append(dict(chunk=chunk, summary=f"{tokens[1]['text']} counts most."))
             elif name != "ATTENTION":

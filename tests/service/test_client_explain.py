@@ -93,6 +93,7 @@ def test_json_has_all_that_was_sent(server, asked):
         assert ("completeness_error" in item) == (item["method"] == "integrated-gradients")
     linear, tree, rule = one["surrogates"]
     assert linear["weights"] == [0.5, -0.25, 0.125, 0.0625] and linear["features"] == ["A", "film", "that", "is"]
+    assert linear["target_label"] == "positive" and "segments" not in linear
     assert tree["nodes"][0]["if_false"] == 4 and len(tree["nodes"]) == 5 and rule["coverage"] == 0.25
     assert one["summary"] == "A counts most." and len(one["attention"]) == LAYERS * HEADS
 
@@ -129,12 +130,21 @@ def test_lines_are_for_pipes(server):
     assert ["0", "surrogate-tree", "0", "contains 'a'", "1", "4", "0.5", "300"] in fields
 
 
+def test_words_of_a_pair_say_which_text_they_are_of(server):
+    arguments = ["--method", "surrogate-linear", "--pairs", "a b\ta"]
+    [linear] = explained(server, *arguments)[0]["explanations"][0]["surrogates"]
+    assert linear["features"] == ["a", "b", "a"] and linear["segments"] == [0, 0, 1]
+    fields = [line.split("\t")[2] for line in explain(server, *arguments).splitlines()]
+    assert fields == ["a in the text", "b in the text", "a in the pair"]
+
+
 def test_a_terminal_gets_a_coloured_picture(server):
     shown = on_a_terminal(server, "explain", "--method", EVERYTHING, "--faithfulness", TEXT)
     assert "\x1b[1mtext 1\x1b[0m: long" in shown and "\x1b[48;5;" in shown and "contains 'A'" in shown
     assert "comprehensiveness 0.500, sufficiency 0.062 (mask)" in shown and "completeness error 0.78 %" in shown
     plain = on_a_terminal(server, "explain", "--method", "occlusion,surrogate-linear", TEXT, NO_COLOR="1")
-    assert "\x1b" not in plain and "[" in plain and "+0.5000 A" in plain
+    assert "\x1b" not in plain and "[" in plain and "+0.5000 A\n" in plain.replace("\r", "")
+    assert "surrogate-linear of positive" in plain
 
 
 def test_a_terminal_is_never_steered(server):
@@ -287,7 +297,7 @@ ONE = dict(layer=0, head=0, weights=[1])
         dict(nodes=[dict(if_true=1, if_false=2)]), dict(nodes=[dict(if_true=-1, if_false=-1)] * 1025),
         dict(nodes=[dict(if_true=1, if_false=1), dict(if_true=-1, if_false=-1)]),
         dict(nodes=[dict(if_true=1, if_false=2), dict(if_true=2, if_false=3), *[dict(if_true=-1, if_false=-1)] * 2]),
-        dict(features=["a"], weights=[1, 2]))],
+        dict(features=["a"], weights=[1, 2]), dict(features=["a"], segments=[0, 1]))],
 ])
 def test_a_malformed_explanation_is_refused(server, parts):
     server.explain = lambda request, context: iter([message("ExplainChunk", **part) for part in parts])

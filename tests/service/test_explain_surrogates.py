@@ -163,6 +163,39 @@ def test_a_summary_alone_returns_nothing_else(stub, pb):
     assert not explanation.attributions and not explanation.surrogates
 
 
+def test_words_of_a_pair_say_which_text_they_are_of(stub, pb):
+    request = pb.ClassifyRequest(inputs=[pb.Text(text="a dull film", pair="a funny film")], options=options_of(
+        pb, "SURROGATE_LINEAR", "SURROGATE_TREE", "ANCHOR_RULE", "OCCLUSION", "SUMMARY", sample_count=SAMPLES))
+    [answer] = stub.Classify(request, timeout=120).classifications
+    linear, tree, rule = answer.explanations[0].surrogates
+    words = [(0, "a"), (0, "dull"), (0, "film"), (1, "a"), (1, "funny"), (1, "film")]
+    assert sorted(zip(linear.segments, linear.features)) == sorted(words)
+    conditions = {f"{('text', 'pair')[segment]} contains '{word}'" for segment, word in words}
+    assert {node.condition for node in tree.nodes} <= conditions | {""}
+    assert list(rule.rule) == [f"{('text', 'pair')[segment]} contains '{word}'"
+                               for segment, word in zip(rule.segments, rule.features)]
+    assert re.search(r'"\w+" in the (text|pair) \([-+]', answer.explanations[0].summary)
+
+
+def test_a_label_that_is_not_the_answer_is_not_called_so(stub, pb):
+    label, _ = explain(stub, pb, TEXT, "OCCLUSION")
+    other = {"positive": "negative", "negative": "positive"}[label]
+    _, explanation = explain(stub, pb, TEXT, "ANCHOR_RULE", "SUMMARY", target_label=other)
+    assert explanation.summary.startswith(f'The label "{other}" is not the answer, with a score of 0.')
+    assert "that score stays on its side of the middle" in explanation.summary
+
+
+@pytest.mark.parametrize("method", ["SURROGATE_LINEAR", "SURROGATE_TREE", "ANCHOR_RULE"])
+def test_a_surrogate_takes_no_more_than_is_said(stub, pb, method):
+    """Of one long word: a rule names it twice."""
+    for text in "dull" * 200, "wonderful" * 90:
+        with pytest.raises(grpc.RpcError) as error:
+            explain(stub, pb, text, method, max_bytes=1)
+        needed = int(re.search(r"would take (\d+) bytes", error.value.details())[1])
+        _, explanation = explain(stub, pb, text, method, max_bytes=needed)
+        assert explanation.ByteSize() < needed
+
+
 def test_vectors_have_surrogates_in_their_own_direction(stub, pb):
     request = pb.EmbedRequest(inputs=[pb.Text(text="search the long document")],
                               options=options_of(pb, "SURROGATE_LINEAR", "SUMMARY", sample_count=SAMPLES))

@@ -80,6 +80,19 @@ def test_it_shows_the_answer_and_the_text(show):
     assert "contains 'A'?yes" in shown and "then the answer is positive." in shown and "agreement 0.875" in shown
 
 
+def test_a_rule_of_another_label_does_not_say_that_it_is_the_answer(show):
+    browser = show("--method", "anchor-rule", "--target", "negative", TEXT)
+    shown = texts(browser, "#surrogate-list")[0]
+    assert "then the score of negative stays on its side of the middle." in shown and "the answer is" not in shown
+
+
+def test_words_of_a_pair_say_which_text_they_are_of(show):
+    browser = show("--method", "surrogate-linear", "--pairs", "a b\ta")
+    names = texts(browser, "#surrogate-list .bar-row")
+    assert [name.split("+")[0].split("0")[0].strip("-\u2212 ") for name in names] == \
+        ["a in the text", "b in the text", "a in the pair"]
+
+
 def test_methods_colour_the_text(show, server):
     browser = show("--method", ALL, "--faithfulness", TEXT)
     seen = []

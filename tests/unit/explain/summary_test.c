@@ -88,6 +88,49 @@ static void summary_tells_what_surrogates_found(void **state)
         "copies without half of the other words.");
 }
 
+static void summary_of_a_pair_says_which_text_words_are_of(void **state)
+{
+    (void)state;
+    const TextView words[] = {text_view("film"), text_view("dull"), text_view("film")};
+    const float scores[] = {0.2F, -0.3F, 0.1F};
+    const uint32_t features[] = {1, 2};
+    const ExplainAttribution attribution = {.method = EXPLAIN_OCCLUSION};
+    const ExplainSurrogate rule = {
+        .method = EXPLAIN_ANCHOR_RULE, .features = features, .feature_count = 2, .fidelity = 1};
+    const SummaryNumbers numbers = {
+        .words = words,
+        .word_count = 3,
+        .pair_count = 1,
+        .attribution = &attribution,
+        .word_scores = scores,
+        .surrogates = &rule,
+        .surrogate_count = 1,
+    };
+    expect_summary(&numbers,
+                   "By occlusion, most for it is \"film\" in the text (+0.200) and \"film\" in the pair (+0.100), "
+                   "and most against it \"dull\" in the text (-0.300). As long as \"dull\" in the text and "
+                   "\"film\" in the pair stay, the label holds in 100.0 % of copies without half of the other "
+                   "words.");
+}
+
+static void summary_of_another_label_says_that_it_is_not_the_answer(void **state)
+{
+    (void)state;
+    const ExplainSurrogate rule = {.method = EXPLAIN_ANCHOR_RULE, .fidelity = 0.95F};
+    const SummaryNumbers numbers = {
+        .label = text_view("negative"),
+        .label_is_other = true,
+        .has_score = true,
+        .score = 0.125F,
+        .surrogates = &rule,
+        .surrogate_count = 1,
+    };
+    expect_summary(&numbers,
+                   "The label \"negative\" is not the answer, with a score of 0.125. Whichever words are "
+                   "left out, that score stays on its side of the middle in 95.0 % of copies without "
+                   "half of the other words.");
+}
+
 static void summary_cuts_long_words_between_characters(void **state)
 {
     (void)state;
@@ -132,10 +175,12 @@ static void summary_always_has_room(void **state)
     };
     const SummaryNumbers numbers = {
         .label = {label, sizeof label},
+        .label_is_other = true,
         .has_score = true,
         .score = -3e38F,
         .words = words,
         .word_count = EXPLAIN_FEATURE_COUNT_MAX,
+        .pair_count = 1,
         .attribution = &attribution,
         .word_scores = scores,
         .surrogates = surrogates,
@@ -161,6 +206,8 @@ int main(void)
         cmocka_unit_test(summary_names_what_speaks_for_the_label_and_against_it),
         cmocka_unit_test(summary_of_scores_without_signs_has_their_parts),
         cmocka_unit_test(summary_tells_what_surrogates_found),
+        cmocka_unit_test(summary_of_a_pair_says_which_text_words_are_of),
+        cmocka_unit_test(summary_of_another_label_says_that_it_is_not_the_answer),
         cmocka_unit_test(summary_cuts_long_words_between_characters),
         cmocka_unit_test(summary_always_has_room),
         cmocka_unit_test(summary_chooses_the_most_faithful_attribution),

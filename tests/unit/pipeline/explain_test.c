@@ -56,8 +56,31 @@ static void explain_takes_what_it_announces(void **state)
     }
 }
 
+/* As a feature and in its condition: a word may be nearly all of the text. */
+static void explain_counts_what_a_rule_names_twice(void **state)
+{
+    (void)state;
+    static const char text[] = "thecatandthedogandthehouseandthecatagain";
+    Pipeline *pipeline = golden_checkpoint("tasks/bert/classify", (PipelineOptions){0});
+    const PrepareOptions options = {.task = TASK_CLASSIFY, .length_policy = LENGTH_TRUNCATE_RIGHT};
+    const ExplainSpec spec = {.methods = 1u << EXPLAIN_ANCHOR_RULE};
+    Prepared prepared;
+    Arena arena;
+    Error error;
+    arena_init(&arena, 4 * MIB);
+    if (pipeline_prepare(pipeline, text_view(text), NULL, &options, &arena, &prepared, &error))
+        fail_msg("%s", error.message);
+    const ExplainCost cost = pipeline_explain_cost(pipeline, TASK_CLASSIFY, &spec, &prepared);
+    assert_true(cost.counts.feature_bytes >= 2 * strlen(text));
+    arena_free(&arena);
+    pipeline_close(pipeline);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(explain_takes_what_it_announces)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(explain_takes_what_it_announces),
+        cmocka_unit_test(explain_counts_what_a_rule_names_twice),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,10 +186,35 @@ static void codec_explain_packs_what_was_found(void **state)
     assert_true(all->attributions[1]->completeness_error == 0.125F);
     assert_text(all->surrogates[0]->features[0], "gone");
     assert_true(all->surrogates[0]->n_weights == 2 && all->surrogates[0]->n_rule == 0);
+    assert_int_equal(all->surrogates[0]->n_segments, 0);
     assert_text(all->surrogates[1]->nodes[0]->condition, "contains ''and''");
     assert_int_equal(all->surrogates[1]->nodes[1]->condition.len, 0);
     assert_text(all->surrogates[2]->rule[0], "contains 'gone'");
     assert_text(all->summary, "It is the cat.");
+    arena_free(&arena);
+    made_close(&made);
+}
+
+static void codec_explain_says_which_text_of_a_pair_a_word_is_of(void **state)
+{
+    (void)state;
+    static const ExplainWord words[] = {{{4, 7}, 0}, {{23, 28}, 0}, {{4, 7}, 1}};
+    Made made;
+    Arena arena;
+    made_open(&made, EXPLAIN_FLOAT32, false);
+    made.result.words = words;
+    made.result.of_pair = true;
+    made.explanation.read_pair = text_view("the cat");
+    uint64_t bound = codec_explanation_wire_bytes(&made.explanation, &made.counts);
+    Headlight__V1__Explanation *all = built(&made, &arena);
+    assert_text(all->surrogates[0]->features[0], "cat");
+    assert_text(all->surrogates[0]->features[1], "cat");
+    assert_int_equal(all->surrogates[0]->n_segments, 2);
+    assert_true(all->surrogates[0]->segments[0] == 1 && all->surrogates[0]->segments[1] == 0);
+    assert_int_equal(all->surrogates[1]->n_segments, 0);
+    assert_text(all->surrogates[1]->nodes[0]->condition, "text contains ''and''");
+    assert_text(all->surrogates[2]->rule[0], "pair contains 'cat'");
+    assert_in_range(headlight__v1__explanation__get_packed_size(all), 1, bound - 2);
     arena_free(&arena);
     made_close(&made);
 }
@@ -304,6 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codec_explain_packs_what_was_found),
+        cmocka_unit_test(codec_explain_says_which_text_of_a_pair_a_word_is_of),
         cmocka_unit_test(codec_explain_sizes_bound_what_is_packed),
         cmocka_unit_test(codec_explain_parts_are_the_whole),
     };
