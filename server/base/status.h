@@ -29,8 +29,8 @@ int status_grpc_code(Status status);
 /* Whether the same request may succeed later. Any thread. */
 bool status_retryable(Status status);
 
-/* Writes `status` and the formatted message, cut at ERROR_MESSAGE_BYTES on a UTF-8 border, and with '?' for control bytes
- * and what is no UTF-8, into `error` (NULL: only returns). Returns `status`, so that a failure is one line:
+/* Writes `status` and the formatted message, cut at ERROR_MESSAGE_BYTES on a UTF-8 border, and with '?' for control
+ * bytes and what is no UTF-8, into `error` (NULL: only returns). Returns `status`, so that a failure is one line:
  * `return error_set(out_error, STATUS_CORRUPT, "%s: ...", path);`. Any thread. */
 Status error_set(Error *error, Status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
