@@ -1,5 +1,6 @@
 #include "sanitizer/invisible_rules.h"
 
+#include "sanitizer/selectors.h"
 #include "unicode/emoji.h"
 #include "unicode/property.h"
 
@@ -24,7 +25,7 @@ enum {
     MATH_FIRST = 0x2061,
     MATH_LAST = 0x2064,
     HANGUL_FILLER = 0x3164,
-    SHORT_ZERO_SELECTOR = 0xFE00, /* 0 with a stroke across */
+    SELECTOR_FIRST = 0xFE00,
     BYTE_ORDER_MARK = 0xFEFF,
     SHORTHAND_FIRST = 0x1BCA0,
     SHORTHAND_LAST = 0x1BCA3,
@@ -264,29 +265,6 @@ static uint32_t flag_end(const InvisibleJudge *judge)
     return ends && unicode_region_has_flag(letters[0], letters[1]) ? at + 1 : judge->begin;
 }
 
-/* Signs of ASCII take selectors in keycaps, and where one stands alone, as what is left of a keycap does. */
-static bool keeps_selector_of_ascii(const InvisibleJudge *judge, uint32_t selector)
-{
-    uint32_t base = judge->before;
-    bool digit = in_range(base, '0', '9');
-    if (!digit && base != '#' && base != '*') return false;
-    if (selector == UNICODE_EMOJI_SELECTOR && judge->after == UNICODE_KEYCAP) return true;
-    bool alone = is_gap(judge->after) && (judge->begin < 2 || is_gap(judge->items[judge->begin - 2].code_point));
-    bool form = selector == UNICODE_EMOJI_SELECTOR || selector == UNICODE_TEXT_SELECTOR ||
-                (selector == SHORT_ZERO_SELECTOR && base == '0');
-    return alone && form && judge->selector_count == 1;
-}
-
-static bool keeps_selector(const InvisibleJudge *judge, uint32_t selector)
-{
-    uint32_t base = judge->before;
-    if (judge->kept_any || base == NOTHING) return false;
-    if (base < 0x80) return keeps_selector_of_ascii(judge, selector);
-    /* Several in a row are bytes: of them, only the one is kept without which a sign is no emoji. */
-    bool needed = selector == UNICODE_EMOJI_SELECTOR && unicode_is_text_emoji(base);
-    return (judge->selector_count == 1 || needed) && unicode_takes_selector(base, selector);
-}
-
 /* Letters and digits of formulas, beside which alone a function or a product is applied without a sign. */
 static bool is_of_formula(uint32_t code_point)
 {
@@ -357,7 +335,7 @@ static SanitizeRule judge_one(InvisibleJudge *judge, uint32_t at)
 {
     uint32_t code_point = judge->items[at].code_point;
     if (unicode_is_selector(code_point)) {
-        return keeps_selector(judge, code_point) ? INVISIBLE_KEPT : RULE_INV_VARSEL;
+        return selectors_keep(judge, code_point) ? INVISIBLE_KEPT : RULE_INV_VARSEL;
     }
     if (in_range(code_point, TAG_FIRST, TAG_LAST)) return at < judge->flag_end ? INVISIBLE_KEPT : RULE_INV_TAG;
     switch (code_point) {
@@ -390,7 +368,7 @@ bool invisible_is_doubtful(const Item *item, bool selectors)
     case UNICODE_EMOJI_SELECTOR:
         return false;
     default:
-        return selectors && item->code_point >= SHORT_ZERO_SELECTOR && unicode_is_selector(item->code_point);
+        return selectors && item->code_point >= SELECTOR_FIRST && unicode_is_selector(item->code_point);
     }
 }
 

@@ -32,6 +32,11 @@ typedef struct InvisibleJudge {
     bool hyphenated;
     bool direction_known;
     bool right_to_left; /* letters of the line */
+    bool surveyed;      /* what follows is known */
+    bool japanese;      /* with kana */
+    bool chinese;       /* prose, not names that may be Japanese */
+    bool alphabetic;    /* letters, and none of East Asia */
+    uint32_t styled;    /* signs and letters with a form that is the style of all of them; 0: it is not */
 } InvisibleJudge;
 
 /* Does the item not show? Those that are gone do not. */

@@ -21,8 +21,9 @@ enum {
     SELECTOR_FIRST = 0xFE00,
     SELECTOR_LAST = 0xFE0F,
     IDEOGRAPH_SELECTOR_FIRST = 0xE0100,
-    IDEOGRAPH_FORMS_USUAL = 4, /* what an ideograph has at most of, unless ideographs.def says more */
     IDEOGRAPH_SELECTOR_LAST = 0xE01EF,
+    IDEOGRAPH_ROW_FIRST = 0x4E00, /* ideographs.def's rows */
+    IDEOGRAPH_ROW_SIZE = 96,
     MONGOLIAN_SELECTOR_FIRST = 0x180B,
     MONGOLIAN_SELECTOR_LAST = 0x180D,
     MONGOLIAN_SELECTOR_FOURTH = 0x180F,
@@ -76,7 +77,11 @@ static const struct {
     uint32_t last;
     uint32_t count;
 } selector_ranges[] = {
-    {0x1000, 0x1080, 1}, /* Myanmar: dotted letters of Khamti */
+    {0x1000, 0x1000, 1}, /* Myanmar: dotted letters of Khamti */
+    {0x1002, 0x1002, 1},   {0x1004, 0x1004, 1}, {0x1010, 0x1011, 1},
+    {0x1015, 0x1015, 1},   {0x1019, 0x101A, 1}, {0x101C, 0x101D, 1},
+    {0x1022, 0x1022, 1},   {0x1031, 0x1031, 1}, {0x1075, 0x1075, 1},
+    {0x1078, 0x1078, 1},   {0x107A, 0x107A, 1}, {0x1080, 0x1080, 1},
     {0x2018, 0x201D, 2}, /* quotation marks, narrow and wide */
     {0x2110, 0x2112, 2}, /* script letters, chancery and roundhand */
     {0x211B, 0x211B, 2},   {0x212C, 0x212C, 2}, {0x2130, 0x2133, 2},
@@ -84,7 +89,8 @@ static const struct {
     {0x2229, 0x229C, 1},   {0x22DA, 0x22DB, 1}, {0x2A3C, 0x2ACC, 1},
     {0x3001, 0x3002, 2}, /* fullwidth punctuation, in a corner or centred */
     {0xA856, 0xA868, 1}, /* Phags-pa */
-    {0xAA60, 0xAA7A, 1}, /* Myanmar extended */
+    {0xAA60, 0xAA66, 1}, /* Myanmar extended */
+    {0xAA6B, 0xAA6C, 1},   {0xAA6F, 0xAA6F, 1}, {0xAA7A, 0xAA7A, 1},
     {0xFF01, 0xFF01, 2},   {0xFF0C, 0xFF0C, 2}, {0xFF0E, 0xFF0E, 2},
     {0xFF10, 0xFF10, 1},   {0xFF1A, 0xFF1B, 2}, {0xFF1F, 0xFF1F, 2},
     {0x10AC5, 0x10AE1, 1}, /* Manichaean */
@@ -227,19 +233,56 @@ bool unicode_is_selector(uint32_t code_point)
            code_point == MONGOLIAN_SELECTOR_FOURTH;
 }
 
-/* Whether an ideograph may have so many registered forms. */
-static bool takes_ideograph_selector(uint32_t base, uint32_t number)
+/* ideographs.def's character for an ideograph of its rows; NUL: it is of none. */
+static char ideograph_digit(uint32_t base)
 {
-    static const IdeographForms many[] = {
-#define FORMS(base, count) {base, count},
+#define ROW(digits) digits,
+#define FORMS(base, count)
+    static const char rows[][IDEOGRAPH_ROW_SIZE + 1] = {
 #include "unicode/ideographs.def"
-#undef FORMS
     };
-    if (number < IDEOGRAPH_FORMS_USUAL) return u_hasBinaryProperty((UChar32)base, UCHAR_UNIFIED_IDEOGRAPH);
+#undef ROW
+#undef FORMS
+    const uint32_t at = base - IDEOGRAPH_ROW_FIRST;
+    if (base < IDEOGRAPH_ROW_FIRST || at / IDEOGRAPH_ROW_SIZE >= sizeof rows / sizeof rows[0]) return '\0';
+    return rows[at / IDEOGRAPH_ROW_SIZE][at % IDEOGRAPH_ROW_SIZE];
+}
+
+unsigned unicode_ideograph_forms(uint32_t base)
+{
+#define ROW(digits)
+#define FORMS(base, count) {base, count},
+    static const IdeographForms others[] = {
+#include "unicode/ideographs.def"
+    };
+#undef ROW
+#undef FORMS
+    char digit = ideograph_digit(base);
+    if (digit >= 'a') return (unsigned)(digit - 'a' + 10);
+    if (digit >= 'A') return digit == 'Z' ? 32 : (unsigned)(digit - 'A' + 2);
+    if (digit) return (unsigned)(digit - '0');
     const IdeographForms key = {.base = base};
     const IdeographForms *found =
-        bsearch(&key, many, sizeof many / sizeof many[0], sizeof many[0], compare_ideographs);
-    return found && number < found->count;
+        bsearch(&key, others, sizeof others / sizeof others[0], sizeof others[0], compare_ideographs);
+    return found ? found->count : 0;
+}
+
+bool unicode_has_usual_forms(uint32_t base)
+{
+    char digit = ideograph_digit(base);
+    return (digit >= 'A' && digit <= 'Z') || (!digit && unicode_ideograph_forms(base));
+}
+
+/* What an emoji is drawn as: pictographs, and what stands beside them in their blocks and is drawn like them. */
+static bool takes_emoji_selector(uint32_t base)
+{
+    static const uint32_t blocks[][2] = {{0x2190, 0x21FF}, {0x2300, 0x23FF}, {0x25A0, 0x27BF},
+                                         {0x2900, 0x297F}, {0x2B00, 0x2BFF}, {0x1F000, 0x1FAFF}};
+    if (unicode_is_pictographic(base) || u_hasBinaryProperty((UChar32)base, UCHAR_EMOJI)) return true;
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
+        if (base >= blocks[i][0] && base <= blocks[i][1]) return unicode_category(base) == UNICODE_SO;
+    }
+    return false;
 }
 
 static bool takes_standard_selector(uint32_t base, uint32_t number)
@@ -261,14 +304,14 @@ bool unicode_takes_selector(uint32_t base, uint32_t selector)
 {
     if (base < 0x80) return false;
     if (selector == UNICODE_TEXT_SELECTOR || selector == UNICODE_EMOJI_SELECTOR) {
-        return unicode_category(base) == UNICODE_SO || unicode_is_pictographic(base) ||
-               u_hasBinaryProperty((UChar32)base, UCHAR_EMOJI);
+        return takes_emoji_selector(base);
     }
     if (selector >= SELECTOR_FIRST && selector <= SELECTOR_LAST) {
         return takes_standard_selector(base, selector - SELECTOR_FIRST);
     }
     if (selector >= IDEOGRAPH_SELECTOR_FIRST) {
-        return takes_ideograph_selector(base, selector - IDEOGRAPH_SELECTOR_FIRST);
+        unsigned forms = unicode_ideograph_forms(base);
+        return forms > 1 && selector - IDEOGRAPH_SELECTOR_FIRST < forms;
     }
     return unicode_script(base) == USCRIPT_MONGOLIAN && (unicode_category(base) & UNICODE_LO) != 0;
 }

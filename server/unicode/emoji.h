@@ -28,6 +28,11 @@ unsigned unicode_emoji_joined(const uint32_t *pictographs, unsigned count);
 bool unicode_region_has_flag(uint32_t first, uint32_t second);
 /* Any variation selector, Mongolian ones included. */
 bool unicode_is_selector(uint32_t code_point);
-/* Whether the standard gives `base` a form by `selector`: StandardizedVariants.txt, emoji, and ideographs with the
- * selectors that collections of ideographs have used. Digits are left to keycaps. */
+/* Whether the standard gives `base` a choice of forms of which `selector` is one: StandardizedVariants.txt, emoji, and
+ * ideographs with more than one registered form. Digits are left to keycaps. */
 bool unicode_takes_selector(uint32_t base, uint32_t selector);
+/* How many forms an ideograph has in the collections of Japanese; 0: no Japanese text has it, if it is one of U+4E00 to
+ * U+9FFF. */
+unsigned unicode_ideograph_forms(uint32_t base);
+/* Whether it has forms that ordinary fonts draw, not those of registers of names alone. */
+bool unicode_has_usual_forms(uint32_t base);

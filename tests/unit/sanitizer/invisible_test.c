@@ -165,6 +165,37 @@ static void selectors_out_of_place_go(void **state)
     cleaning_expect_nothing("\u845B\U000E0100\u57CE \u2229\uFE00 \u4FAE\uFE00");
 }
 
+static void forms_stay_where_the_line_has_them(void **state)
+{
+    (void)state;
+    /* Names in Japanese, alone and in prose; an ideograph with one form has none to choose. */
+    cleaning_expect_nothing("\u6E21\u9089\U000E0102 \u845B\U000E0101\u98FE\u533A");
+    cleaning_expect_nothing("\u845B\U000E0100\u57CE\u306B\u884C\u304F\u3002");
+    cleaning_expect_rule("\u6F14\U000E0100\u7B97\u306F", "\u6F14\u7B97\u306F", RULE_INV_VARSEL, 1);
+    cleaning_expect_nothing("\u8A18\U000E0101\u7530");
+    cleaning_expect_rule("\u540D\u8A18\U000E0101\u3092", "\u540D\u8A18\u3092", RULE_INV_VARSEL, 1);
+    /* Chinese: by an ideograph that Japanese has not, by its stops, by its length. */
+    cleaning_expect_rule("\u53C2\U000E0100\u89C1\u65F6", "\u53C2\u89C1\u65F6", RULE_INV_VARSEL, 1);
+    cleaning_expect_rule("\u5247\u4E0D\uFE00\u80FD\uFF0C", "\u5247\u4E0D\u80FD\uFF0C", RULE_INV_VARSEL, 1);
+    cleaning_expect_rule(
+        "\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00"
+        "\u4E00\u845B\U000E0100",
+        "\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00\u4E00"
+        "\u4E00\u845B",
+        RULE_INV_VARSEL, 1);
+    /* A style of punctuation, of quotation marks and of letters. */
+    cleaning_expect_nothing("\u4F60\u3001\uFE01\u6211\u3002\uFE01");
+    cleaning_expect_rule("\u4F60\u3001\uFE01\u6211\u3002", "\u4F60\u3001\u6211\u3002", RULE_INV_VARSEL, 1);
+    cleaning_expect_rule("\u8A9E\u3002\uFE01", "\u8A9E\u3002", RULE_INV_VARSEL, 1);
+    cleaning_expect_nothing("\u3002\uFE01\n\u1000\uFE00");
+    cleaning_expect_rule("don\u2019\uFE00t", "don\u2019t", RULE_INV_VARSEL, 1);
+    cleaning_expect_nothing("\u201C\uFE01\u4F60\u201D\uFE01");
+    cleaning_expect_nothing("\u1000\uFE00\u1004\uFE00");
+    cleaning_expect_rule("\u1000\uFE00\u1004", "\u1000\u1004", RULE_INV_VARSEL, 1);
+    cleaning_expect_rule("\u2514\uFE0E\u2500", "\u2514\u2500", RULE_INV_VARSEL, 1);
+    cleaning_expect_nothing("\u2713\uFE0E \u25B8\uFE0E");
+}
+
 static void fillers_go(void **state)
 {
     (void)state;
@@ -213,6 +244,7 @@ int main(void)
         cmocka_unit_test(flags_keep_their_tags),
         cmocka_unit_test(hidden_bytes_are_told),
         cmocka_unit_test(selectors_out_of_place_go),
+        cmocka_unit_test(forms_stay_where_the_line_has_them),
         cmocka_unit_test(fillers_go),
         cmocka_unit_test(a_flood_takes_linear_time),
     };

@@ -64,12 +64,13 @@ static void selectors_belong_to_their_bases(void **state)
     static const uint32_t takes[][2] = {
         {HEART, 0xFE0F},   {HEART, 0xFE0E},  {0xA9, 0xFE0F},    {0x2229, 0xFE00},  {0x3001, 0xFE01},
         {0x2205, 0xFE00},  {0x4FAE, 0xFE01}, {0x845B, 0xE0100}, {0x9089, 0xE011F}, {0x1820, 0x180B},
-        {0x13091, 0xFE00}, {0x1000, 0xFE00}, {0x4E00, 0xE0103}, {0x559C, 0xE0106},
+        {0x13091, 0xFE00}, {0x1000, 0xFE00}, {0x4E0E, 0xE0103}, {0x559C, 0xE0106},
     };
     static const uint32_t refuses[][2] = {
-        {'a', 0xFE0F},    {'1', 0xFE0F},     {HEART, 0xFE00},   {0x2229, 0xFE01}, {0x4E00, 0xFE00},
-        {0x430, 0xFE0F},  {0x4FAE, 0xFE02},  {0x845B, 0xE0110}, {'a', 0x180B},    {GRIN, 0xE0100},
-        {0x1820, 0xFE00}, {0x4E00, 0xE0104}, {0x9089, 0xE0120},
+        {'a', 0xFE0F},    {'1', 0xFE0F},     {HEART, 0xFE00},   {0x2229, 0xFE01},  {0x4E00, 0xFE00},
+        {0x430, 0xFE0F},  {0x4FAE, 0xFE02},  {0x845B, 0xE0110}, {'a', 0x180B},     {GRIN, 0xE0100},
+        {0x1820, 0xFE00}, {0x4E0E, 0xE0105}, {0x9089, 0xE0120}, {0x6F14, 0xE0100}, {0x65F6, 0xE0100},
+        {0x2514, 0xFE0E}, {0x1001, 0xFE00},
     };
     for (size_t i = 0; i < sizeof takes / sizeof takes[0]; i++) {
         assert_true(unicode_takes_selector(takes[i][0], takes[i][1]));
@@ -79,6 +80,22 @@ static void selectors_belong_to_their_bases(void **state)
         assert_false(unicode_takes_selector(refuses[i][0], refuses[i][1]));
     }
     assert_false(unicode_is_selector(0x180E) || unicode_is_selector(0xFE10) || unicode_is_selector(0xE01F0));
+}
+
+static void ideographs_have_forms(void **state)
+{
+    (void)state;
+    assert_int_equal(unicode_ideograph_forms(0x65F6), 0); /* of Chinese alone */
+    assert_int_equal(unicode_ideograph_forms(0x6F14), 1);
+    assert_int_equal(unicode_ideograph_forms(0x845B), 10);
+    assert_int_equal(unicode_ideograph_forms(0x9089), 32);
+    assert_int_equal(unicode_ideograph_forms(0x3402), 5);
+    assert_int_equal(unicode_ideograph_forms(0x4DFF), 0);
+    assert_int_equal(unicode_ideograph_forms(0x9FFF), 0);
+    assert_int_equal(unicode_ideograph_forms('a'), 0);
+    assert_true(unicode_has_usual_forms(0x845B) && unicode_has_usual_forms(0x9089));
+    assert_false(unicode_has_usual_forms(0x8A18) || unicode_has_usual_forms(0x6F14) ||
+                 unicode_has_usual_forms('a'));
 }
 
 static void some_emoji_need_their_selector(void **state)
@@ -97,6 +114,7 @@ int main(void)
         cmocka_unit_test(sequences_that_icu_may_not_know_join),
         cmocka_unit_test(regions_have_flags),
         cmocka_unit_test(selectors_belong_to_their_bases),
+        cmocka_unit_test(ideographs_have_forms),
         cmocka_unit_test(some_emoji_need_their_selector),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
