@@ -59,7 +59,7 @@ static Status source_take_over(InferenceCall *call, TextView sent, Sanitized *sa
     bool malformed = sanitized->totals[RULE_ENC_INVALID_UTF8] && !utf8_valid(sent, &position);
     if (malformed || sanitized->changed) {
         uint64_t bytes = (malformed ? sent.size : 0) + sanitized->text.size + 8 * KIB;
-        if (sanitized->map) bytes += sanitized->map->span_count * sizeof(OffsetSpan);
+        if (sanitized->map) bytes += offset_map_bytes(sanitized->map);
         Status status = inference_call_admit(call, bytes, out_error);
         if (status) return status;
     }

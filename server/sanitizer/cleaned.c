@@ -36,7 +36,6 @@ bool cleaned_append_items(Cleaned *cleaned, const SanitizeRun *run)
 {
     OffsetMap *map = &cleaned->map;
     if (!cleaned_reserve(cleaned, run->count * UTF8_BYTES_MAX)) return false;
-    if (!offset_map_reserve(map, NULL, run->count)) return false;
     for (uint32_t i = 0; i < run->count; i++) {
         char *bytes = cleaned->bytes + map->cleaned_size;
         ByteRange origin = run->items[i].origin;
@@ -45,7 +44,7 @@ bool cleaned_append_items(Cleaned *cleaned, const SanitizeRun *run)
         if (size == origin.end - origin.begin) {
             while (same < size && bytes[same] == original[same]) same++;
         }
-        offset_map_put(map, size, origin, same == size);
+        if (!offset_map_append(map, NULL, size, origin, same == size)) return false;
     }
     return true;
 }
@@ -56,9 +55,10 @@ bool cleaned_copy(Cleaned *cleaned, const SanitizeRun *run, ByteRange range)
     if (!run->source_map) {
         return cleaned_append(cleaned, bytes + range.begin, range.end - range.begin, range, true);
     }
-    for (uint32_t at = range.begin, span = OFFSET_SPAN_UNKNOWN; at < range.end;) {
+    OffsetCursor cursor = {0};
+    for (uint32_t at = range.begin; at < range.end;) {
         uint32_t size = (uint32_t)text_utf8_size(bytes + at, range.end - at);
-        ByteRange origin = offset_map_next(run->source_map, &span, (ByteRange){at, at + size});
+        ByteRange origin = offset_map_next(run->source_map, &cursor, (ByteRange){at, at + size});
         if (!cleaned_append_one(cleaned, run, bytes + at, size, origin)) return false;
         at += size;
     }

@@ -1,84 +1,216 @@
 #include "sanitizer/offset_map.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
-bool offset_map_reserve(OffsetMap *map, Arena *arena, uint32_t more)
+/* A span's code: a byte, and the numbers that do not fit into it, in this order: how far its original begins behind the
+ * end of the one before, how many bytes are copied, or how many there are of what they came from. Numbers have seven bits
+ * a byte, the low ones first. */
+enum {
+    CODE_COPIED = 0x80,
+    CODE_MOVED = 0x40, /* the original does not begin where the one before ends */
+    CODE_COPIED_MAX = 0x3F,
+    CODE_CLEANED_MAX = 7, /* sizes as large or larger follow */
+    CODE_ORIGINAL_SHIFT = 3,
+    CODE_ORIGINAL_MAX = 7,
+    CODE_NUMBER_BYTES_MAX = 5,
+    CODE_BYTES_MAX = 1 + 3 * CODE_NUMBER_BYTES_MAX,
+};
+
+static_assert(sizeof(OffsetBlock) == 128 && CODE_BYTES_MAX <= (int)OFFSET_CODES_MAX,
+              "a block has room for a span");
+
+/* ---- Writing ---- */
+
+static uint8_t *code_write(uint8_t *at, uint32_t number)
 {
-    if (more <= map->span_capacity - map->span_count) return true;
-    uint64_t wanted = (uint64_t)map->span_count + more, capacity = 2 * (uint64_t)map->span_capacity;
-    if (capacity < wanted) capacity = wanted < 16 ? 16 : wanted;
-    size_t size = capacity * sizeof *map->spans;
-    OffsetSpan *spans = arena ? arena_allocate(arena, size) : realloc(map->spans, size);
-    if (!spans || capacity > UINT32_MAX) return false;
-    if (arena && map->span_count) memcpy(spans, map->spans, map->span_count * sizeof *spans);
-    map->spans = spans;
-    map->span_capacity = (uint32_t)capacity;
+    for (; number > 0x7F; number >>= 7) *at++ = (uint8_t)(number | 0x80);
+    *at++ = (uint8_t)number;
+    return at;
+}
+
+/* Small differences are small numbers, whatever their sign. */
+static uint32_t code_fold(int64_t difference)
+{
+    return (uint32_t)(difference < 0 ? -2 * difference - 1 : 2 * difference);
+}
+
+static uint8_t *code_write_span(uint8_t *at, const OffsetSpan *span, uint32_t original_end)
+{
+    uint8_t *const code = at++;
+    uint32_t head = 0, cleaned = span->cleaned.end - span->cleaned.begin;
+    uint32_t original = span->original.end - span->original.begin;
+    bool moved = span->original.begin != original_end;
+    if (moved) {
+        head = CODE_MOVED;
+        at = code_write(at, code_fold((int64_t)span->original.begin - original_end));
+    }
+    if (span->copied) {
+        head |= CODE_COPIED | (cleaned < CODE_COPIED_MAX ? cleaned : CODE_COPIED_MAX);
+        if (cleaned >= CODE_COPIED_MAX) at = code_write(at, cleaned);
+    } else {
+        head |= cleaned < CODE_CLEANED_MAX ? cleaned : CODE_CLEANED_MAX;
+        head |= (original < CODE_ORIGINAL_MAX ? original : CODE_ORIGINAL_MAX) << CODE_ORIGINAL_SHIFT;
+        if (cleaned >= CODE_CLEANED_MAX) at = code_write(at, cleaned);
+        if (original >= CODE_ORIGINAL_MAX) at = code_write(at, original);
+    }
+    *code = (uint8_t)head;
+    return at;
+}
+
+/* The block that the next span goes to; NULL: no memory. */
+static OffsetBlock *offset_map_room(OffsetMap *map, Arena *arena)
+{
+    OffsetBlock *block = map->block_count ? &map->blocks[map->block_count - 1] : NULL;
+    if (block && block->size + CODE_BYTES_MAX <= OFFSET_CODES_MAX) return block;
+    if (map->block_count == map->block_capacity) {
+        uint32_t capacity = map->block_capacity ? 2 * map->block_capacity : 2;
+        size_t size = capacity * sizeof *map->blocks;
+        OffsetBlock *blocks = arena ? arena_allocate(arena, size) : realloc(map->blocks, size);
+        if (!blocks) return NULL;
+        if (arena && map->block_count) memcpy(blocks, map->blocks, map->block_count * sizeof *blocks);
+        map->blocks = blocks;
+        map->block_capacity = capacity;
+    }
+    block = &map->blocks[map->block_count++];
+    block->cleaned_begin = map->last.cleaned.begin;
+    block->original_end = map->original_end;
+    block->size = 0;
+    return block;
+}
+
+bool offset_map_begin(OffsetMap *map, Arena *arena, uint32_t size, ByteRange original, bool copied)
+{
+    OffsetSpan *last = &map->last;
+    if (last->cleaned.end > last->cleaned.begin) {
+        OffsetBlock *block = offset_map_room(map, arena);
+        if (!block) return false;
+        uint8_t *end = code_write_span(block->codes + block->size, last, map->original_end);
+        block->size = (uint8_t)(end - block->codes);
+        bool shared = original.begin == last->original.begin && !copied; /* of one that became several */
+        map->reordered = map->reordered || (original.begin < last->original.end && !shared);
+        map->original_end = last->original.end;
+    }
+    *last = (OffsetSpan){{map->cleaned_size, map->cleaned_size + size}, original, copied};
+    map->cleaned_size += size;
     return true;
 }
 
-bool offset_map_append(OffsetMap *map, Arena *arena, uint32_t size, ByteRange original, bool copied)
+uint64_t offset_map_bytes(const OffsetMap *map)
 {
-    if (!offset_map_reserve(map, arena, 1)) return false;
-    offset_map_put(map, size, original, copied);
-    return true;
+    return sizeof *map + (uint64_t)map->block_count * sizeof *map->blocks;
 }
 
 const OffsetMap *offset_map_store(const OffsetMap *map, Arena *arena)
 {
     OffsetMap *stored = arena_allocate(arena, sizeof *stored);
-    OffsetSpan *spans = arena_allocate(arena, map->span_count * sizeof *spans);
-    if (!stored || !spans) return NULL;
+    OffsetBlock *blocks = arena_allocate(arena, map->block_count * sizeof *blocks);
+    if (!stored || !blocks) return NULL;
     *stored = *map;
-    stored->spans = spans;
-    stored->span_capacity = map->span_count;
-    if (map->span_count) memcpy(spans, map->spans, map->span_count * sizeof *spans);
+    stored->blocks = blocks;
+    stored->block_capacity = map->block_count;
+    if (map->block_count) memcpy(blocks, map->blocks, map->block_count * sizeof *blocks);
     return stored;
 }
 
 void offset_map_close(OffsetMap *map)
 {
-    free(map->spans);
-    map->spans = NULL;
-    map->span_count = map->span_capacity = 0;
+    free(map->blocks);
+    *map = (OffsetMap){0};
 }
 
-static uint32_t offset_map_span_end(const OffsetMap *map, uint32_t index)
+/* ---- Reading ---- */
+
+static uint32_t code_read(const uint8_t *codes, uint32_t *at)
 {
-    return index + 1 < map->span_count ? map->spans[index + 1].cleaned_begin : map->cleaned_size;
+    uint32_t number = 0;
+    for (unsigned shift = 0;; shift += 7) {
+        uint8_t byte = codes[(*at)++];
+        number |= (uint32_t)(byte & 0x7F) << shift;
+        if (!(byte & 0x80)) return number;
+    }
 }
 
-/* The span that holds the byte at `position`. */
-static uint32_t offset_map_find(const OffsetMap *map, uint32_t position)
+/* Goes on to the next span; behind the last one stays there. */
+static void cursor_step(const OffsetMap *map, OffsetCursor *cursor)
 {
-    uint32_t low = 0, high = map->span_count;
+    if (cursor->block < map->block_count && cursor->at == map->blocks[cursor->block].size) {
+        cursor->block++;
+        cursor->at = 0;
+    }
+    if (cursor->block == map->block_count) {
+        cursor->span = map->last;
+        return;
+    }
+    const uint8_t *codes = map->blocks[cursor->block].codes;
+    OffsetSpan *span = &cursor->span;
+    uint32_t at = cursor->at, head = codes[at++], begin = span->original.end;
+    if (head & CODE_MOVED) {
+        uint32_t folded = code_read(codes, &at);
+        begin += folded & 1 ? ~(folded >> 1) : folded >> 1;
+    }
+    uint32_t cleaned = head & CODE_COPIED ? head & CODE_COPIED_MAX : head & CODE_CLEANED_MAX;
+    if (cleaned == (head & CODE_COPIED ? CODE_COPIED_MAX : CODE_CLEANED_MAX)) cleaned = code_read(codes, &at);
+    uint32_t original = head >> CODE_ORIGINAL_SHIFT & CODE_ORIGINAL_MAX;
+    if (head & CODE_COPIED)
+        original = cleaned;
+    else if (original == CODE_ORIGINAL_MAX)
+        original = code_read(codes, &at);
+    *span = (OffsetSpan){
+        {span->cleaned.end, span->cleaned.end + cleaned}, {begin, begin + original}, (head & CODE_COPIED) != 0};
+    cursor->at = at;
+}
+
+/* Before the first span of the block. */
+static OffsetCursor cursor_at_block(const OffsetMap *map, uint32_t block)
+{
+    OffsetCursor cursor = {.block = block};
+    if (block < map->block_count) {
+        cursor.span.cleaned.end = map->blocks[block].cleaned_begin;
+        cursor.span.original.end = map->blocks[block].original_end;
+    }
+    return cursor;
+}
+
+/* At the span that holds the byte at `position`, or at the last one. */
+static OffsetCursor cursor_find(const OffsetMap *map, uint32_t position)
+{
+    uint32_t low = 0, high = map->block_count;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (map->spans[middle].cleaned_begin <= position)
+        if (map->blocks[middle].cleaned_begin <= position)
             low = middle;
         else
             high = middle;
     }
-    return low;
+    if (position >= map->last.cleaned.begin) low = map->block_count;
+    OffsetCursor cursor = cursor_at_block(map, low);
+    do {
+        cursor_step(map, &cursor);
+    } while (cursor.span.cleaned.end <= position && cursor.span.cleaned.end < map->cleaned_size);
+    return cursor;
 }
 
-/* The original bytes of what [begin, end) has of one span. */
-static ByteRange offset_map_part(const OffsetMap *map, uint32_t index, ByteRange cleaned)
+/* The original bytes of what `cleaned` has of the span. */
+static ByteRange span_part(const OffsetSpan *span, ByteRange cleaned)
 {
-    const OffsetSpan *span = &map->spans[index];
     if (!span->copied) return span->original;
-    uint32_t end = offset_map_span_end(map, index);
-    uint32_t from = cleaned.begin > span->cleaned_begin ? cleaned.begin - span->cleaned_begin : 0;
-    uint32_t to = (cleaned.end < end ? cleaned.end : end) - span->cleaned_begin;
+    uint32_t from = cleaned.begin > span->cleaned.begin ? cleaned.begin - span->cleaned.begin : 0;
+    uint32_t to = (cleaned.end < span->cleaned.end ? cleaned.end : span->cleaned.end) - span->cleaned.begin;
     return (ByteRange){span->original.begin + from, span->original.begin + to};
 }
 
-ByteRange offset_map_next(const OffsetMap *map, uint32_t *span, ByteRange cleaned)
+ByteRange offset_map_next(const OffsetMap *map, OffsetCursor *cursor, ByteRange cleaned)
 {
-    if (*span >= map->span_count || cleaned.begin < map->spans[*span].cleaned_begin)
-        *span = offset_map_find(map, cleaned.begin);
-    while (offset_map_span_end(map, *span) <= cleaned.begin) (*span)++;
-    return offset_map_part(map, *span, cleaned);
+    bool begun = cursor->span.cleaned.end > 0 && cleaned.begin >= cursor->span.cleaned.begin;
+    if (!begun) *cursor = cursor_find(map, cleaned.begin);
+    while (cursor->span.cleaned.end <= cleaned.begin) cursor_step(map, cursor);
+    return span_part(&cursor->span, cleaned);
+}
+
+static void range_include(ByteRange *range, ByteRange part)
+{
+    if (part.begin < range->begin) range->begin = part.begin;
+    if (part.end > range->end) range->end = part.end;
 }
 
 ByteRange sanitizer_original_range(const OffsetMap *map, ByteRange cleaned)
@@ -88,19 +220,20 @@ ByteRange sanitizer_original_range(const OffsetMap *map, ByteRange cleaned)
     if (cleaned.begin == cleaned.end) {
         uint32_t at = map->original_size;
         if (cleaned.begin < map->cleaned_size) {
-            ByteRange byte = {cleaned.begin, cleaned.begin + 1};
-            at = offset_map_part(map, offset_map_find(map, cleaned.begin), byte).begin;
+            OffsetCursor found = cursor_find(map, cleaned.begin);
+            at = span_part(&found.span, (ByteRange){cleaned.begin, cleaned.begin + 1}).begin;
         }
         return (ByteRange){at, at};
     }
-    uint32_t first = offset_map_find(map, cleaned.begin), last = offset_map_find(map, cleaned.end - 1);
-    ByteRange range = offset_map_part(map, first, cleaned);
-    range.end = offset_map_part(map, last, cleaned).end;
-    if (!map->reordered) return range;
-    for (uint32_t i = first; i <= last; i++) {
-        ByteRange part = offset_map_part(map, i, cleaned);
-        if (part.begin < range.begin) range.begin = part.begin;
-        if (part.end > range.end) range.end = part.end;
+    OffsetCursor cursor = cursor_find(map, cleaned.begin);
+    ByteRange range = span_part(&cursor.span, cleaned);
+    if (!map->reordered && cursor.span.cleaned.end < cleaned.end) {
+        cursor = cursor_find(map, cleaned.end - 1);
+        range.end = span_part(&cursor.span, cleaned).end;
+    }
+    while (cursor.span.cleaned.end < cleaned.end) {
+        cursor_step(map, &cursor);
+        range_include(&range, span_part(&cursor.span, cleaned));
     }
     return range;
 }
@@ -110,19 +243,19 @@ ByteRange sanitizer_cleaned_range(const OffsetMap *map, ByteRange original)
     if (!map) return original;
     ByteRange range = {UINT32_MAX, 0};
     uint32_t place = map->cleaned_size;
-    for (uint32_t i = map->span_count; i-- > 0;) {
-        const OffsetSpan *span = &map->spans[i];
-        if (span->original.begin >= original.end) place = span->cleaned_begin;
+    for (OffsetCursor cursor = {0}; cursor.span.cleaned.end < map->cleaned_size;) {
+        cursor_step(map, &cursor);
+        const OffsetSpan *span = &cursor.span;
+        if (span->original.begin >= original.end && span->cleaned.begin < place) place = span->cleaned.begin;
         uint32_t begin = original.begin > span->original.begin ? original.begin : span->original.begin;
         uint32_t end = original.end < span->original.end ? original.end : span->original.end;
         if (begin >= end) continue;
-        ByteRange part = {span->cleaned_begin, offset_map_span_end(map, i)};
+        ByteRange part = span->cleaned;
         if (span->copied) {
-            part.end = span->cleaned_begin + (end - span->original.begin);
-            part.begin = span->cleaned_begin + (begin - span->original.begin);
+            part.end = span->cleaned.begin + (end - span->original.begin);
+            part.begin = span->cleaned.begin + (begin - span->original.begin);
         }
-        if (part.begin < range.begin) range.begin = part.begin;
-        if (part.end > range.end) range.end = part.end;
+        range_include(&range, part);
     }
     return range.begin < range.end ? range : (ByteRange){place, place};
 }

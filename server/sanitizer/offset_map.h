@@ -1,4 +1,8 @@
-/* Where each byte of a cleaned text came from. */
+/* Where each byte of a cleaned text came from.
+ *
+ * An attack may change every letter, so a map has spans of a byte or two. They are written as differences from one to the
+ * next, two bytes for most, in blocks that say where they begin: a map is smaller than its text, and a position is found
+ * by its block. */
 #pragma once
 
 #include "base/arena.h"
@@ -7,55 +11,65 @@
 #include <assert.h>
 #include <stdbool.h>
 
-/* Cleaned bytes from `cleaned_begin` to where the next span begins. What is copied maps byte by byte; all of what
- * something else became maps to the whole of it. */
+/* Cleaned bytes and what they came from. What is copied maps byte by byte; all of what something else became maps to the
+ * whole of it. */
 typedef struct OffsetSpan {
-    uint32_t cleaned_begin : 31;
-    uint32_t copied : 1; /* byte by byte */
+    ByteRange cleaned; /* empty: there is none */
     ByteRange original;
+    bool copied; /* byte by byte */
 } OffsetSpan;
+
+enum { OFFSET_CODES_MAX = 119 };
+
+typedef struct OffsetBlock {
+    uint32_t cleaned_begin;
+    uint32_t original_end; /* of the span before its first */
+    uint8_t size;
+    uint8_t codes[OFFSET_CODES_MAX];
+} OffsetBlock;
 
 /* Immutable once stored. A value. */
 typedef struct OffsetMap {
-    OffsetSpan *spans; /* an arena's, or malloc's */
-    uint32_t span_count;
-    uint32_t span_capacity;
+    OffsetBlock *blocks; /* an arena's, or malloc's; not of `last` */
+    uint32_t block_count;
+    uint32_t block_capacity;
+    OffsetSpan last;       /* which may still grow */
+    uint32_t original_end; /* of the span before it */
     uint32_t cleaned_size;
     uint32_t original_size;
     bool reordered; /* spans do not rise in the original */
 } OffsetMap;
+
+/* Goes over the spans of a map. Zeroed: not begun. */
+typedef struct OffsetCursor {
+    OffsetSpan span;
+    uint32_t block; /* the block of what follows it */
+    uint32_t at;    /* and where in its codes */
+} OffsetCursor;
 
 /* The original bytes of a range of the cleaned text: the smallest range that holds all of them. An empty range maps to
  * where its position came from. `map` NULL: the same range. */
 ByteRange sanitizer_original_range(const OffsetMap *map, ByteRange cleaned);
 /* The cleaned bytes that came from any of `original`; empty where they would stand when all were dropped. */
 ByteRange sanitizer_cleaned_range(const OffsetMap *map, ByteRange original);
-/* The same for ranges that rise, each within one span: *span is where the one before was found,
- * OFFSET_SPAN_UNKNOWN at first. */
-#define OFFSET_SPAN_UNKNOWN UINT32_MAX
-ByteRange offset_map_next(const OffsetMap *map, uint32_t *span, ByteRange cleaned);
+/* The same for ranges that rise, each within one span. */
+ByteRange offset_map_next(const OffsetMap *map, OffsetCursor *cursor, ByteRange cleaned);
+/* Ends the last span and begins another; false: no memory. */
+bool offset_map_begin(OffsetMap *map, Arena *arena, uint32_t size, ByteRange original, bool copied);
 /* Appends `size` cleaned bytes that came from `original`. `copied`: byte by byte; they join copied bytes before them.
- * Always with the same arena, or with NULL: then offset_map_close frees the spans. false: no memory. */
-bool offset_map_append(OffsetMap *map, Arena *arena, uint32_t size, ByteRange original, bool copied);
-/* The same in two steps: room for `more` spans first. */
-bool offset_map_reserve(OffsetMap *map, Arena *arena, uint32_t more);
-static inline void offset_map_put(OffsetMap *map, uint32_t size, ByteRange original, bool copied)
+ * Always with the same arena, or with NULL: then offset_map_close frees the blocks. false: no memory. */
+static inline bool offset_map_append(OffsetMap *map, Arena *arena, uint32_t size, ByteRange original, bool copied)
 {
     assert(original.begin <= original.end && (!copied || size == original.end - original.begin));
-    if (size == 0) return;
-    OffsetSpan *last = map->span_count ? &map->spans[map->span_count - 1] : NULL;
-    if (last && copied && last->copied && last->original.end == original.begin) {
-        last->original.end = original.end;
-        map->cleaned_size += size;
-        return;
-    }
-    if (last && original.begin < last->original.end && !(original.begin == last->original.begin && !copied)) {
-        map->reordered = true;
-    }
-    assert(map->span_count < map->span_capacity);
-    map->spans[map->span_count++] = (OffsetSpan){map->cleaned_size & INT32_MAX, copied, original};
-    map->cleaned_size += size;
+    OffsetSpan *last = &map->last;
+    if (!copied || !last->copied || last->original.end != original.begin)
+        return size == 0 || offset_map_begin(map, arena, size, original, copied);
+    last->original.end = original.end;
+    map->cleaned_size = last->cleaned.end += size;
+    return true;
 }
+/* The memory of a copy. */
+uint64_t offset_map_bytes(const OffsetMap *map);
 /* A copy in `arena`; NULL: it is out. */
 const OffsetMap *offset_map_store(const OffsetMap *map, Arena *arena);
 void offset_map_close(OffsetMap *map);

@@ -22,7 +22,8 @@ bool rewrite_load(SanitizeRun *run, ByteRange line)
 {
     const char *bytes = run->source.bytes;
     const ClassTable *table = run->table;
-    uint32_t span = OFFSET_SPAN_UNKNOWN, seen = 0;
+    OffsetCursor cursor = {0};
+    uint32_t seen = 0;
     run->size_max = 3 * (line.end - line.begin);
     run->whole = line.begin == 0 && line.end == run->source.size;
     if (!rewrite_reserve(run, &run->items, &run->capacity, line.end - line.begin)) return false;
@@ -30,7 +31,7 @@ bool rewrite_load(SanitizeRun *run, ByteRange line)
     for (uint32_t at = line.begin; at < line.end; item++) {
         uint32_t code_point, size = (uint32_t)utf8_decode(bytes + at, &code_point);
         *item = (Item){code_point, classes_of(table, code_point), {at, at + size}};
-        if (run->source_map) item->origin = offset_map_next(run->source_map, &span, item->origin);
+        if (run->source_map) item->origin = offset_map_next(run->source_map, &cursor, item->origin);
         seen |= item->classes;
         at += size;
     }

@@ -11,7 +11,7 @@
 /* Rounds of all families over the text: three that change it and one that proves that the last changed nothing. */
 enum { ROUND_COUNT_MAX = 4, GROWTH_MAX = 3 };
 
-static_assert(GROWTH_MAX * TEXT_BYTES_MAX <= INT32_MAX, "positions have 31 bits in a span");
+static_assert(GROWTH_MAX * TEXT_BYTES_MAX <= INT32_MAX, "positions and what is between them have 32 bits");
 
 typedef void Pass(SanitizeRun *run);
 
