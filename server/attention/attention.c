@@ -2,15 +2,15 @@
  *
  * For each head and each block of queries:
  *     for each tile of keys, the global ones first and then the others in order, that any of the queries sees:
- *         keys and values become panels
+ *         keys and values become panels, unless they are some already
  *         for each tile of queries, and the keys from the first to the last that any of them sees:
  *             scores  = queries * keys^T + what is added to keys  [queries][keys]
  *             scores  = scale * scores + bias, where there is one
  *             softmax_tile: weights, and what older sums are worth
  *             outputs = outputs * factors + weights * values      [queries][head_size]
  *     outputs / sums replaces the queries
- * A block of queries is large so that panels are made once for most texts. A query's sums run over the keys in that
- * order. */
+ * A block of queries is large so that panels are made once for most texts; those of a long one come ready made. A
+ * query's sums run over the keys in that order. */
 #include "attention/attention.h"
 
 #include "attention/mass.h"
@@ -24,7 +24,7 @@ static void attention_outputs(const AttentionHead *head, const ScoreBlock *block
                               const float *scores, bool first)
 {
     uint32_t panel = head->kernels->panel_columns;
-    size_t skipped = tile->key - block->key;
+    size_t skipped = tile->key - head->panels.first;
     float *outputs = head->part[PART_OUTPUTS] + (size_t)(tile->query - block->query) * head->size;
     if (!first)
         head->kernels->rows_scale(outputs, head->size, tile->queries, head->size, head->part[PART_FACTORS]);
@@ -33,7 +33,7 @@ static void attention_outputs(const AttentionHead *head, const ScoreBlock *block
         head->kernels->gemm_tile(&(GemmTile){
             .a = scores,
             .a_stride = TILE_KEYS,
-            .panel = head->part[PART_VALUES] + (size_t)column * block->keys +
+            .panel = head->panels.values + (size_t)column * head->panels.count +
                      skipped * head_round_up(columns, head->kernels->lanes),
             .c = outputs + column,
             .c_stride = head->size,
@@ -126,9 +126,8 @@ static void attention_near_tiles(AttentionHead *head, const MassBlock *mass, con
 static void attention_near_keys(AttentionHead *head, MassBlock *mass, uint32_t query, uint32_t queries)
 {
     ScoreBlock block = {.query = query, .queries = queries};
-    KeyRange range = pattern_range(&head->pattern, &block);
-    block.key = range.first - range.first % head->kernels->panel_columns;
-    for (; block.key < range.end; block.key += TILE_KEYS) {
+    KeyRange range = head_range(head, &block);
+    for (block.key = range.first; block.key < range.end; block.key += TILE_KEYS) {
         block.keys = head_min(TILE_KEYS, range.end - block.key);
         mass_begin_slot(mass, false);
         attention_near_tiles(head, mass, &block);

@@ -25,6 +25,7 @@ typedef struct AttentionRows {
     uint32_t query_count; /* a multiple as well, or all that are left, or 1 */
     const float *keys;    /* the row of the sequence's first token */
     const float *values;  /* likewise */
+    const float *panels;  /* of both, by attention_panels_pack, which are read instead of them; NULL: none */
     size_t key_stride;    /* of keys and of values */
     uint32_t token_count;
     uint32_t first_head; /* the first to compute; the pointers above are those of head 0 all the same */
@@ -37,6 +38,18 @@ typedef struct AttentionRows {
 
 /* Floats of scratch that attention_forward needs; it does not grow with the sequence. A multiple of 16. */
 size_t attention_scratch_size(const Kernels *kernels, const AttentionPlan *plan);
+
+/* Floats of a text's panels. */
+size_t attention_panels_size(const Kernels *kernels, const AttentionPlan *plan, uint32_t token_count);
+/* Lays keys and values of `count` tokens from `first` on out in a text's `panels`, as attention reads them: once,
+ * where it would do so for each block of queries that sees them. Both begin with those of `first` in `rows`, of which
+ * the stride and the token count are read as well. `first` is a multiple of ATTENTION_QUERY_BLOCK / 2; so is `count`,
+ * or all that are left. Any thread, for different tokens at once. */
+void attention_panels_pack(const Kernels *kernels, const AttentionPlan *plan, const AttentionRows *rows,
+                           uint32_t first, uint32_t count, float *panels);
+/* out_value[head_size] = the value of a token, of the key-value head `index`; rows or panels, as they are. */
+void attention_read_value(const Kernels *kernels, const AttentionPlan *plan, const AttentionRows *rows,
+                          uint32_t index, uint32_t token, float *out_value);
 
 /* Floats in which weights wait for the sums of their rows. A multiple of 16. */
 size_t attention_tiles_size(uint32_t token_count, uint32_t global_count);

@@ -28,6 +28,14 @@ typedef enum AttentionPart {
     PART_COUNT,
 } AttentionPart;
 
+/* One head's keys and values as products read them: of whole panels of keys, but for the last of a text. */
+typedef struct HeadPanels {
+    const float *keys;   /* panels of [head_size][panel's keys], from the block's first key on */
+    const float *values; /* panels of [count][columns] */
+    uint32_t first;      /* the key of the first row of values */
+    uint32_t count;
+} HeadPanels;
+
 /* The first of `queries` is that of first_query. */
 typedef struct AttentionHead {
     const Kernels *kernels;
@@ -35,8 +43,10 @@ typedef struct AttentionHead {
     uint32_t index;
     float *part[PART_COUNT];
     float *queries;
-    const float *keys;
+    const float *keys; /* rows; with laid_out.keys, neither they nor values are read */
     const float *values;
+    HeadPanels laid_out; /* of the whole text, where rows->panels are; else zeroed */
+    HeadPanels panels;   /* of the block that was packed */
     size_t query_stride;
     size_t key_stride;
     uint32_t first_query;
@@ -51,7 +61,9 @@ AttentionHead head_make(const Kernels *kernels, const AttentionPlan *plan, const
                         float *scratch);
 void head_choose(AttentionHead *head, const AttentionRows *rows, uint32_t index);
 float *head_query(const AttentionHead *head, uint32_t query);
-/* Lays the block's keys out as panels, global ones gathered, and its values where the rows have any. */
+/* The keys that the block's queries see, widened to whole panels. */
+KeyRange head_range(const AttentionHead *head, const ScoreBlock *block);
+/* Makes head->panels those of the block's keys, global ones gathered, and of its values where the rows have any. */
 void head_pack(AttentionHead *head, const ScoreBlock *block);
 /* The scores of a tile of the block that was packed, a row each TILE_KEYS floats. *out_scale is left to apply. */
 float *head_scores(const AttentionHead *head, const ScoreBlock *block, const ScoreBlock *tile, float *out_scale);

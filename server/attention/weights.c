@@ -117,9 +117,8 @@ static void weights_queries(AttentionHead *head, uint32_t query, uint32_t querie
 {
     const Pattern *pattern = &head->pattern;
     ScoreBlock block = {.query = query, .queries = queries};
-    KeyRange range = pattern_range(pattern, &block);
-    block.key = range.first - range.first % head->kernels->panel_columns;
-    for (; block.key < range.end; block.key += TILE_KEYS) {
+    KeyRange range = head_range(head, &block);
+    for (block.key = range.first; block.key < range.end; block.key += TILE_KEYS) {
         block.keys = head_min(TILE_KEYS, range.end - block.key);
         weights_block(head, &block, weights);
     }
@@ -154,10 +153,9 @@ void attention_weights(const Kernels *kernels, const AttentionPlan *plan, const 
                        uint32_t first, uint32_t count, float *out_weights, float *scratch)
 {
     assert(first >= rows->first_query && count <= rows->query_count - (first - rows->first_query));
-    AttentionRows keys_alone = *rows;
-    keys_alone.values = NULL;
-    AttentionHead one = head_make(kernels, plan, &keys_alone, scratch);
-    head_choose(&one, &keys_alone, head);
+    AttentionHead one = head_make(kernels, plan, rows, scratch);
+    head_choose(&one, rows, head);
+    one.values = one.laid_out.values = NULL;
     for (uint32_t done = 0, queries; done < count; done += queries) {
         queries = head_min(ATTENTION_QUERY_BLOCK, count - done);
         weights_queries(&one, first + done, queries, out_weights);

@@ -1,6 +1,6 @@
 /* One layer, on a group of sequences in two phases, each of them units of rows that do not depend on each other:
  *
- *     1  keys, values = hidden * (key, value) + bias                  [GROUP][K]
+ *     1  keys, values = hidden * (key, value) + bias                  [GROUP][K], a long text's laid out in panels
  *        contexts of global rows, which come in place of attention's  [GLOBALS][Q]
  *     2  queries      = hidden * query + bias                         [UNIT][Q]
  *        attention replaces each query, over the keys and values of its sequence
@@ -175,6 +175,54 @@ static void layer_turn(const LayerGroup *group, const LayerPiece *piece, const E
                                .head_size = encoder->config.head_size});
 }
 
+/* Whether the group's last sequence is so long that several blocks of queries read its keys: its keys and values are
+ * laid out for them, in panels that begin where its rows would. */
+static bool layer_lays_out(const LayerGroup *group)
+{
+    return group->sequences[group->count - 1].token_count > ATTENTION_QUERY_BLOCK;
+}
+
+static bool layer_is_laid_out(const LayerGroup *group, const LayerPiece *piece)
+{
+    return layer_lays_out(group) && piece->sequence == &group->sequences[group->count - 1];
+}
+
+/* rows[count] = keys and values of input[count]. */
+static void layer_project_keys(const LayerGroup *group, uint32_t member, const float *input, uint32_t count,
+                               float *rows)
+{
+    const Encoder *encoder = group->encoder;
+    uint32_t size = encoder->config.hidden_size;
+    size_t width = group->layer->keys_values.weights.columns;
+    for (uint32_t i = 0; i < count; i += KEY_ROWS) {
+        crew_pause(group->crew, member);
+        encoder_multiply(encoder, &group->layer->keys_values, input + (size_t)i * size, size,
+                         count - i < KEY_ROWS ? count - i : KEY_ROWS, rows + i * width, NULL, GEMM_NONE);
+    }
+}
+
+/* Keys and values of a piece pass through the room of queries, which come later. */
+static void layer_lay_out(const LayerGroup *group, uint32_t member, const float *input, const LayerPiece *piece)
+{
+    const Encoder *encoder = group->encoder;
+    size_t width = group->layer->keys_values.weights.columns;
+    float *rows = workspace_scratch(group->workspace, member)->queries;
+    float *panels = group->workspace->keys_values + piece->sequence_row * width;
+    for (uint32_t i = 0; i < piece->count; i += KEY_ROWS) {
+        LayerPiece part = *piece;
+        part.first += i;
+        part.count = piece->count - i < KEY_ROWS ? piece->count - i : KEY_ROWS;
+        layer_project_keys(group, member, input + (size_t)i * encoder->config.hidden_size, part.count, rows);
+        layer_turn(group, &part, &group->layer->key_norm, rows, width, encoder->config.key_value_head_count);
+        attention_panels_pack(encoder->kernels, &group->layer->plan,
+                              &(AttentionRows){.keys = rows,
+                                               .values = rows + width / 2,
+                                               .key_stride = width,
+                                               .token_count = piece->sequence->token_count},
+                              part.first, part.count, panels);
+    }
+}
+
 /* Phase 1. */
 static void layer_run_keys(void *context, uint32_t unit, uint32_t member)
 {
@@ -187,29 +235,32 @@ static void layer_run_keys(void *context, uint32_t unit, uint32_t member)
     uint32_t count = (uint32_t)(layer_unit_row(group, unit + 1) - row);
     float *rows = group->workspace->keys_values + row * width;
     const float *input = layer_input(group, scratch, group->hidden + row * size, count);
-    for (uint32_t i = 0; i < count; i += KEY_ROWS) {
-        crew_pause(group->crew, member);
-        encoder_multiply(encoder, &group->layer->keys_values, input + (size_t)i * size, size,
-                         count - i < KEY_ROWS ? count - i : KEY_ROWS, rows + i * width, NULL, GEMM_NONE);
-    }
+    uint32_t kept = !layer_lays_out(group) ? count : unit == 0 ? group->rows_before : 0;
+    layer_project_keys(group, member, input, kept, rows);
     LayerPiece piece = {0};
-    while (layer_next_piece(group, unit, &piece))
-        layer_turn(group, &piece, &group->layer->key_norm, rows + piece.unit_row * width, width,
-                   encoder->config.key_value_head_count);
+    while (layer_next_piece(group, unit, &piece)) {
+        if (layer_is_laid_out(group, &piece))
+            layer_lay_out(group, member, input + piece.unit_row * size, &piece);
+        else
+            layer_turn(group, &piece, &group->layer->key_norm, rows + piece.unit_row * width, width,
+                       encoder->config.key_value_head_count);
+    }
 }
 
-/* What the piece's queries see: the keys and values of its sequence. */
+/* What the piece's queries see. */
 static AttentionRows layer_rows(const LayerGroup *group, const LayerPiece *piece, float *queries)
 {
     size_t width = group->layer->keys_values.weights.columns;
     const float *keys = group->workspace->keys_values + piece->sequence_row * width;
+    bool laid_out = layer_is_laid_out(group, piece);
     return (AttentionRows){
         .queries = queries,
         .query_stride = group->layer->queries.weights.columns,
         .first_query = piece->first,
         .query_count = piece->count,
-        .keys = keys,
-        .values = keys + width / 2,
+        .keys = laid_out ? NULL : keys,
+        .values = laid_out ? NULL : keys + width / 2,
+        .panels = laid_out ? keys : NULL,
         .key_stride = width,
         .token_count = piece->sequence->token_count,
         .global_positions = piece->sequence->global_positions,

@@ -59,6 +59,14 @@ static void scratch_place(EncoderScratch *scratch, const ScratchSizes *sizes, fl
     scratch->globals = scratch->tiles + sizes->tiles;
 }
 
+/* Floats by which a text's panels of keys and values may exceed its rows. */
+static size_t workspace_padding(const Encoder *encoder, uint32_t token_count)
+{
+    const AttentionPlan *plan = &encoder->layers[0].plan;
+    return attention_panels_size(encoder->kernels, plan, token_count) -
+           (size_t)token_count * encoder_keys_values_width(&encoder->config);
+}
+
 static WorkspaceSizes workspace_sizes(const Encoder *encoder, uint32_t token_capacity)
 {
     const ModelConfig *config = &encoder->config;
@@ -70,7 +78,7 @@ static WorkspaceSizes workspace_sizes(const Encoder *encoder, uint32_t token_cap
     WorkspaceSizes sizes = {
         .hidden = part_round_up(token_capacity * hidden),
         .beside = config->convolution_size ? part_round_up(token_capacity * hidden) : 0,
-        .keys_values = part_round_up(group * encoder_keys_values_width(config)),
+        .keys_values = part_round_up(group * encoder_keys_values_width(config) + workspace_padding(encoder, text)),
         .scratch = scratch_sizes(encoder, unit, text),
     };
     uint64_t globals = GROUP_TOKENS - 1 + GLOBAL_TOKEN_COUNT_MAX;

@@ -19,7 +19,7 @@ struct ExplainValueNorm {
     float *mixed;   /* [BLOCK_TOKENS][Q]: weighted values */
     float *outputs; /* [BLOCK_TOKENS][H] */
     float *hidden;  /* [tokens][H]: what the layer read, for the values that global rows see */
-    float *values;  /* [BLOCK_TOKENS][Q]: those values */
+    float *values;  /* [BLOCK_TOKENS][Q]: values, or those that global rows see */
 };
 
 static uint32_t norm_width(const ExplainSequence *sequence)
@@ -41,9 +41,9 @@ static void norm_lay_out(ExplainValueNorm *self, ExplainMemory *memory)
     self->scores = explain_take(memory, tokens, sizeof(float));
     self->mixed = explain_take(memory, BLOCK_TOKENS * width, sizeof(float));
     self->outputs = explain_take(memory, BLOCK_TOKENS * hidden, sizeof(float));
+    self->values = explain_take(memory, BLOCK_TOKENS * width, sizeof(float));
     if (!self->pooled.has_globals) return;
     self->hidden = explain_take(memory, tokens * hidden, sizeof(float));
-    self->values = explain_take(memory, BLOCK_TOKENS * width, sizeof(float));
 }
 
 static ExplainValueNorm norm_make(const ExplainSpec *spec, const ExplainSequence *sequence)
@@ -81,8 +81,8 @@ static void norm_attend_globals(EncoderProbe *probe, const ProbedGlobals *shown)
     if (self->hidden && norm_has_run(self, shown->run)) pooled_row_attend_globals(&self->pooled, shown);
 }
 
-/* mixed[count] = the values of the tokens from `first` on, each head's by its weight. A row of values has a head for
- * `sharing` heads. */
+/* mixed[count] += the values of the tokens from `first` on, each head's by its weight. `values` begin with those of
+ * `first`, a head for `sharing` heads. */
 static void norm_mix(const ExplainValueNorm *self, const float *weights, const float *values, size_t stride,
                      uint32_t sharing, uint32_t first, uint32_t count)
 {
@@ -97,6 +97,17 @@ static void norm_mix(const ExplainValueNorm *self, const float *weights, const f
         }
 }
 
+/* values[count][stride] = those of the tokens from `first` on. */
+static void norm_read_values(const ExplainValueNorm *self, const AttentionPlan *plan, const AttentionRows *rows,
+                             uint32_t first, uint32_t count, size_t stride)
+{
+    const Kernels *kernels = encoder_kernels(self->sequence.encoder);
+    for (uint32_t token = 0; token < count; token++)
+        for (uint32_t head = 0; head < plan->key_value_head_count; head++)
+            attention_read_value(kernels, plan, rows, head, first + token,
+                                 self->values + token * stride + (size_t)head * plan->head_size);
+}
+
 static void norm_block(ExplainValueNorm *self, uint32_t run, const AttentionRows *rows, uint32_t first,
                        uint32_t count)
 {
@@ -105,8 +116,9 @@ static void norm_block(ExplainValueNorm *self, uint32_t run, const AttentionRows
     size_t hidden = encoder_hidden_size(encoder);
     size_t width = norm_width(&self->sequence);
     memset(self->mixed, 0, count * width * sizeof *self->mixed);
-    norm_mix(self, self->pooled.sums, rows->values + first * rows->key_stride, rows->key_stride,
-             plan->head_count / plan->key_value_head_count, first, count);
+    norm_read_values(self, plan, rows, first, count, width);
+    norm_mix(self, self->pooled.sums, self->values, width, plan->head_count / plan->key_value_head_count, first,
+             count);
     if (self->hidden) {
         encoder_global_values(encoder, run, self->hidden + first * hidden, count, self->values);
         norm_mix(self, self->pooled.global_sums, self->values, width, 1, first, count);

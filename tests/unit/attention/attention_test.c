@@ -56,15 +56,15 @@ static void check_head(const Case *test, uint32_t head, uint32_t query_step)
     }
 }
 
-/* Queries `step` at a time. */
-static void run(Case *test, uint32_t step)
+/* Queries `step` at a time, over the keys and values of `before`. */
+static void run(Case *test, const AttentionRows *before, uint32_t step)
 {
     size_t size = attention_scratch_size(kernels, &test->plan) * sizeof(float);
     float *scratch = aligned_alloc(64, size);
     assert_non_null(scratch);
     memset(scratch, 0xFF, size); /* NaN */
     for (uint32_t query = 0; query < test->before.token_count; query += step) {
-        AttentionRows rows = test->before;
+        AttentionRows rows = *before;
         rows.queries = test->after + query * rows.query_stride;
         rows.first_query = query;
         rows.query_count = rows.token_count - query < step ? rows.token_count - query : step;
@@ -73,16 +73,32 @@ static void run(Case *test, uint32_t step)
     free(scratch);
 }
 
-/* The same bits when queries are cut. */
-static void check_cut(Case *test)
+static void check_values(const Case *test, const AttentionRows *rows)
+{
+    uint32_t size = test->plan.head_size;
+    float value[512];
+    for (uint32_t token = 0; token < rows->token_count; token += 7)
+        for (uint32_t head = 0; head < test->plan.key_value_head_count; head++) {
+            const float *expected = test->before.values + token * test->before.key_stride + (size_t)head * size;
+            attention_read_value(kernels, &test->plan, rows, head, token, value);
+            assert_memory_equal(value, expected, size * sizeof *value);
+        }
+}
+
+/* The same bits over panels, and when queries are cut. */
+static void check_again(Case *test)
 {
     size_t count = test->before.query_stride * test->before.token_count;
+    AttentionRows laid_out = case_lay_out(test);
+    bool cut = test->before.token_count > ATTENTION_QUERY_BLOCK;
     float *whole = malloc((count + 1) * sizeof *whole);
     assert_non_null(whole);
     memcpy(whole, test->after, count * sizeof *whole);
     memcpy(test->after, test->before.queries, count * sizeof *whole);
-    run(test, ATTENTION_QUERY_BLOCK * (1 + random_below(2)));
+    run(test, cut && random_below(2) ? &test->before : &laid_out, ATTENTION_QUERY_BLOCK * (1 + random_below(2)));
     assert_memory_equal(test->after, whole, count * sizeof *whole);
+    check_values(test, &test->before);
+    check_values(test, &laid_out);
     free(whole);
 }
 
@@ -94,13 +110,13 @@ static void check_attention(const AttentionPlan *shape, AttentionBiasKind kind, 
     plan.scale = 1.0f / sqrtf((float)plan.head_size * (kind == ATTENTION_BIAS_DISENTANGLED ? 3.0f : 1.0f));
     Case test = case_make(&plan, kind, token_count);
     if (sparsity) case_add_globals(&test, sparsity);
-    run(&test, 4 * ATTENTION_QUERY_BLOCK);
+    run(&test, &test.before, 4 * ATTENTION_QUERY_BLOCK);
     for (uint32_t head = 0; head < plan.head_count; head++) check_head(&test, head, token_count > 75 ? 17 : 1);
     size_t stride = test.before.query_stride;
     size_t hidden = (size_t)plan.head_count * plan.head_size;
     for (size_t i = 0; i < stride * token_count; i++)
         if (i % stride >= hidden) assert_true(test.after[i] == test.before.queries[i]);
-    if (token_count > ATTENTION_QUERY_BLOCK) check_cut(&test);
+    check_again(&test);
     case_free(&test);
 }
 
@@ -196,7 +212,7 @@ static void attention_runs_single_queries(void **state)
                               .window_reach = ATTENTION_UNLIMITED,
                               .scale = 0.06f};
         Case test = case_make(&plan, (AttentionBiasKind)kind, 400);
-        run(&test, 4 * ATTENTION_QUERY_BLOCK);
+        run(&test, &test.before, 4 * ATTENTION_QUERY_BLOCK);
         float *scratch = aligned_alloc(64, attention_scratch_size(kernels, &test.plan) * sizeof *scratch);
         assert_non_null(scratch);
         for (uint32_t query = 3; query < 400; query += 36) {

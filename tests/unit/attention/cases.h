@@ -37,7 +37,8 @@ static inline float *random_floats(size_t count, float size)
 typedef struct Case {
     AttentionPlan plan;
     AttentionRows before;
-    float *rows; /* keys and values beside each other */
+    float *rows;   /* keys and values beside each other */
+    float *panels; /* the same, once case_lay_out has been called */
     uint32_t *global_positions;
     bool is_global[1024];
     float *after;
@@ -50,6 +51,7 @@ static inline void case_free(Case *test)
 {
     free(test->before.queries);
     free(test->rows);
+    free(test->panels);
     free(test->global_positions);
     free(test->after);
     free(test->position_keys);
@@ -123,6 +125,22 @@ static inline void case_add_globals(Case *test, uint32_t sparsity)
             test->global_positions[rows->global_count++] = i;
         }
     rows->global_positions = test->global_positions;
+}
+
+/* The rows with panels in place of keys and values, laid out in two parts. */
+static inline AttentionRows case_lay_out(Case *test)
+{
+    AttentionRows rows = test->before;
+    uint32_t cut = random_below(rows.token_count) / (ATTENTION_QUERY_BLOCK / 2) * (ATTENTION_QUERY_BLOCK / 2);
+    size_t size = attention_panels_size(kernels, &test->plan, rows.token_count);
+    test->panels = random_floats(size, 0.0f);
+    attention_panels_pack(kernels, &test->plan, &rows, 0, cut, test->panels);
+    rows.keys += cut * rows.key_stride;
+    rows.values += cut * rows.key_stride;
+    attention_panels_pack(kernels, &test->plan, &rows, cut, rows.token_count - cut, test->panels);
+    rows.keys = rows.values = NULL;
+    rows.panels = test->panels;
+    return rows;
 }
 
 static inline double dot(const float *x, const float *y, uint32_t size, double *magnitude)

@@ -46,8 +46,22 @@ static void check_row(const Case *test, uint32_t head, uint32_t query, const flo
                 test->plan.block_size, head, query, keys[i], (double)actual[i], weights[i]);
 }
 
+/* The same bits over panels. */
+static void check_laid_out(Case *test, uint32_t head, uint32_t first, uint32_t count, const float *weights,
+                           size_t total, float *scratch)
+{
+    float *again = malloc((total + 1) * sizeof *again);
+    assert_non_null(again);
+    AttentionRows rows = case_lay_out(test);
+    attention_weights(kernels, &test->plan, &rows, head, first, count, again, scratch);
+    assert_memory_equal(again, weights, total * sizeof *again);
+    free(again);
+    free(test->panels);
+    test->panels = NULL;
+}
+
 /* Some rows of one head, from any on. */
-static void check_rows(const Case *test, uint32_t head, uint32_t first, uint32_t count, float *scratch)
+static void check_rows(Case *test, uint32_t head, uint32_t first, uint32_t count, float *scratch)
 {
     size_t total = 0;
     for (uint32_t i = 0; i < count; i++) total += attention_key_count(&test->plan, &test->before, first + i);
@@ -56,6 +70,7 @@ static void check_rows(const Case *test, uint32_t head, uint32_t first, uint32_t
     weights[total] = -1.0f;
     attention_weights(kernels, &test->plan, &test->before, head, first, count, weights, scratch);
     assert_true(weights[total] == -1.0f);
+    check_laid_out(test, head, first, count, weights, total, scratch);
     const float *row = weights;
     for (uint32_t i = 0; i < count; i++) {
         if (count < 40 || i % 13 == 0 || i + 1 == count) check_row(test, head, first + i, row);
