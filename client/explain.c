@@ -74,10 +74,10 @@ static const Option explain_options[] = {
      "How weights are sent. auto: float32; for a page float16."},
     {"max-bytes", "BYTES", NULL, OPTION_COUNT, EXPLAIN_ASKED(bytes_max), NULL, 1, EXPLAIN_SEED_MAX, NULL,
      "The largest explanation of a text; a larger one is refused, with its size. Without it as the server says."},
-    {"samples", "COUNT", NULL, OPTION_COUNT, EXPLAIN_ASKED(sample_count), NULL, 1, 1000000, NULL,
-     "How often the sampled methods (surrogates, anchor) ask the model; without it as the server says."},
-    {"steps", "COUNT", NULL, OPTION_COUNT, EXPLAIN_ASKED(step_count), NULL, 1, 1000000, NULL,
-     "Of integrated gradients; without it 50."},
+    {"samples", "COUNT", NULL, OPTION_COUNT, EXPLAIN_ASKED(sample_count), NULL, 1, EXPLAIN_SAMPLE_COUNT_MAX, NULL,
+     "How many copies of the text the surrogates and the rule ask the model about; without it 1000."},
+    {"steps", "COUNT", NULL, OPTION_COUNT, EXPLAIN_ASKED(step_count), NULL, 1, EXPLAIN_STEP_COUNT_MAX, NULL,
+     "Points of integrated gradients; without it 50."},
     {"seed", "NUMBER", NULL, OPTION_COUNT, EXPLAIN_ASKED(seed), "0", 0, EXPLAIN_SEED_MAX, NULL,
      "The same seed gives the same explanation."},
     {"faithfulness", NULL, NULL, OPTION_FLAG, EXPLAIN_ASKED(faithfulness), NULL, 0, 0, NULL,
@@ -85,7 +85,8 @@ static const Option explain_options[] = {
      "is "
      "better), sufficiency with them alone (lower is better)."},
     {"removal", "HOW", NULL, OPTION_CHOICE, EXPLAIN_ASKED(removal), "auto", 0, 0, explain_removal_names,
-     "How words are taken out of copies of the text: by mask tokens, or deleted."},
+     "How words are taken out of copies of the text: by mask tokens, or deleted. auto: surrogates and the rule "
+     "delete, occlusion and faithfulness mask where the model has a mask token."},
     {"pairs", NULL, NULL, OPTION_FLAG, offsetof(ExplainSettings, pairs), NULL, 0, 0, NULL, TEXTS_PAIRS_HELP},
 };
 
@@ -128,13 +129,6 @@ static Status explain_ask_models(ExplainRun *run, Channel *channel, Error *out_e
     }
     run->models_known = true;
     return STATUS_OK;
-}
-
-static bool explain_classifies(const ExplainRun *run)
-{
-    for (size_t index = 0; run->model && index < run->model->n_tasks; index++)
-        if (text_equal(codec_view(run->model->tasks[index]), text_view("classify"))) return true;
-    return false;
 }
 
 static void explain_begin(void *context)
@@ -200,42 +194,20 @@ static Status explain_ask(ExplainRun *run, Channel *channel, Headlight__V1__Expl
     }
 }
 
-/* What the model answers, for the models that have labels; otherwise *out_answer is NULL. */
-static Status explain_ask_labels(const ExplainRun *run, Channel *channel, Headlight__V1__Text *text, Arena *arena,
-                                 const Headlight__V1__ClassifyResponse **out_answer, Error *out_error)
-{
-    *out_answer = NULL;
-    arena_init(arena, 0);
-    if (!explain_classifies(run) || explain_format(run) == EXPLAIN_BERTVIZ) return STATUS_OK;
-    Headlight__V1__ClassifyRequest request = HEADLIGHT__V1__CLASSIFY_REQUEST__INIT;
-    TextsOptions options;
-    ProtobufCMessage *reply;
-    texts_options(&run->settings->texts, &options);
-    request.model = codec_text(text_view(run->settings->texts.common.model));
-    request.options = &options.options;
-    request.inputs = &text;
-    request.n_inputs = 1;
-    if (explain_format(run) != EXPLAIN_JSON && explain_format(run) != EXPLAIN_JSONL)
-        request.top_k = EXPLAIN_LABELS_SHOWN;
-    Status status =
-        call_message(channel, &run->settings->texts.common, "/headlight.v1.Inference/Classify", &request.base,
-                     &headlight__v1__classify_response__descriptor, arena, &reply, out_error);
-    if (status != STATUS_OK) return status;
-    *out_answer = (const Headlight__V1__ClassifyResponse *)reply;
-    if ((*out_answer)->n_classifications == 1) return STATUS_OK;
-    return error_set(out_error, STATUS_CORRUPT, "the server answered %zu of 1 texts",
-                     (*out_answer)->n_classifications);
-}
-
 /* ---- Printing ---- */
 
 /* What a text's explanations are printed with. */
 typedef struct ExplainText {
     TextView text, pair;
-    const Headlight__V1__Classification *answer; /* NULL: the model has no labels */
+    const Headlight__V1__ExplainChunk *answer;
     char location[INPUT_LOCATION_BYTES];
     char details[256];
 } ExplainText;
+
+static size_t explain_labels_shown(const ExplainText *text)
+{
+    return text->answer->n_labels < EXPLAIN_LABELS_SHOWN ? text->answer->n_labels : EXPLAIN_LABELS_SHOWN;
+}
 
 static TextView explain_model_name(const ExplainRun *run)
 {
@@ -246,15 +218,14 @@ static void explain_print_json(ExplainRun *run, const ExplainText *text)
 {
     Explanation explanation;
     results_begin(&run->results, explain_model_name(run));
-    if (text->answer) results_labels(text->answer->labels, text->answer->n_labels);
+    if (text->answer->n_labels) results_labels(text->answer->labels, text->answer->n_labels);
     fputs(",\"explanations\":[", stdout);
     for (size_t position = 0, count = 0; explanation_next(&run->found, &position, &explanation); count++) {
         if (count) putchar(',');
         explanation_print_json(stdout, &explanation);
     }
     putchar(']');
-    results_end(&run->results, text->answer ? text->answer->usage : NULL,
-                text->answer ? text->answer->sanitization : NULL);
+    results_end(&run->results, text->answer->usage, text->answer->sanitization);
 }
 
 static Status explain_print_text(ExplainRun *run, const ExplainText *text, Error *out_error)
@@ -267,7 +238,7 @@ static Status explain_print_text(ExplainRun *run, const ExplainText *text, Error
         fputs(run->colours ? "\x1B[1m" : "", stdout);
         output_plain_text(stdout, text_view(text->location));
         fputs(run->colours ? "\x1B[0m:" : ":", stdout);
-        for (size_t label = 0; text->answer && label < text->answer->n_labels; label++) {
+        for (size_t label = 0; label < explain_labels_shown(text); label++) {
             fputs(label ? ", " : " ", stdout);
             output_plain_text(stdout, codec_view(text->answer->labels[label]->label));
             printf(" %.3f", (double)text->answer->labels[label]->score);
@@ -278,7 +249,7 @@ static Status explain_print_text(ExplainRun *run, const ExplainText *text, Error
         status = run->picture
                      ? explanation_print_heat(&explanation, text->text, text->pair, run->colours, out_error)
                      : explanation_print_lines(&explanation, index, out_error);
-    results_end(&run->results, NULL, text->answer ? text->answer->sanitization : NULL);
+    results_end(&run->results, text->answer->usage, text->answer->sanitization);
     return status;
 }
 
@@ -293,10 +264,8 @@ static Status explain_print_page(ExplainRun *run, ExplainText *text, Error *out_
                  (const char *)model->architecture.data, model->layer_count, model->head_count,
                  (int)model->attention.len, (const char *)model->attention.data);
     answer.details = text_view(text->details);
-    if (text->answer) {
-        answer.labels = text->answer->labels;
-        answer.label_count = text->answer->n_labels;
-    }
+    answer.labels = text->answer->labels;
+    answer.label_count = explain_labels_shown(text);
     Status status = run->begun ? STATUS_OK : page_begin(out_error);
     for (size_t position = 0; status == STATUS_OK && explanation_next(&run->found, &position, &explanation);)
         status = page_add(&explanation, text->text, text->pair, &answer, out_error);
@@ -353,6 +322,7 @@ static Status explain_text(void *context, Channel *channel, Batch *batch, const 
                            Error *out_error)
 {
     ExplainRun *run = context;
+    static const Headlight__V1__ExplainChunk nothing = HEADLIGHT__V1__EXPLAIN_CHUNK__INIT;
     Headlight__V1__ExplainRequest message = HEADLIGHT__V1__EXPLAIN_REQUEST__INIT;
     TextsOptions options;
     Headlight__V1__Text **inputs;
@@ -370,14 +340,10 @@ static Status explain_text(void *context, Channel *channel, Batch *batch, const 
         return exchange_explain(out_failure, channel_address(channel), input, batch_first_index(batch), 1,
                                 out_error);
     if (status != STATUS_OK) return status;
-    ExplainText text = {codec_view(inputs[0]->text), codec_view(inputs[0]->pair), .answer = NULL};
+    ExplainText text = {codec_view(inputs[0]->text), codec_view(inputs[0]->pair), .answer = run->found.answer};
+    if (!text.answer) text.answer = &nothing;
     input_locate(input, batch_first_index(batch), batch_first_index(batch), text.location);
-    Arena arena;
-    const Headlight__V1__ClassifyResponse *answer;
-    status = explain_ask_labels(run, channel, inputs[0], &arena, &answer, out_error);
-    if (status == STATUS_OK && answer) text.answer = answer->classifications[0];
-    if (status == STATUS_OK) status = explain_print(run, &text, out_error);
-    arena_free(&arena);
+    status = explain_print(run, &text, out_error);
     explanation_clear(&run->found);
     return status;
 }
@@ -454,7 +420,10 @@ const Command explain_command = {
         "it.\n"
         "Otherwise prints a line a token: the text's number from 0, the method, the token's number, its begin and "
         "end\n"
-        "in bytes, the token and its score, separated by tabs. Attention is then the mean of all its weights.\n\n"
+        "in bytes, the token and its score, separated by tabs. Attention is then the mean of all its weights. A\n"
+        "linear surrogate is a line a word with its weight, a tree a line a node (its number, its condition, "
+        "where it\n"
+        "goes on with and without it, its score, its samples), a rule a line a condition, a summary one line.\n\n"
         "  headlight explain 'A film that is funny and touching.'\n"
         "  headlight explain --method integrated-gradients,summary --faithfulness 'A dull film.'\n"
         "  headlight explain --format html --output page.html --method attention,rollout,value-norm,occlusion 'A "

@@ -164,11 +164,13 @@ Status explanation_add(Explanations *explanations, const uint8_t *bytes, size_t 
         status = explanation_check(explanations, chunk, out_error);
     }
     if (status == STATUS_OK) status = explanation_keep(explanations, part, out_error);
-    if (status == STATUS_OK)
-        explanations->bytes += size;
-    else
+    if (status != STATUS_OK) {
         arena_free(&part.arena);
-    return status;
+        return status;
+    }
+    if (explanations->count == 1) explanations->answer = (const Headlight__V1__ExplainChunk *)message;
+    explanations->bytes += size;
+    return STATUS_OK;
 }
 
 bool explanation_next(const Explanations *explanations, size_t *position, Explanation *out_explanation)

@@ -19,7 +19,8 @@ typedef struct ExplanationPart {
 
 /* A plain value; zeroed is empty. One thread. */
 typedef struct Explanations {
-    ExplanationPart *parts; /* [count], in the order of their arrival */
+    ExplanationPart *parts;                    /* [count], in the order of their arrival */
+    const Headlight__V1__ExplainChunk *answer; /* the first, with what the model answers; NULL before it */
     size_t count, capacity;
     size_t last;                            /* the part that began the last explanation */
     bool told;                              /* something was said of its tokens */

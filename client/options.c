@@ -116,7 +116,7 @@ static Status options_store_number(const Option *option, void *target, const cha
                          whole ? "whole number" : "number");
     }
     if (number < option->min || number > option->max) {
-        return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s: %s is outside %.15g to %.15g", source, value,
+        return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s: %s is outside %.16g to %.16g", source, value,
                          option->min, option->max);
     }
     if (option->kind == OPTION_NUMBER) {
@@ -206,7 +206,7 @@ static void options_print_one(FILE *stream, const Option *option)
         separator = "; ";
     }
     if (option->min < option->max) {
-        fprintf(stream, "%s%.15g to %.15g", separator, option->min, option->max);
+        fprintf(stream, "%s%.16g to %.16g", separator, option->min, option->max);
         separator = "; ";
     }
     if (option->environment) {

@@ -4,21 +4,15 @@
 
 #include "base/limits.h"
 #include "rpc/codec_reply_parts.h"
+#include "rpc/codec_surrogates.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 enum {
-    HEADER_BYTES_MAX = 6, /* of a field: its tag and a length */
-    NUMBER_BYTES_MAX = 6, /* of a field: its tag and a varint of 32 bits */
-    FLOAT_BYTES = 5,
-    CONDITION_BYTES = 16,    /* "text contains ''" */
     FAITHFULNESS_BYTES = 24, /* two floats and a word, and its header */
-    /* A name and its segment, a condition, a weight. */
-    FEATURE_BYTES = 2 * HEADER_BYTES_MAX + 1 + CONDITION_BYTES + (FLOAT_BYTES - 1),
-    NODE_BYTES = CONDITION_BYTES + 5 + 11 + 11 + FLOAT_BYTES + NUMBER_BYTES_MAX + 2 * HEADER_BYTES_MAX,
-    PART_HEADER_BYTES = 4 * NUMBER_BYTES_MAX,
-    WEIGHTS_BYTES = 2 * NUMBER_BYTES_MAX + 6 * HEADER_BYTES_MAX, /* of HeadAttention, beside its lists' entries */
+    PART_HEADER_BYTES = 4 * CODEC_NUMBER_BYTES_MAX,
+    WEIGHTS_BYTES =
+        2 * CODEC_NUMBER_BYTES_MAX + 6 * CODEC_HEADER_BYTES_MAX, /* of HeadAttention, beside its lists' entries */
 };
 
 /* ---- Sizes ---- */
@@ -84,38 +78,30 @@ static uint64_t label_bytes_max(const CodecExplanation *from)
 
 static uint64_t attribution_bytes(const CodecExplanation *from, uint64_t label_bytes)
 {
-    return 3 * HEADER_BYTES_MAX + NUMBER_BYTES_MAX + label_bytes + from->encoding->count * sizeof(float) +
-           FAITHFULNESS_BYTES + FLOAT_BYTES;
+    return 3 * CODEC_HEADER_BYTES_MAX + CODEC_NUMBER_BYTES_MAX + label_bytes +
+           from->encoding->count * sizeof(float) + FAITHFULNESS_BYTES + CODEC_FLOAT_BYTES;
 }
 
 uint64_t codec_explanation_wire_bytes(const CodecExplanation *explanation, const ExplainCounts *counts)
 {
-    uint64_t bytes = 2 * HEADER_BYTES_MAX + NUMBER_BYTES_MAX + counts->summary_bytes;
+    uint64_t bytes = 2 * CODEC_HEADER_BYTES_MAX + CODEC_NUMBER_BYTES_MAX + counts->summary_bytes;
     for (uint32_t i = 0; i < explanation->encoding->count; i++) bytes += token_bytes(explanation, i);
     bytes += rows_bytes(explanation, counts);
     uint64_t label_bytes = counts->attribution_count + counts->surrogate_count ? label_bytes_max(explanation) : 0;
     bytes += counts->attribution_count * attribution_bytes(explanation, label_bytes);
-    bytes += counts->surrogate_count * (7 * HEADER_BYTES_MAX + label_bytes) + counts->feature_bytes;
-    return bytes + counts->feature_count * (uint64_t)FEATURE_BYTES + counts->node_count * (uint64_t)NODE_BYTES;
+    return bytes + codec_surrogates_wire_bytes(counts, label_bytes);
 }
 
 uint64_t codec_explanation_bytes(const CodecExplanation *explanation, const ExplainCounts *counts)
 {
-    enum {
-        ITEM_BYTES = sizeof(Headlight__V1__HeadAttention) + 2 * CODEC_ROUNDING_BYTES,
-        WORD_BYTES =
-            2 * sizeof(ProtobufCBinaryData) + sizeof(uint32_t) + CONDITION_BYTES + 3 * CODEC_ROUNDING_BYTES
-    };
-    static_assert(sizeof(Headlight__V1__HeadAttention) + CODEC_ROUNDING_BYTES >= sizeof(Headlight__V1__Surrogate),
-                  "the largest");
+    enum { ITEM_BYTES = sizeof(Headlight__V1__HeadAttention) + 2 * CODEC_ROUNDING_BYTES };
+    static_assert(sizeof(Headlight__V1__HeadAttention) >= sizeof(Headlight__V1__Attribution), "the largest");
     uint64_t tokens = codec_parts_bytes(1, sizeof(Headlight__V1__Explanation), explanation->encoding->count,
                                         sizeof(Headlight__V1__ExplainedToken));
-    uint64_t items =
-        (uint64_t)counts->weights_count + counts->attribution_count + counts->surrogate_count + counts->node_count;
-    uint64_t words =
-        counts->feature_bytes + ((uint64_t)counts->feature_count + counts->node_count) * (uint64_t)WORD_BYTES;
+    uint64_t items = (uint64_t)counts->weights_count + counts->attribution_count;
     return tokens + codec_parts_bytes(1, 0, items, ITEM_BYTES) +
-           CODEC_CHUNK_FACTOR * (counts->attribution_count * sizeof(Headlight__V1__Faithfulness) + words);
+           CODEC_CHUNK_FACTOR * counts->attribution_count * sizeof(Headlight__V1__Faithfulness) +
+           codec_surrogates_bytes(counts);
 }
 
 /* ---- A range of an explanation ---- */
@@ -247,112 +233,6 @@ static bool attributions_build(Arena *arena, const CodecExplanation *from, const
     return true;
 }
 
-/* ---- Surrogates ---- */
-
-/* A word, as the model reads it. */
-static TextView word_text(const CodecExplanation *from, uint32_t word)
-{
-    assert(word < from->result->word_count);
-    const ExplainWord *at = &from->result->words[word];
-    TextView text = at->segment == 1 ? from->read_pair : from->read_text;
-    ByteRange range = codec_range_widen(text, at->range);
-    return (TextView){text.bytes + range.begin, range.end - range.begin};
-}
-
-/* "contains 'dull'"; of a pair, which of the texts. */
-static bool condition_build(Arena *arena, const CodecExplanation *from, uint32_t word, ProtobufCBinaryData *out)
-{
-    const char *which = !from->result->of_pair ? "" : from->result->words[word].segment == 1 ? "pair " : "text ";
-    TextView text = word_text(from, word);
-    char *bytes = arena_allocate(arena, text.size + CONDITION_BYTES + 1);
-    if (!bytes) return false;
-    size_t size = (size_t)snprintf(bytes, CONDITION_BYTES + 1, "%scontains '", which);
-    memcpy(bytes + size, text.bytes, text.size);
-    size += text.size;
-    bytes[size++] = '\'';
-    *out = (ProtobufCBinaryData){size, (uint8_t *)bytes};
-    return true;
-}
-
-static bool nodes_build(Arena *arena, const CodecExplanation *from, const ExplainSurrogate *surrogate,
-                        Headlight__V1__Surrogate *out)
-{
-    char *storage = NULL;
-    void **list = codec_list_allocate(arena, surrogate->node_count, sizeof(Headlight__V1__RuleNode), &storage);
-    if (!list) return false;
-    out->n_nodes = surrogate->node_count;
-    out->nodes = (Headlight__V1__RuleNode **)list;
-    for (uint32_t i = 0; i < surrogate->node_count; i++) {
-        const ExplainNode *node = &surrogate->nodes[i];
-        headlight__v1__rule_node__init(out->nodes[i]);
-        out->nodes[i]->if_true = node->if_true;
-        out->nodes[i]->if_false = node->if_false;
-        out->nodes[i]->value = node->value;
-        out->nodes[i]->sample_count = node->sample_count;
-        if (node->feature < 0) continue;
-        if (!condition_build(arena, from, (uint32_t)node->feature, &out->nodes[i]->condition)) return false;
-    }
-    return true;
-}
-
-static bool segments_build(Arena *arena, const CodecExplanation *from, const ExplainSurrogate *surrogate,
-                           Headlight__V1__Surrogate *out)
-{
-    uint32_t count = surrogate->feature_count;
-    if (!from->result->of_pair) return true;
-    out->segments = arena_allocate(arena, count * sizeof *out->segments);
-    if (!out->segments) return false;
-    out->n_segments = count;
-    for (uint32_t i = 0; i < count; i++) out->segments[i] = from->result->words[surrogate->features[i]].segment;
-    return true;
-}
-
-static bool features_build(Arena *arena, const CodecExplanation *from, const ExplainSurrogate *surrogate,
-                           Headlight__V1__Surrogate *out)
-{
-    uint32_t count = surrogate->feature_count;
-    out->features = arena_allocate(arena, count * sizeof *out->features);
-    if (!out->features) return false;
-    out->n_features = count;
-    for (uint32_t i = 0; i < count; i++) out->features[i] = codec_data_of(word_text(from, surrogate->features[i]));
-    if (surrogate->weights) {
-        out->n_weights = count;
-        out->weights = (float *)surrogate->weights;
-    }
-    if (surrogate->method != EXPLAIN_ANCHOR_RULE) return true;
-    out->rule = arena_allocate(arena, count * sizeof *out->rule);
-    if (!out->rule) return false;
-    out->n_rule = count;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!condition_build(arena, from, surrogate->features[i], &out->rule[i])) return false;
-    }
-    return true;
-}
-
-static bool surrogates_build(Arena *arena, const CodecExplanation *from, const CodecExplainCursor *begin,
-                             const CodecExplainCursor *end, Headlight__V1__Explanation *out)
-{
-    char *storage = NULL;
-    uint32_t count = end->surrogate - begin->surrogate;
-    void **list = codec_list_allocate(arena, count, sizeof(Headlight__V1__Surrogate), &storage);
-    if (!list) return false;
-    out->n_surrogates = count;
-    out->surrogates = (Headlight__V1__Surrogate **)list;
-    for (uint32_t i = 0; i < count; i++) {
-        const ExplainSurrogate *surrogate = &from->result->surrogates[begin->surrogate + i];
-        headlight__v1__surrogate__init(out->surrogates[i]);
-        out->surrogates[i]->method = (Headlight__V1__ExplanationMethod)surrogate->method;
-        out->surrogates[i]->target_label = codec_data_of(from->result->target_label);
-        out->surrogates[i]->fidelity = surrogate->fidelity;
-        out->surrogates[i]->coverage = surrogate->coverage;
-        out->surrogates[i]->sample_count = surrogate->sample_count;
-        if (!features_build(arena, from, surrogate, out->surrogates[i])) return false;
-        if (!segments_build(arena, from, surrogate, out->surrogates[i])) return false;
-        if (!nodes_build(arena, from, surrogate, out->surrogates[i])) return false;
-    }
-    return true;
-}
-
 /* ---- Messages ---- */
 
 static bool range_build(Arena *arena, const CodecExplanation *from, const CodecExplainCursor *begin,
@@ -362,7 +242,8 @@ static bool range_build(Arena *arena, const CodecExplanation *from, const CodecE
     out->chunk = from->chunk;
     if (end->summary > begin->summary) out->summary = codec_data_of(from->result->summary);
     return tokens_build(arena, from, begin, end, out) && attention_build(arena, from, begin, end, out) &&
-           attributions_build(arena, from, begin, end, out) && surrogates_build(arena, from, begin, end, out);
+           attributions_build(arena, from, begin, end, out) &&
+           codec_surrogates_build(arena, from, begin->surrogate, end->surrogate, out);
 }
 
 static CodecExplainCursor cursor_end(const CodecExplanation *from)
@@ -432,19 +313,6 @@ static bool part_take_weights(const CodecExplanation *from, CodecExplainCursor *
     return true;
 }
 
-static uint64_t surrogate_bytes(const CodecExplanation *from, const ExplainSurrogate *surrogate)
-{
-    uint64_t bytes = 7 * HEADER_BYTES_MAX + from->result->target_label.size;
-    for (uint32_t i = 0; i < surrogate->feature_count; i++) {
-        bytes += 2 * word_text(from, surrogate->features[i]).size + FEATURE_BYTES;
-    }
-    for (uint32_t i = 0; i < surrogate->node_count; i++) {
-        int32_t feature = surrogate->nodes[i].feature;
-        bytes += NODE_BYTES + (feature < 0 ? 0 : word_text(from, (uint32_t)feature).size);
-    }
-    return bytes;
-}
-
 /* As far as a part of `bytes` goes. */
 static CodecExplainCursor part_measure(const CodecExplanation *from, CodecExplainCursor at, uint64_t bytes)
 {
@@ -458,23 +326,46 @@ static CodecExplainCursor part_measure(const CodecExplanation *from, CodecExplai
         if (!part_take(&part, attribution_bytes(from, result->target_label.size))) return at;
     }
     for (; at.surrogate < result->surrogate_count; at.surrogate++) {
-        if (!part_take(&part, surrogate_bytes(from, &result->surrogates[at.surrogate]))) return at;
+        if (!part_take(&part, codec_surrogate_wire_bytes(from, &result->surrogates[at.surrogate]))) return at;
     }
     if (part_take(&part, result->summary.size)) at.summary = 1;
     return at;
 }
 
-bool codec_explain_part(Arena *arena, const CodecExplanation *explanations, uint32_t count, uint64_t bytes,
-                        CodecExplainCursor *cursor, CodecReply *out_reply, bool *out_last)
+const void *codec_explain_answer(Arena *arena, const Pipeline *pipeline, TextView attention,
+                                 const CodecClassification *from)
 {
-    const CodecExplanation *from = &explanations[cursor->explanation];
-    CodecExplainCursor end = part_measure(from, *cursor, bytes);
+    Headlight__V1__Classification *answer = arena_allocate(arena, sizeof *answer);
+    CodecClassification own = *from;
+    own.explanations = (CodecExplanations){0};
+    return answer && codec_classification_build(arena, pipeline, attention, &own, answer) ? answer : NULL;
+}
+
+/* The fields are as those of the message, so they take as much. */
+static uint64_t part_add_answer(const Headlight__V1__Classification *answer, Headlight__V1__ExplainChunk *part)
+{
+    enum { LONGER_TAGS = 2 }; /* from field 16 on a tag takes two bytes */
+    part->n_labels = answer->n_labels;
+    part->labels = answer->labels;
+    part->usage = answer->usage;
+    part->sanitization = answer->sanitization;
+    return headlight__v1__classification__get_packed_size(answer) + answer->n_labels + LONGER_TAGS;
+}
+
+bool codec_explain_part(Arena *arena, const CodecExplainStream *stream, CodecExplainCursor *cursor,
+                        CodecReply *out_reply, bool *out_last)
+{
+    const CodecExplanation *from = &stream->explanations.items[cursor->explanation];
     Headlight__V1__ExplainChunk *message = arena_allocate(arena, sizeof *message);
     Headlight__V1__Explanation *part = arena_allocate(arena, sizeof *part);
-    if (!message || !part || !range_build(arena, from, cursor, &end, part)) return false;
-    bool complete = end.summary == 1;
-    *out_last = complete && cursor->explanation + 1 == count;
+    if (!message || !part) return false;
     headlight__v1__explain_chunk__init(message);
+    uint64_t taken = cursor->index == 0 && stream->answer ? part_add_answer(stream->answer, message) : 0;
+    CodecExplainCursor end =
+        part_measure(from, *cursor, stream->part_bytes > taken ? stream->part_bytes - taken : 0);
+    if (!range_build(arena, from, cursor, &end, part)) return false;
+    bool complete = end.summary == 1;
+    *out_last = complete && cursor->explanation + 1 == stream->explanations.count;
     message->part = part;
     message->index = cursor->index;
     message->last = *out_last;

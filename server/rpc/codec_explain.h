@@ -42,7 +42,17 @@ enum {
     CODEC_EXPLAIN_PART_ARENA_BYTES = 64 * CODEC_EXPLAIN_PART_BYTES,
 };
 
-/* The next part of `count` explanations, an ExplainChunk of at most `bytes`, unless one row of a text's attention, or
- * the scores of one attribution, are larger. `arena` may be freed once it is packed. *out_last: there are no more. */
-CHECKED bool codec_explain_part(Arena *arena, const CodecExplanation *explanations, uint32_t count, uint64_t bytes,
-                                CodecExplainCursor *cursor, CodecReply *out_reply, bool *out_last);
+/* The explanations of a text. */
+typedef struct CodecExplainStream {
+    CodecExplanations explanations;
+    const void *answer; /* codec_explain_answer's, which goes with the first part; NULL: none */
+    uint64_t
+        part_bytes; /* at most, unless the answer, a row of attention, or one attribution's scores are larger */
+} CodecExplainStream;
+
+/* What is answered, in `arena`; NULL: that is out. Explanations of `from` are left out. */
+const void *codec_explain_answer(Arena *arena, const Pipeline *pipeline, TextView attention,
+                                 const CodecClassification *from);
+/* The next part, an ExplainChunk. `arena` may be freed once it is packed. *out_last: there are no more. */
+CHECKED bool codec_explain_part(Arena *arena, const CodecExplainStream *stream, CodecExplainCursor *cursor,
+                                CodecReply *out_reply, bool *out_last);

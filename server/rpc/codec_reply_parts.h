@@ -8,6 +8,13 @@
 /* Each allocation of the arena is rounded up to 16 bytes, and its chunks may be left half empty. */
 enum { CODEC_ROUNDING_BYTES = 16, CODEC_CHUNK_FACTOR = 2 };
 
+/* Of a field on the wire. */
+enum {
+    CODEC_HEADER_BYTES_MAX = 6, /* its tag and a length */
+    CODEC_NUMBER_BYTES_MAX = 6, /* its tag and a varint of 32 bits */
+    CODEC_FLOAT_BYTES = 5,
+};
+
 /* A view, not a copy. */
 static inline ProtobufCBinaryData codec_data_of(TextView text)
 {
@@ -35,6 +42,9 @@ void codec_span_init(const CodecChunk *chunk, TextView text, Headlight__V1__Chun
 Headlight__V1__Usage *codec_usage_build(Arena *arena, const CodecUsage *from, TextView attention);
 Headlight__V1__Timing *codec_timing_build(Arena *arena, const CodecTiming *timing);
 Headlight__V1__SanitizeReport *codec_report_build(Arena *arena, const CodecReport *report);
+/* `attention` is the model's. False when the arena is out. */
+CHECKED bool codec_classification_build(Arena *arena, const Pipeline *pipeline, TextView attention,
+                                        const CodecClassification *from, Headlight__V1__Classification *out);
 /* A list of explanations, as the reply of each task has it. False when the arena is out. */
 CHECKED bool codec_explanations_build(Arena *arena, const CodecExplanations *from, size_t *out_count,
                                       Headlight__V1__Explanation ***out_list);

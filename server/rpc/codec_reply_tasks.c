@@ -10,11 +10,11 @@ uint64_t codec_reply_classify_bytes(uint32_t count, uint64_t score_count)
                              sizeof(Headlight__V1__Label));
 }
 
-static bool classification_build(Arena *arena, const CodecHead *head, const Pipeline *pipeline,
-                                 const CodecClassification *from, Headlight__V1__Classification *out)
+bool codec_classification_build(Arena *arena, const Pipeline *pipeline, TextView attention,
+                                const CodecClassification *from, Headlight__V1__Classification *out)
 {
     headlight__v1__classification__init(out);
-    out->usage = codec_usage_build(arena, &from->usage, head->attention);
+    out->usage = codec_usage_build(arena, &from->usage, attention);
     out->sanitization = codec_report_build(arena, &from->report);
     char *storage = NULL;
     void **list = codec_list_allocate(arena, from->score_count, sizeof(Headlight__V1__Label), &storage);
@@ -44,7 +44,8 @@ bool codec_reply_classify(Arena *arena, const CodecHead *head, const Pipeline *p
     response->n_classifications = count;
     response->classifications = (Headlight__V1__Classification **)list;
     for (uint32_t i = 0; i < count; i++) {
-        if (!classification_build(arena, head, pipeline, &classifications[i], response->classifications[i]))
+        if (!codec_classification_build(arena, pipeline, head->attention, &classifications[i],
+                                        response->classifications[i]))
             return false;
     }
     out_reply->message = response;

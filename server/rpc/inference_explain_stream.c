@@ -11,7 +11,7 @@ struct InferenceStream {
     bool failed;
     bool last_sent;
     CodecFault fault;
-    CodecExplanations explanations;
+    CodecExplainStream parts;
     CodecExplainCursor cursor;
 };
 
@@ -45,11 +45,18 @@ static Status explain_prepare(TaskCall *call, CodecFault *out_fault)
     return inference_texts_prepare(call, out_fault);
 }
 
-/* Nothing but the explanation is returned. */
+static uint32_t explain_label_count(const TaskCall *call)
+{
+    bool classifies = call->task == TASK_CLASSIFY || call->task == TASK_RERANK;
+    return classifies ? pipeline_label_count(call->base.pipeline) : 0;
+}
+
+/* Of the answer; parts have arenas of their own. */
 static TaskSize explain_size(const TaskCall *call)
 {
-    (void)call;
-    return (TaskSize){0};
+    uint64_t label_count = explain_label_count(call);
+    return (TaskSize){.memory_bytes = codec_reply_classify_bytes(1, label_count) +
+                                      label_count * (sizeof(LabelScore) + sizeof(float))};
 }
 
 /* ---- Sending; the loop's thread ---- */
@@ -58,11 +65,8 @@ static void stream_send(TaskCall *call, InferenceStream *stream)
 {
     Arena arena;
     CodecReply part;
-    uint64_t bytes = call->base.inference->options.reply_bytes_max;
-    if (bytes > CODEC_EXPLAIN_PART_BYTES) bytes = CODEC_EXPLAIN_PART_BYTES;
     arena_init(&arena, CODEC_EXPLAIN_PART_ARENA_BYTES);
-    if (codec_explain_part(&arena, stream->explanations.items, stream->explanations.count, bytes, &stream->cursor,
-                           &part, &stream->last_sent)) {
+    if (codec_explain_part(&arena, &stream->parts, &stream->cursor, &part, &stream->last_sent)) {
         rpc_message_push(call->base.message, codec_reply_size(part), codec_reply_pack, part.message);
     } else {
         error_set(&stream->fault.error, STATUS_NO_MEMORY, "no memory for a part of the explanation");
@@ -88,12 +92,45 @@ void inference_explain_progress(void *context, RpcMessage *message)
 
 /* ---- Ends; any thread ---- */
 
+/* What the explained task's own method says of the text; of models that classify, their labels. NULL: the arena is
+ * out. */
+static const void *explain_answer(TaskCall *call, const TaskText *text)
+{
+    const Pipeline *pipeline = call->base.pipeline;
+    uint32_t label_count = explain_label_count(call);
+    LabelScore *scores = arena_allocate(call->base.arena, label_count * sizeof *scores);
+    float *logits = arena_allocate(call->base.arena, label_count * sizeof *logits);
+    if (!scores || !logits) return NULL;
+    if (label_count) {
+        pipeline_merge_logits(pipeline, &text->whole, inference_texts_outputs(call, text), logits);
+        pipeline_classify(pipeline, logits, false, scores);
+    }
+    const CodecClassification answer = {
+        .usage = inference_texts_usage(call, text),
+        .report = inference_texts_report(call, text),
+        .scores = scores,
+        .score_count = label_count,
+    };
+    return codec_explain_answer(call->base.arena, pipeline, inference_attention(pipeline), &answer);
+}
+
 /* The arena's memory is the loop's from here on. */
 static void explain_stream(TaskCall *call)
 {
     InferenceStream *stream = call->base.stream;
-    stream->explanations = inference_explanations_of(call, &call->texts[0]);
-    rpc_message_wake(call->base.message, &stream->ready);
+    uint64_t bytes = call->base.inference->options.reply_bytes_max;
+    stream->parts = (CodecExplainStream){
+        .explanations = inference_explanations_of(call, &call->texts[0]),
+        .answer = explain_answer(call, &call->texts[0]),
+        .part_bytes = bytes < CODEC_EXPLAIN_PART_BYTES ? bytes : CODEC_EXPLAIN_PART_BYTES,
+    };
+    if (stream->parts.answer) {
+        rpc_message_wake(call->base.message, &stream->ready);
+        return;
+    }
+    CodecFault fault = {.field = ""};
+    error_set(&fault.error, STATUS_NO_MEMORY, "no memory for the answer that is explained");
+    inference_call_fail(&call->base, &fault);
 }
 
 void inference_stream_fail(InferenceCall *call, const CodecFault *fault)

@@ -5,6 +5,7 @@
 
 static void explain_stream(const CodecExplanation *explanation, uint64_t bytes_max)
 {
+    const CodecExplainStream stream = {.explanations = {explanation, 1}, .part_bytes = CODEC_EXPLAIN_PART_BYTES};
     CodecExplainCursor cursor = {0};
     bool last = false;
     uint64_t bytes = 0;
@@ -12,7 +13,7 @@ static void explain_stream(const CodecExplanation *explanation, uint64_t bytes_m
         Arena arena;
         CodecReply reply;
         arena_init(&arena, CODEC_EXPLAIN_PART_ARENA_BYTES);
-        bool built = codec_explain_part(&arena, explanation, 1, CODEC_EXPLAIN_PART_BYTES, &cursor, &reply, &last);
+        bool built = codec_explain_part(&arena, &stream, &cursor, &reply, &last);
         assert(built);
         bytes += codec_reply_size(reply);
         request_pack(reply);

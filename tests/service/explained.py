@@ -10,6 +10,7 @@ from transport import message_class
 
 LAYERS, HEADS = 2, 3
 PART_BYTES = 256 * 1024
+LABELS = [dict(label="positive", score=0.875), dict(label="negative", score=0.125)]
 SIGNED = {"OCCLUSION", "GRADIENT_INPUT", "INTEGRATED_GRADIENTS"}
 METHODS = ["ATTENTION", "ROLLOUT", "VALUE_NORM", "OCCLUSION", "GRADIENT_INPUT", "INTEGRATED_GRADIENTS",
            "SURROGATE_LINEAR", "SURROGATE_TREE", "ANCHOR_RULE", "SUMMARY"]
@@ -138,5 +139,7 @@ def explained_parts(request, chunks=1):
                 parts.append(dict(chunk=chunk, summary=f"{tokens[1]['text']} counts most."))
             elif name != "ATTENTION":
                 parts.append(dict(chunk=chunk, attributions=[attribution(spec, name, tokens)]))
+    answer = dict(labels=LABELS, usage=dict(token_count=len(tokens)))
     for index, part in enumerate(parts):
-        yield message_class("headlight.v1.ExplainChunk")(index=index, last=index == len(parts) - 1, part=part)
+        yield message_class("headlight.v1.ExplainChunk")(index=index, last=index == len(parts) - 1, part=part,
+                                                         **({} if index else answer))

@@ -10,7 +10,7 @@ import grpc
 import numpy as np
 import pytest
 from client_cli import failure, fake_server, headlight, message, on_a_terminal, out
-from explained import HEADS, LAYERS, attention_of, explained_parts, tokens_of
+from explained import HEADS, LABELS, LAYERS, attention_of, explained_parts, tokens_of
 
 TEXT = "A film\tthat is \U0001F600 dull"
 TOKENS = [dict(text="a", byte_end=1)]
@@ -81,7 +81,7 @@ def test_wrong_usage_is_named(server, flags, word):
 def test_json_has_all_that_was_sent(server, asked):
     found = explained(server, "--method", EVERYTHING, "--faithfulness", "--rows", "all", TEXT)[0]
     one = found["explanations"][0]
-    assert [label["label"] for label in found["labels"]] == ["long", "pair"]
+    assert found["labels"] == LABELS and found["usage"]["token_count"] == len(tokens_of(asked[0].input))
     parts = [part.part for part in explained_parts(asked[0])]
     empty = dict(byte_begin=0, byte_end=0, segment=0, special=False)
     assert one["tokens"] == [empty | token for token in tokens_of(asked[0].input)]
@@ -140,7 +140,8 @@ def test_words_of_a_pair_say_which_text_they_are_of(server):
 
 def test_a_terminal_gets_a_coloured_picture(server):
     shown = on_a_terminal(server, "explain", "--method", EVERYTHING, "--faithfulness", TEXT)
-    assert "\x1b[1mtext 1\x1b[0m: long" in shown and "\x1b[48;5;" in shown and "contains 'A'" in shown
+    assert "\x1b[1mtext 1\x1b[0m: positive 0.875, negative 0.125" in shown
+    assert "\x1b[48;5;" in shown and "contains 'A'" in shown
     assert "comprehensiveness 0.500, sufficiency 0.062 (mask)" in shown and "completeness error 0.78 %" in shown
     plain = on_a_terminal(server, "explain", "--method", "occlusion,surrogate-linear", TEXT, NO_COLOR="1")
     assert "\x1b" not in plain and "[" in plain and "+0.5000 A\n" in plain.replace("\r", "")

@@ -311,6 +311,26 @@ def test_explain_of_a_chunked_text_streams_one_explanation_a_chunk(served, pb):
     assert explanations == list(one.stub.Classify(request).classifications[0].explanations)
 
 
+def test_explain_says_what_is_answered_with_its_first_part(served, pb):
+    hostile = "the c\u200bat"
+    asked = options(pb)
+    asked.sanitize = pb.SANITIZE_POLICY_CLEAN
+    for one, text in [("classify", TEXT), ("classify", LONG), ("classify", hostile), ("rerank", TEXT),
+                      ("tag", hostile)]:
+        stub = served(one).stub
+        texts = [pb.Text(text=text, pair="the dog" if one == "rerank" else None)]
+        first, *others = stub.Explain(pb.ExplainRequest(input=texts[0], options=asked))
+        if one == "tag":
+            answer = stub.TagTokens(pb.TagTokensRequest(inputs=texts, options=asked)).taggings[0]
+            assert not first.labels
+        else:
+            answer = stub.Classify(pb.ClassifyRequest(inputs=texts, options=asked)).classifications[0]
+            assert first.labels == answer.labels and first.labels
+        assert first.usage == answer.usage and first.sanitization == answer.sanitization
+        assert bool(first.sanitization.findings) == (text in (hostile, LONG))
+        assert not any(part.labels or part.HasField("usage") or part.HasField("sanitization") for part in others)
+
+
 def test_explain_ends_at_its_deadline(served, pb):
     asked = options(pb, methods=[pb.EXPLANATION_METHOD_SURROGATE_LINEAR], sample_count=10000)
     request = pb.ExplainRequest(input=pb.Text(text=LONG), options=asked)

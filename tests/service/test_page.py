@@ -35,8 +35,6 @@ def fixture_server():
         server.list_models = lambda request, context: message("ListModelsResponse", models=[dict(
             name="m", architecture="bert", layer_count=LAYERS, head_count=HEADS, attention="dense",
             tasks=["embed", "classify"], is_default=True)])
-        server.classify = lambda request, context: message("ClassifyResponse", classifications=[
-            dict(labels=[dict(label="positive", score=0.875), dict(label="negative", score=0.125)])])
         yield server
 
 

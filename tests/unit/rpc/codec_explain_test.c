@@ -284,7 +284,8 @@ static void join_part(const Made *made, const Headlight__V1__ExplainChunk *chunk
 
 static Joined join(const Made *made, uint32_t count, uint64_t bytes)
 {
-    const CodecExplanation twice[] = {made->explanation, made->explanation};
+    CodecExplanation twice[] = {made->explanation, made->explanation};
+    const CodecExplainStream stream = {.explanations = {twice, count}, .part_bytes = bytes};
     CodecExplainCursor cursor = {0};
     Joined joined = {0};
     bool last = false;
@@ -292,7 +293,7 @@ static Joined join(const Made *made, uint32_t count, uint64_t bytes)
         Arena arena;
         CodecReply reply;
         arena_init(&arena, CODEC_EXPLAIN_PART_ARENA_BYTES);
-        assert_true(codec_explain_part(&arena, twice, count, bytes, &cursor, &reply, &last));
+        assert_true(codec_explain_part(&arena, &stream, &cursor, &reply, &last));
         const Headlight__V1__ExplainChunk *chunk = reply.message;
         assert_int_equal(chunk->last, last);
         if (codec_reply_size(reply) > joined.largest_bytes) joined.largest_bytes = codec_reply_size(reply);
@@ -325,6 +326,36 @@ static void codec_explain_parts_are_the_whole(void **state)
     }
 }
 
+static void codec_explain_answers_with_the_first_part(void **state)
+{
+    (void)state;
+    Made made;
+    Arena answer_arena;
+    made_open(&made, EXPLAIN_FLOAT32, true);
+    arena_init(&answer_arena, codec_reply_classify_bytes(1, 0) + codec_report_bytes(1, 0));
+    const CodecClassification answer = {.usage = {.token_count = 12345, .chunk_count = 1}};
+    const CodecExplainStream stream = {
+        .explanations = {&made.explanation, 1},
+        .answer = codec_explain_answer(&answer_arena, made.pipeline, text_view("dense"), &answer),
+        .part_bytes = 300,
+    };
+    CodecExplainCursor cursor = {0};
+    assert_non_null(stream.answer);
+    for (bool last = false; !last;) {
+        Arena arena;
+        CodecReply reply;
+        arena_init(&arena, CODEC_EXPLAIN_PART_ARENA_BYTES);
+        assert_true(codec_explain_part(&arena, &stream, &cursor, &reply, &last));
+        const Headlight__V1__ExplainChunk *part = reply.message;
+        assert_int_equal(part->usage ? part->usage->token_count : 0, part->index == 0 ? 12345 : 0);
+        assert_int_equal(part->sanitization != NULL, part->index == 0);
+        assert_in_range(codec_reply_size(reply), 1, 300);
+        arena_free(&arena);
+    }
+    arena_free(&answer_arena);
+    made_close(&made);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +363,7 @@ int main(void)
         cmocka_unit_test(codec_explain_says_which_text_of_a_pair_a_word_is_of),
         cmocka_unit_test(codec_explain_sizes_bound_what_is_packed),
         cmocka_unit_test(codec_explain_parts_are_the_whole),
+        cmocka_unit_test(codec_explain_answers_with_the_first_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
