@@ -2,6 +2,7 @@
 
 #include "sanitizer/confusables.h"
 #include "sanitizer/forms.h"
+#include "unicode/emoji.h"
 #include "unicode/property.h"
 
 #include <assert.h>
@@ -14,6 +15,9 @@ enum { CLASS_DISTINCT_BLOCKS_MAX = 1024 };
 
 /* Below are jamos, with fillers among them. */
 enum { CJK_FIRST = 0x3400 };
+
+/* Below are no letters that join each other. */
+enum { CURSIVE_FIRST = 0x620 };
 
 static ClassTable table;
 static uint32_t blocks[CLASS_DISTINCT_BLOCKS_MAX][CLASS_BLOCK_SIZE];
@@ -69,6 +73,19 @@ static bool classes_is_overlay(uint32_t code_point, unsigned category)
     return code_point == 0x338 || !unicode_may_compose(code_point);             /* 0338 is part of signs only */
 }
 
+/* invisible_rules.c keeps what these allow, when it stands alone. */
+static unsigned classes_of_neighbours(uint32_t code_point, unsigned category)
+{
+    if (code_point == UNICODE_ZWNJ) return CLASS_NON_JOINER;
+    if (code_point == UNICODE_EMOJI_SELECTOR) return CLASS_SELECTOR;
+    UnicodeJoining joining = unicode_joining(code_point);
+    bool joins = joining == UNICODE_JOINING_BOTH || joining == UNICODE_JOINING_ONE;
+    if (joins && code_point >= CURSIVE_FIRST && !(category & UNICODE_M) && !unicode_is_ignorable(code_point))
+        return CLASS_BEFORE_NON_JOINER;
+    bool emoji = code_point > 0x7F && unicode_takes_selector(code_point, UNICODE_EMOJI_SELECTOR);
+    return emoji && !unicode_is_ignorable(code_point) ? CLASS_BEFORE_SELECTOR : 0;
+}
+
 static unsigned classes_ask(uint32_t code_point)
 {
     unsigned category = unicode_category(code_point), classes = 0;
@@ -85,6 +102,7 @@ static unsigned classes_ask(uint32_t code_point)
     if (unicode_is_word(code_point) || classes & CLASSES_SCRIPTS) classes |= CLASS_WORD;
     if (unicode_is_right_to_left(code_point)) classes |= CLASS_RIGHT_TO_LEFT;
     if (code_point == '\r') classes |= CLASS_RETURN;
+    classes |= classes_of_neighbours(code_point, category);
     if (!(classes & CLASS_CONFUSABLE)) classes |= (classes & CLASSES_SCRIPTS) << CLASS_EVIDENCE_SHIFT;
     return classes;
 }

@@ -38,9 +38,13 @@ bool cleaned_append_items(Cleaned *cleaned, const SanitizeRun *run)
     if (!cleaned_reserve(cleaned, run->count * UTF8_BYTES_MAX)) return false;
     for (uint32_t i = 0; i < run->count; i++) {
         char *bytes = cleaned->bytes + map->cleaned_size;
+        const char *original = run->text.bytes + run->items[i].origin.begin;
         ByteRange origin = run->items[i].origin;
-        const char *original = run->text.bytes + origin.begin;
-        uint32_t size = (uint32_t)utf8_write(run->items[i].code_point, bytes), same = 0;
+        uint32_t code_point = run->items[i].code_point, size = 1, same = 0;
+        if (code_point < 0x80)
+            *bytes = (char)code_point;
+        else
+            size = (uint32_t)utf8_write(code_point, bytes);
         if (size == origin.end - origin.begin) {
             while (same < size && bytes[same] == original[same]) same++;
         }

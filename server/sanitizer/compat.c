@@ -51,12 +51,19 @@ static bool compat_is_picture(const SanitizeRun *run, uint32_t index)
     }
 }
 
-/* The form of an item; a letter that is shown as a picture is none. */
-static const Form *compat_form(const SanitizeRun *run, uint32_t index)
+/* The form of each item; a letter that is shown as a picture is none. NULL: none is any, or no memory. */
+static const Form *const *compat_forms(SanitizeRun *run)
 {
-    static const Form none = {.kind = FORM_NONE};
-    if (!(run->items[index].classes & CLASS_COMPAT) || compat_is_picture(run, index)) return &none;
-    return forms_find(run->items[index].code_point);
+    const Form *none = forms_find(0);
+    const Form **forms = run_scratch(run, run->count * sizeof *forms);
+    bool any = false;
+    for (uint32_t i = 0; forms && i < run->count; i++) {
+        forms[i] = none;
+        if (!(run->items[i].classes & CLASS_COMPAT) || compat_is_picture(run, i)) continue;
+        forms[i] = forms_find(run->items[i].code_point);
+        any = any || forms[i] != none;
+    }
+    return any ? forms : NULL;
 }
 
 /* Letters that words of every Latin orthography have: ASCII's, with marks or without. */
@@ -88,13 +95,13 @@ static bool compat_joins(const SanitizeRun *run, uint32_t index)
 }
 
 /* The next run of items from `at` on that has a form. */
-static bool compat_next(const SanitizeRun *run, uint32_t at, FormRun *out)
+static bool compat_next(const SanitizeRun *run, const Form *const *forms, uint32_t at, FormRun *out)
 {
     while (at < run->count) {
         *out = (FormRun){.begin = at};
         bool has_form = false;
         for (; at < run->count; at++) {
-            const Form *form = compat_form(run, at);
+            const Form *form = forms[at];
             bool joins =
                 form->kind || compat_is_plain(&run->items[at]) || (at > out->begin && compat_joins(run, at));
             if (!joins) break;
@@ -162,12 +169,12 @@ static bool compat_spells(const SanitizeRun *run, const FormRun *found, FormKind
 
 /* The kinds of which the line has a whole word: there, single letters, digits and signs of the kind are no honest ones
  * either. As bits. */
-static unsigned compat_styles(const SanitizeRun *run, bool ideographic)
+static unsigned compat_styles(const SanitizeRun *run, const Form *const *forms, bool ideographic)
 {
     const unsigned alone = 1 << FORM_WIDE | 1 << FORM_MATH | 1 << FORM_SMALL_CAP | 1 << FORM_RAISED;
     unsigned styles = 0;
     FormRun found;
-    for (uint32_t at = 0; compat_next(run, at, &found); at = found.end) {
+    for (uint32_t at = 0; compat_next(run, forms, at, &found); at = found.end) {
         for (int kind = 1; kind < FORM_KIND_COUNT; kind++) {
             bool is_word = found.letters[kind] >= FORM_WORD_LETTERS || (kind == FORM_MATH && found.plain > 1);
             if (is_word && compat_spells(run, &found, (FormKind)kind, ideographic)) styles |= 1u << kind;
@@ -186,7 +193,8 @@ static bool compat_folds(const SanitizeRun *run, const FormRun *found, FormKind 
 }
 
 /* Writes a run, folded where it spells words, and says so. */
-static void compat_write(SanitizeRun *run, const FormRun *found, unsigned styles, bool ideographic)
+static void compat_write(SanitizeRun *run, const Form *const *forms, const FormRun *found, unsigned styles,
+                         bool ideographic)
 {
     char detail[FINDING_DETAIL_BYTES_MAX + UTF8_BYTES_MAX];
     uint32_t size = 0, folded = 0;
@@ -196,7 +204,7 @@ static void compat_write(SanitizeRun *run, const FormRun *found, unsigned styles
             folded_kinds |= 1u << kind;
     }
     for (uint32_t i = found->begin; i < found->end; i++) {
-        const Form *form = compat_form(run, i);
+        const Form *form = forms[i];
         bool folds = (folded_kinds >> form->kind & 1) != 0;
         const uint32_t *letters = folds ? form->letters : &run->items[i].code_point;
         unsigned count = folds ? form->count : 1;
@@ -235,18 +243,17 @@ static bool compat_is_ideographic(const SanitizeRun *run)
 
 void compat_pass(SanitizeRun *run)
 {
-    unsigned seen = 0;
     if (!(run->seen & CLASS_COMPAT)) return;
-    for (uint32_t i = 0; i < run->count; i++) seen |= run->items[i].classes;
-    if (!(seen & CLASS_COMPAT)) return;
+    const Form *const *forms = compat_forms(run);
+    if (!forms) return;
     bool ideographic = compat_is_ideographic(run);
-    unsigned styles = compat_styles(run, ideographic);
+    unsigned styles = compat_styles(run, forms, ideographic);
     FormRun found;
     uint32_t at = 0;
     rewrite_begin(run);
-    while (compat_next(run, at, &found)) {
+    while (compat_next(run, forms, at, &found)) {
         for (; at < found.begin; at++) compat_keep(run, at, styles);
-        compat_write(run, &found, styles, ideographic);
+        compat_write(run, forms, &found, styles, ideographic);
         at = found.end;
     }
     for (; at < run->count; at++) compat_keep(run, at, styles);

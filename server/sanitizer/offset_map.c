@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-/* A span's code: a byte, and the numbers that do not fit into it, in this order: how far its original begins behind the
- * end of the one before, how many bytes are copied, or how many there are of what they came from. Numbers have seven bits
- * a byte, the low ones first. */
+/* A span's code: a byte, and the numbers that do not fit into it: how far its original begins behind the end of the one
+ * before, the cleaned bytes, and what these came from unless they are copied. Numbers have seven bits a byte, the low
+ * ones first. */
 enum {
     CODE_COPIED = 0x80,
     CODE_MOVED = 0x40, /* the original does not begin where the one before ends */
@@ -57,11 +57,9 @@ static uint8_t *code_write_span(uint8_t *at, const OffsetSpan *span, uint32_t or
     return at;
 }
 
-/* The block that the next span goes to; NULL: no memory. */
-static OffsetBlock *offset_map_room(OffsetMap *map, Arena *arena)
+/* A block more; NULL: no memory. */
+static OffsetBlock *offset_map_grow(OffsetMap *map, Arena *arena)
 {
-    OffsetBlock *block = map->block_count ? &map->blocks[map->block_count - 1] : NULL;
-    if (block && block->size + CODE_BYTES_MAX <= OFFSET_CODES_MAX) return block;
     if (map->block_count == map->block_capacity) {
         uint32_t capacity = map->block_capacity ? 2 * map->block_capacity : 2;
         size_t size = capacity * sizeof *map->blocks;
@@ -71,11 +69,29 @@ static OffsetBlock *offset_map_room(OffsetMap *map, Arena *arena)
         map->blocks = blocks;
         map->block_capacity = capacity;
     }
-    block = &map->blocks[map->block_count++];
+    OffsetBlock *block = &map->blocks[map->block_count++];
     block->cleaned_begin = map->last.cleaned.begin;
     block->original_end = map->original_end;
     block->size = 0;
     return block;
+}
+
+/* The block that the next span goes to; NULL: no memory. */
+static inline OffsetBlock *offset_map_room(OffsetMap *map, Arena *arena)
+{
+    OffsetBlock *block = map->block_count ? &map->blocks[map->block_count - 1] : NULL;
+    return block && block->size + CODE_BYTES_MAX <= OFFSET_CODES_MAX ? block : offset_map_grow(map, arena);
+}
+
+/* Most spans take a byte: they begin where the one before ended, and are short. 0: this one does not. */
+static inline uint8_t code_short(const OffsetSpan *span, uint32_t original_end)
+{
+    uint32_t cleaned = span->cleaned.end - span->cleaned.begin;
+    uint32_t original = span->original.end - span->original.begin;
+    if (span->original.begin != original_end) return 0;
+    if (span->copied) return cleaned < CODE_COPIED_MAX ? (uint8_t)(CODE_COPIED | cleaned) : 0;
+    bool fits = cleaned < CODE_CLEANED_MAX && original < CODE_ORIGINAL_MAX;
+    return fits ? (uint8_t)(cleaned | original << CODE_ORIGINAL_SHIFT) : 0;
 }
 
 bool offset_map_begin(OffsetMap *map, Arena *arena, uint32_t size, ByteRange original, bool copied)
@@ -84,10 +100,14 @@ bool offset_map_begin(OffsetMap *map, Arena *arena, uint32_t size, ByteRange ori
     if (last->cleaned.end > last->cleaned.begin) {
         OffsetBlock *block = offset_map_room(map, arena);
         if (!block) return false;
-        uint8_t *end = code_write_span(block->codes + block->size, last, map->original_end);
+        uint8_t *end = block->codes + block->size, code = code_short(last, map->original_end);
+        if (code)
+            *end++ = code;
+        else
+            end = code_write_span(end, last, map->original_end);
         block->size = (uint8_t)(end - block->codes);
         bool shared = original.begin == last->original.begin && !copied; /* of one that became several */
-        map->reordered = map->reordered || (original.begin < last->original.end && !shared);
+        if (original.begin < last->original.end && !shared) map->reordered = true;
         map->original_end = last->original.end;
     }
     *last = (OffsetSpan){{map->cleaned_size, map->cleaned_size + size}, original, copied};

@@ -1,8 +1,8 @@
 /* Where each byte of a cleaned text came from.
  *
- * An attack may change every letter, so a map has spans of a byte or two. They are written as differences from one to the
- * next, two bytes for most, in blocks that say where they begin: a map is smaller than its text, and a position is found
- * by its block. */
+ * An attack may change every letter, so a map has spans of a byte or two. They are written as differences from one to
+ * the next, two bytes for most, in blocks that say where they begin: a map is smaller than its text, and a position is
+ * found by its block. */
 #pragma once
 
 #include "base/arena.h"
@@ -11,8 +11,8 @@
 #include <assert.h>
 #include <stdbool.h>
 
-/* Cleaned bytes and what they came from. What is copied maps byte by byte; all of what something else became maps to the
- * whole of it. */
+/* Cleaned bytes and what they came from. What is copied maps byte by byte; all of what something else became maps to
+ * the whole of it. */
 typedef struct OffsetSpan {
     ByteRange cleaned; /* empty: there is none */
     ByteRange original;

@@ -59,7 +59,7 @@ static LineNote scan_classes(const SanitizeRun *run, ByteRange line, uint64_t *o
     uint32_t seen = 0, stacked = 0;
     uint64_t letters = 0;
     while (at < end) {
-        uint32_t latin = 0, marks = 0, code_point;
+        uint32_t latin = 0, marks = 0, before = 0, code_point;
         for (; at < end && !(*at & 0x80); at++) {
             seen |= ascii[(unsigned char)*at];
             latin += ascii[(unsigned char)*at] >> CLASS_EVIDENCE_SHIFT;
@@ -68,7 +68,8 @@ static LineNote scan_classes(const SanitizeRun *run, ByteRange line, uint64_t *o
         while (at < end && (*at & 0x80)) {
             at += utf8_decode(at, &code_point);
             uint32_t classes = classes_of(run->table, code_point);
-            seen |= classes;
+            seen |= classes & ~(uint32_t)(classes_is_honest(before, classes) * CLASS_INVISIBLE);
+            before = classes;
             letters += classes_evidence(classes);
             marks = (marks + 1) & -(uint32_t)((classes & CLASS_MARK) != 0);
             stacked |= marks > SCAN_MARKS_MAX;

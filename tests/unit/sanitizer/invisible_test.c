@@ -1,6 +1,11 @@
 /* What does not show: kept where scripts and emoji need it, dropped elsewhere. */
 #include "cleaning.h"
 
+#include "sanitizer/classes.h"
+#include "unicode/utf8.h"
+
+#include <stdio.h>
+
 static void zero_width_characters_leave_words(void **state)
 {
     (void)state;
@@ -165,6 +170,38 @@ static void selectors_out_of_place_go(void **state)
     cleaning_expect_nothing("\u845B\U000E0100\u57CE \u2229\uFE00 \u4FAE\uFE00");
 }
 
+/* The scan lets a line pass whose joiners and selectors are where these are: what it cannot know must not be hidden. */
+static void joiners_and_selectors_that_pass_are_alone(void **state)
+{
+    (void)state;
+    cleaning_expect_nothing("\u0645\u06CC\u200C\u062F \u2764\uFE0F \u0621\u200C\u06CC");
+    cleaning_expect_rule("\u0645\u06CC\u200C\u200C\u062F", "\u0645\u06CC\u200C\u062F", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\u0645\u06CC\u200B\u200C\u062F", "\u0645\u06CC\u200C\u062F", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\u0645\u06CC\u200C\u200B\u062F", "\u0645\u06CC\u200C\u062F", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\u2764\uFE0F\uFE0F", "\u2764\uFE0F", RULE_INV_VARSEL, 1);
+    cleaning_expect_rule("\u2764\uFE0Fa\uFE0F", "\u2764\uFE0Fa", RULE_INV_VARSEL, 1);
+    cleaning_expect_rule("\u0645a\u200C", "\u0645a", RULE_INV_ZERO_WIDTH, 1);
+    cleaning_expect_rule("\u2764\u200C", "\u2764", RULE_INV_ZERO_WIDTH, 1);
+}
+
+/* Beside an emoji's joiner, for which each line is looked at. */
+static void what_passes_is_kept_where_it_is_looked_at(void **state)
+{
+    (void)state;
+    uint32_t passed = 0;
+    for (uint32_t code_point = 0x80; code_point <= 0x10FFFF; code_point++) {
+        char text[64];
+        uint32_t classes = classes_of(classes_table(), code_point);
+        if (classes & CLASSES_SUSPECT || !(classes & (CLASS_BEFORE_NON_JOINER | CLASS_BEFORE_SELECTOR))) continue;
+        const char *hidden = classes & CLASS_BEFORE_NON_JOINER ? "\u200C" : "\uFE0F";
+        char *end = text + utf8_write(code_point, text);
+        snprintf(end, sizeof text - UTF8_BYTES_MAX, "%s \U0001F469\u200D\U0001F52C", hidden);
+        cleaning_expect_nothing(text);
+        passed++;
+    }
+    assert_true(passed > 1000);
+}
+
 static void forms_stay_where_the_line_has_them(void **state)
 {
     (void)state;
@@ -244,6 +281,8 @@ int main(void)
         cmocka_unit_test(flags_keep_their_tags),
         cmocka_unit_test(hidden_bytes_are_told),
         cmocka_unit_test(selectors_out_of_place_go),
+        cmocka_unit_test(joiners_and_selectors_that_pass_are_alone),
+        cmocka_unit_test(what_passes_is_kept_where_it_is_looked_at),
         cmocka_unit_test(forms_stay_where_the_line_has_them),
         cmocka_unit_test(fillers_go),
         cmocka_unit_test(a_flood_takes_linear_time),
