@@ -155,7 +155,7 @@ static void back_mlp(const BackRun *run, const float *sums, float *gradients, ui
     encoder_normalize(encoder, &layer->attention_norm, sums, scratch->hidden, count, size);
     encoder_multiply(encoder, &layer->intermediate, scratch->hidden, size, count, scratch->wide, NULL, GEMM_NONE);
     memcpy(scratch->activated, scratch->wide, count * wide * sizeof *sums);
-    encoder->kernels->activate(encoder->activation, scratch->activated, count * wide);
+    encoder->kernels->activate(encoder->activation, scratch->activated, wide, count, wide);
     encoder_multiply(encoder, &layer->output, scratch->activated, wide, count, scratch->output, scratch->hidden,
                      GEMM_NONE);
 

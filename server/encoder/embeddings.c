@@ -57,7 +57,7 @@ static void embeddings_convolve(const Encoder *encoder, const float *rows, uint3
         encoder_multiply(encoder, &encoder->convolution[tap], rows + from, size, token_count - distance, out + to,
                          out + to, GEMM_NONE);
     }
-    encoder->kernels->activate(encoder->convolution_activation, out, token_count * size);
+    encoder->kernels->activate(encoder->convolution_activation, out, size, token_count, size);
 }
 
 /* hidden[count][H] of the tokens from `first` on, at most UNIT_ROWS. */

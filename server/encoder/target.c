@@ -65,7 +65,7 @@ static void target_dense(const Encoder *encoder, const EncoderLinear *dense, Gem
     uint32_t columns = dense->weights.columns;
     encoder_multiply(encoder, dense, input, dense->weights.depth, 1, wide, NULL, GEMM_NONE);
     memcpy(out, wide, columns * sizeof *out);
-    encoder->kernels->activate(activation, out, columns);
+    encoder->kernels->activate(activation, out, 0, 1, columns);
 }
 
 /* scratch->gradient of what a dense layer makes of `input` becomes that of `input`. */

@@ -131,7 +131,7 @@ static void gemm_multiply_openblas(const Kernels *kernels, const GemmWeights *we
         float *values = c + row * c_stride;
         for (uint32_t column = 0; epilogue->bias && column < columns; column++)
             values[column] += epilogue->bias[column];
-        kernels->activate(epilogue->activation, values, columns);
+        kernels->activate(epilogue->activation, values, 0, 1, columns);
     }
 }
 

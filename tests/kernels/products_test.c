@@ -187,7 +187,7 @@ static void gemm_tile_activates_as_activate_does(void **state)
         kernels->gemm_tile(&product.tile);
         for (uint32_t row = 0; row < 11; row++) {
             float *expected = plain + row * product.tile.c_stride;
-            kernels->activate((GemmActivation)activation, expected, product.tile.columns);
+            kernels->activate((GemmActivation)activation, expected, 0, 1, product.tile.columns);
             assert_memory_equal(expected, product.c + row * product.tile.c_stride,
                                 product.tile.columns * sizeof *expected);
         }

@@ -63,7 +63,7 @@ static void activate_is_within_its_bound_over_all_floats(void **state)
                 if (fabsf(x[count]) < 1e10f) count++;
             }
             memcpy(y, x, sizeof y);
-            kernels->activate((GemmActivation)activation, y, count);
+            kernels->activate((GemmActivation)activation, y, count, 1, count);
             for (uint32_t i = 0; i < count; i++) {
                 double expected = bound->exact((double)x[i]);
                 double size = fabs((double)x[i]);
@@ -84,7 +84,7 @@ static void activate_lets_nan_and_infinity_through(void **state)
     for (int activation = GEMM_NONE; activation <= GEMM_TANH; activation++) {
         float values[19];
         for (int i = 0; i < 19; i++) values[i] = i % 2 ? NAN : INFINITY;
-        kernels->activate((GemmActivation)activation, values, 19);
+        kernels->activate((GemmActivation)activation, values, 19, 1, 19);
         float limit = activation == GEMM_TANH ? 1.0f : INFINITY;
         for (int i = 0; i < 19; i++) assert_true(i % 2 ? isnan(values[i]) : values[i] == limit);
     }
@@ -253,7 +253,7 @@ static void check_gated_rows(const GatedRows *gated, const float *gates, const f
     assert_non_null(expected);
     for (uint32_t row = 0; row < gated->rows; row++) {
         memcpy(expected, gates + row * gated->stride, gated->size * sizeof *expected);
-        kernels->activate(gated->activation, expected, gated->size);
+        kernels->activate(gated->activation, expected, 0, 1, gated->size);
         for (uint32_t i = 0; i < gated->size; i++) expected[i] *= values[row * gated->stride + i];
         assert_memory_equal(gated->products + row * gated->products_stride, expected,
                             gated->size * sizeof *expected);

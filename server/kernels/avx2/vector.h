@@ -111,16 +111,10 @@ static inline Vector vector_positive(Vector x)
     return _mm256_and_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ), _mm256_set1_ps(1.0f));
 }
 
-static inline Vector vector_round(Vector x)
+/* 2^(i - 127), i being the lowest bits of x taken as a whole number, 1 to 254. */
+static inline Vector vector_power(Vector x)
 {
-    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-
-/* x * 2^n for whole n of -126 to 127 */
-static inline Vector vector_scale(Vector x, Vector n)
-{
-    __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-    return _mm256_mul_ps(x, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 23));
 }
 
 /* Always in the same order: halves, quarters, pairs. */

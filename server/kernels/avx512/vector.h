@@ -104,15 +104,10 @@ static inline Vector vector_positive(Vector x)
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ), _mm512_set1_ps(1.0f));
 }
 
-static inline Vector vector_round(Vector x)
+/* 2^(i - 127), i being the lowest bits of x taken as a whole number, 1 to 254. */
+static inline Vector vector_power(Vector x)
 {
-    return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-
-/* x * 2^n for whole n of -126 to 127 */
-static inline Vector vector_scale(Vector x, Vector n)
-{
-    return _mm512_scalef_ps(x, n);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23));
 }
 
 /* Always in the same order: halves, quarters, pairs. */

@@ -8,30 +8,30 @@ static const float DENSITY_SCALE = 0.39894228040143267794f; /* 1 / sqrt(2 pi) */
 static const float TANH_SCALE = 0.79788456080286535588f;    /* sqrt(2 / pi) */
 static const float TANH_CUBIC = 0.044715f;
 
-void kernels_activate_reference(GemmActivation activation, float *values, size_t count)
+static float activation_value(GemmActivation activation, float x)
 {
-    for (size_t i = 0; i < count; i++) {
-        float x = values[i];
-        switch (activation) {
-        case GEMM_NONE:
-            return;
-        case GEMM_GELU:
-            values[i] = 0.5f * x * (1.0f + erff(x * SQRT_HALF));
-            break;
-        case GEMM_GELU_TANH:
-            values[i] = 0.5f * x * (1.0f + tanhf(TANH_SCALE * (x + TANH_CUBIC * x * x * x)));
-            break;
-        case GEMM_RELU:
-            values[i] = x < 0.0f ? 0.0f : x;
-            break;
-        case GEMM_SILU:
-            values[i] = x / (1.0f + expf(-x));
-            break;
-        case GEMM_TANH:
-            values[i] = tanhf(x);
-            break;
-        }
+    switch (activation) {
+    case GEMM_NONE:
+        return x;
+    case GEMM_GELU:
+        return 0.5f * x * (1.0f + erff(x * SQRT_HALF));
+    case GEMM_GELU_TANH:
+        return 0.5f * x * (1.0f + tanhf(TANH_SCALE * (x + TANH_CUBIC * x * x * x)));
+    case GEMM_RELU:
+        return x < 0.0f ? 0.0f : x;
+    case GEMM_SILU:
+        return x / (1.0f + expf(-x));
+    case GEMM_TANH:
+        return tanhf(x);
     }
+    return x;
+}
+
+void kernels_activate_reference(GemmActivation activation, float *values, size_t stride, uint32_t row_count,
+                                uint32_t size)
+{
+    for (uint32_t row = 0; row < row_count; row++, values += stride)
+        for (uint32_t i = 0; i < size; i++) values[i] = activation_value(activation, values[i]);
 }
 
 static float activation_slope(GemmActivation activation, float x)
@@ -58,17 +58,16 @@ static float activation_slope(GemmActivation activation, float x)
     return 1.0f;
 }
 
-void kernels_activate_back_reference(GemmActivation activation, const float *x, float *gradients, size_t count)
+void kernels_activate_back_reference(GemmActivation activation, const float *x, float *gradients, uint32_t size)
 {
-    for (size_t i = 0; i < count; i++) gradients[i] *= activation_slope(activation, x[i]);
+    for (uint32_t i = 0; i < size; i++) gradients[i] *= activation_slope(activation, x[i]);
 }
 
 void kernels_gate_rows_reference(const GatedRows *gated)
 {
     for (uint32_t row = 0; row < gated->rows; row++)
         for (uint32_t i = 0; i < gated->size; i++) {
-            float gate = gated->gates[row * gated->stride + i];
-            kernels_activate_reference(gated->activation, &gate, 1);
+            float gate = activation_value(gated->activation, gated->gates[row * gated->stride + i]);
             gated->products[row * gated->products_stride + i] = gate * gated->values[row * gated->stride + i];
         }
 }

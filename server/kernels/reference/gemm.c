@@ -39,7 +39,7 @@ void kernels_gemm_tile_reference(const GemmTile *tile)
                 if (tile->residual) value += tile->residual[(row + i) * tile->residual_stride + column];
                 c[column] = value;
             }
-            kernels_activate_reference(tile->activation, c, tile->columns);
+            kernels_activate_reference(tile->activation, c, 0, 1, tile->columns);
         }
     }
 }

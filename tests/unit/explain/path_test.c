@@ -7,8 +7,9 @@
 
 enum { STEPS_MAX = 1000 };
 
-/* Of the largest score; a token alone may be a small difference of large products. */
-static const float SCORE_TOLERANCE = 1e-4f;
+/* Of the largest score; a token alone may be a small difference of large products. Most are within 1e-5; but a unit of
+ * a ReLU whose input is a rounding from 0 at one of the points counts there or does not. */
+static const float SCORE_TOLERANCE = 3e-4f;
 static const float ERROR_TOLERANCE = 1e-3f;
 
 /* What runs a path. */
