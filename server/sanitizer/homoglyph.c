@@ -85,6 +85,7 @@ static void homoglyph_look_at_mixed(SanitizeRun *run, const Word *word)
 {
     WordScript target = SCRIPT_NONE;
     uint64_t near[SCRIPT_COUNT + 1] = {0};
+    if (word->letters[SCRIPT_CYRILLIC] && words_is_inflected(run, word)) return;
     /* Only Greek words are judged by it, and most that are attacked have none. */
     if (word->letters[SCRIPT_GREEK]) homoglyph_count_context(run, word, near);
     for (int script = 0; script < SCRIPT_COUNT; script++) {
@@ -124,6 +125,14 @@ static bool homoglyph_is_among_ideographs(const SanitizeRun *run, const Word *wo
            (word->end < run->count && run_is_east_asian(run->items[word->end].code_point));
 }
 
+/* Whether the word is joined to a number, which Russian reads as an ordinal. */
+static bool homoglyph_is_ending(const SanitizeRun *run, const Word *word)
+{
+    if (word->begin < 2 || run->items[word->begin - 1].code_point != '-') return false;
+    uint32_t before = run->items[word->begin - 2].code_point;
+    return before >= '0' && before <= '9';
+}
+
 /* Whether a word of a script that nothing else in the text is certainly of was put among the words of another one. */
 static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordScript text)
 {
@@ -136,6 +145,7 @@ static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordS
     /* A letter alone is a word in Latin, or one of a list of letters. */
     uint32_t latin = confusables_find(run->items[word->last].code_point)->targets[SCRIPT_LATIN];
     if (word->count == 1 && !strchr("aeiouyAEIOUY", (int)latin)) return false;
+    if (word->count == 1 && homoglyph_is_ending(run, word)) return false;
     if (!homoglyph_is_prose(run, word)) return false;
     homoglyph_count_context(run, word, near);
     return near[text] >= CONTEXT_LETTERS_MIN;

@@ -170,6 +170,23 @@ static bool words_is_greek(const SanitizeRun *run, const Word *word, const uint6
     return greek > 2 || (greek == 2 && word->count > 3 && !near[SCRIPT_LATIN]);
 }
 
+bool words_is_inflected(const SanitizeRun *run, const Word *word)
+{
+    uint32_t at = word->first;
+    bool evident = false, upper = true, cyrillic = run->letters[SCRIPT_CYRILLIC] > run->letters[SCRIPT_LATIN];
+    for (; at < word->end && run->items[at].classes & CLASS_LATIN; at++) {
+        evident = evident || words_is_evidence(&run->items[at]);
+        upper = upper && words_is_upper(run, at);
+    }
+    bool stem = at - word->first > 1 && (evident || upper);
+    if (!stem || at == word->end || !words_is_apostrophe(run->items[at].code_point)) return false;
+    for (at++; at < word->end; at++) {
+        if (!(run->items[at].classes & CLASS_CYRILLIC)) return false;
+        cyrillic = cyrillic || words_is_evidence(&run->items[at]);
+    }
+    return cyrillic;
+}
+
 bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, const uint64_t near[SCRIPT_COUNT])
 {
     for (uint32_t i = word->first; i <= word->last; i++) {

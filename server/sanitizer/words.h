@@ -58,6 +58,8 @@ void words_measure(const SanitizeRun *run, Word *word);
 /* Whether all letters of a word that mixes scripts can be `target`'s, one of them, and it is not honestly mixed. `near`
  * counts letters around the word that only one script has. */
 bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, const uint64_t near[SCRIPT_COUNT]);
+/* Whether it is a Latin name with a Cyrillic ending behind an apostrophe, as Russian inflects them. */
+bool words_is_inflected(const SanitizeRun *run, const Word *word);
 /* Whether a word of one script reads as one of `target`. */
 bool words_reads_as(const SanitizeRun *run, const Word *word, WordScript target);
 /* Whether it stands between quotation marks. */

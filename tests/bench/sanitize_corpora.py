@@ -8,6 +8,7 @@ import gettext
 import gzip
 import pathlib
 import re
+import unicodedata
 import xml.etree.ElementTree
 
 NOT_PROSE = ("exemplarCharacters", "parseLenient", "cr", "pattern")  # of CLDR: sets and rules
@@ -87,6 +88,18 @@ def fortunes(root):
                 yield group, text.strip("\n")
 
 
+def fortunes_shown(root):
+    """The same as a terminal shows them, without colours, overstruck letters and other control characters."""
+    for group, text in fortunes(root):
+        shown = []
+        for character in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text):
+            if character == "\b":
+                shown[-1:] = []
+            elif unicodedata.category(character) != "Cc" or character in "\t\n":
+                shown.append(character)
+        yield group, "".join(shown)
+
+
 def dictionaries(root):
     """Words of spelling dictionaries that are in UTF-8."""
     for path in sorted(root.glob("usr/share/hunspell/*.dic")):
@@ -106,6 +119,7 @@ CORPORA = {
     "iso-codes": iso_codes,
     "manual pages": manual_pages,
     "fortunes": fortunes,
+    "fortunes shown": fortunes_shown,
     "dictionaries": dictionaries,
 }
 

@@ -103,6 +103,20 @@ static void honest_mixtures_are_left_alone(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) cleaning_expect_nothing(texts[i]);
 }
 
+static void endings_of_russian_behind_latin_names_stay(void **state)
+{
+    (void)state;
+#define RUSSIAN " \u0432\u0441\u0451 \u0436\u0435 \u0438 \u044F"
+    cleaning_expect_nothing("RULEZ'\u0430" RUSSIAN);
+    cleaning_expect_nothing("KEY'\u0435\u0432, Google\u2019\u043E\u043C" RUSSIAN);
+    cleaning_expect("c'\u0457\u0437\u0434" RUSSIAN, "\u0441'\u0457\u0437\u0434" RUSSIAN);
+    cleaning_expect("O'\u041A\u043E\u043D\u043D\u043E\u0440" RUSSIAN,
+                    "\u041E'\u041A\u043E\u043D\u043D\u043E\u0440" RUSSIAN);
+    cleaning_expect("they said it'\u0455 fine", "they said it's fine");
+    cleaning_expect("60-\u0435: Sex, Drugs and more of it", "60-\u0435: Sex, Drugs and more of it");
+#undef RUSSIAN
+}
+
 static void a_whole_word_is_reported_and_at_the_strict_level_repaired(void **state)
 {
     (void)state;
@@ -147,6 +161,7 @@ int main(void)
         cmocka_unit_test(strokes_take_the_case_of_their_word),
         cmocka_unit_test(an_exclamation_mark_is_no_click),
         cmocka_unit_test(honest_mixtures_are_left_alone),
+        cmocka_unit_test(endings_of_russian_behind_latin_names_stay),
         cmocka_unit_test(a_whole_word_is_reported_and_at_the_strict_level_repaired),
         cmocka_unit_test(whole_words_of_a_script_that_the_text_has_nowhere_else_are_repaired),
         cmocka_unit_test(whole_words_among_their_own_are_honest),
