@@ -112,9 +112,10 @@ static ExplainFormat explain_format(const ExplainRun *run)
 
 /* ---- Asking ---- */
 
+/* What a page says of the model. */
 static Status explain_ask_models(ExplainRun *run, Channel *channel, Error *out_error)
 {
-    if (run->models_known) return STATUS_OK;
+    if (run->models_known || explain_format(run) != EXPLAIN_HTML) return STATUS_OK;
     const Settings *settings = &run->settings->texts.common;
     Headlight__V1__ListModelsRequest request = HEADLIGHT__V1__LIST_MODELS_REQUEST__INIT;
     ProtobufCMessage *reply;
@@ -209,15 +210,10 @@ static size_t explain_labels_shown(const ExplainText *text)
     return text->answer->n_labels < EXPLAIN_LABELS_SHOWN ? text->answer->n_labels : EXPLAIN_LABELS_SHOWN;
 }
 
-static TextView explain_model_name(const ExplainRun *run)
-{
-    return run->model ? codec_view(run->model->name) : text_view(run->settings->texts.common.model);
-}
-
 static void explain_print_json(ExplainRun *run, const ExplainText *text)
 {
     Explanation explanation;
-    results_begin(&run->results, explain_model_name(run));
+    results_begin(&run->results, codec_view(text->answer->model));
     if (text->answer->n_labels) results_labels(text->answer->labels, text->answer->n_labels);
     fputs(",\"explanations\":[", stdout);
     for (size_t position = 0, count = 0; explanation_next(&run->found, &position, &explanation); count++) {
@@ -257,7 +253,7 @@ static Status explain_print_page(ExplainRun *run, ExplainText *text, Error *out_
 {
     Explanation explanation;
     const Headlight__V1__ModelInfo *model = run->model;
-    PageAnswer answer = {.model = explain_model_name(run), .location = text_view(text->location)};
+    PageAnswer answer = {.model = codec_view(text->answer->model), .location = text_view(text->location)};
     if (model)
         snprintf(text->details, sizeof text->details,
                  "%.*s, %" PRIu32 " layers of %" PRIu32 " heads, %.*s attention", (int)model->architecture.len,
@@ -353,7 +349,8 @@ static void explain_finish(void *context)
     ExplainRun *run = context;
     if (explain_format(run) == EXPLAIN_HTML && run->begun) page_end();
     run->begun = false;
-    if (explain_format(run) <= EXPLAIN_JSONL) results_finish(&run->results, explain_model_name(run));
+    if (explain_format(run) <= EXPLAIN_JSONL)
+        results_finish(&run->results, text_view(run->settings->texts.common.model));
 }
 
 /* What the format needs where the user did not say. */

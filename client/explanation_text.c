@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Calls `each` with every attribution: the server's, and for attention the mean of all weights that it sent. */
+/* An attribution's, or for attention the mean of all weights that were sent. */
 typedef struct ExplanationScores {
     const char *method;
     TextView target;

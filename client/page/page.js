@@ -49,6 +49,7 @@ class Page {
   show(index) {
     if (!(this.entries[index] instanceof Explained)) this.entries[index] = new Explained(this.entries[index]);
     this.explained = this.entries[index];
+    this.token = undefined; // of another text
     this.drawAnswer();
     this.text = new TokenText(document.getElementById("text"), this.explained, "The text, coloured by the method",
       (token) => this.tell(token));

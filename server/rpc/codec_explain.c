@@ -341,15 +341,19 @@ const void *codec_explain_answer(Arena *arena, const Pipeline *pipeline, TextVie
     return answer && codec_classification_build(arena, pipeline, attention, &own, answer) ? answer : NULL;
 }
 
-/* The fields are as those of the message, so they take as much. */
-static uint64_t part_add_answer(const Headlight__V1__Classification *answer, Headlight__V1__ExplainChunk *part)
+/* Returns what it takes of the part: the answer's fields take as much in it, but for their tags. */
+static uint64_t part_add_answer(const CodecExplainStream *stream, Headlight__V1__ExplainChunk *part)
 {
     enum { LONGER_TAGS = 2 }; /* from field 16 on a tag takes two bytes */
+    const Headlight__V1__Classification *answer = stream->answer;
+    if (!answer) return 0;
+    part->model = codec_data_of(stream->model);
     part->n_labels = answer->n_labels;
     part->labels = answer->labels;
     part->usage = answer->usage;
     part->sanitization = answer->sanitization;
-    return headlight__v1__classification__get_packed_size(answer) + answer->n_labels + LONGER_TAGS;
+    return CODEC_HEADER_BYTES_MAX + stream->model.size + headlight__v1__classification__get_packed_size(answer) +
+           answer->n_labels + LONGER_TAGS;
 }
 
 bool codec_explain_part(Arena *arena, const CodecExplainStream *stream, CodecExplainCursor *cursor,
@@ -360,7 +364,7 @@ bool codec_explain_part(Arena *arena, const CodecExplainStream *stream, CodecExp
     Headlight__V1__Explanation *part = arena_allocate(arena, sizeof *part);
     if (!message || !part) return false;
     headlight__v1__explain_chunk__init(message);
-    uint64_t taken = cursor->index == 0 && stream->answer ? part_add_answer(stream->answer, message) : 0;
+    uint64_t taken = cursor->index == 0 ? part_add_answer(stream, message) : 0;
     CodecExplainCursor end =
         part_measure(from, *cursor, stream->part_bytes > taken ? stream->part_bytes - taken : 0);
     if (!range_build(arena, from, cursor, &end, part)) return false;

@@ -45,9 +45,9 @@ enum {
 /* The explanations of a text. */
 typedef struct CodecExplainStream {
     CodecExplanations explanations;
-    const void *answer; /* codec_explain_answer's, which goes with the first part; NULL: none */
-    uint64_t
-        part_bytes; /* at most, unless the answer, a row of attention, or one attribution's scores are larger */
+    TextView model;
+    const void *answer;  /* codec_explain_answer's, which goes with the first part; NULL: none */
+    uint64_t part_bytes; /* at most, unless the answer, a row of attention, or an attribution is larger */
 } CodecExplainStream;
 
 /* What is answered, in `arena`; NULL: that is out. Explanations of `from` are left out. */

@@ -121,6 +121,7 @@ static void explain_stream(TaskCall *call)
     uint64_t bytes = call->base.inference->options.reply_bytes_max;
     stream->parts = (CodecExplainStream){
         .explanations = inference_explanations_of(call, &call->texts[0]),
+        .model = text_view(model_name(call->base.model)),
         .answer = explain_answer(call, &call->texts[0]),
         .part_bytes = bytes < CODEC_EXPLAIN_PART_BYTES ? bytes : CODEC_EXPLAIN_PART_BYTES,
     };

@@ -139,7 +139,7 @@ def explained_parts(request, chunks=1):
                 parts.append(dict(chunk=chunk, summary=f"{tokens[1]['text']} counts most."))
             elif name != "ATTENTION":
                 parts.append(dict(chunk=chunk, attributions=[attribution(spec, name, tokens)]))
-    answer = dict(labels=LABELS, usage=dict(token_count=len(tokens)))
+    answer = dict(model=request.model or "m", labels=LABELS, usage=dict(token_count=len(tokens)))
     for index, part in enumerate(parts):
         yield message_class("headlight.v1.ExplainChunk")(index=index, last=index == len(parts) - 1, part=part,
                                                          **({} if index else answer))

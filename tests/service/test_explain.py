@@ -326,9 +326,10 @@ def test_explain_says_what_is_answered_with_its_first_part(served, pb):
         else:
             answer = stub.Classify(pb.ClassifyRequest(inputs=texts, options=asked)).classifications[0]
             assert first.labels == answer.labels and first.labels
-        assert first.usage == answer.usage and first.sanitization == answer.sanitization
+        assert first.model and first.usage == answer.usage and first.sanitization == answer.sanitization
         assert bool(first.sanitization.findings) == (text in (hostile, LONG))
-        assert not any(part.labels or part.HasField("usage") or part.HasField("sanitization") for part in others)
+        assert not any(part.model or part.labels or part.HasField("usage") or part.HasField("sanitization")
+                       for part in others)
 
 
 def test_explain_ends_at_its_deadline(served, pb):

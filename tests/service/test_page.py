@@ -238,6 +238,11 @@ def test_texts_and_chunks_are_chosen(show):
     browser.run("document.getElementById('choice').value = '2';"
                 "document.getElementById('choice').dispatchEvent(new Event('change'))")
     assert "three four five" in texts(browser, "#text")[0] and len(texts(browser, "#map-rows span")) == 5
+    browser.run("[...document.querySelectorAll('#text .token')].at(-1).click()")
+    assert "token 4" in texts(browser, "#detail")[0]
+    browser.run("document.getElementById('choice').value = '0';"
+                "document.getElementById('choice').dispatchEvent(new Event('change'))")
+    assert "one two" in texts(browser, "#text")[0] and "token 4" not in texts(browser, "#detail")[0]
 
 
 def test_a_pair_is_two_texts(show):

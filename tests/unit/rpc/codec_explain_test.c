@@ -336,6 +336,7 @@ static void codec_explain_answers_with_the_first_part(void **state)
     const CodecClassification answer = {.usage = {.token_count = 12345, .chunk_count = 1}};
     const CodecExplainStream stream = {
         .explanations = {&made.explanation, 1},
+        .model = text_view("queries"),
         .answer = codec_explain_answer(&answer_arena, made.pipeline, text_view("dense"), &answer),
         .part_bytes = 300,
     };
@@ -349,6 +350,7 @@ static void codec_explain_answers_with_the_first_part(void **state)
         const Headlight__V1__ExplainChunk *part = reply.message;
         assert_int_equal(part->usage ? part->usage->token_count : 0, part->index == 0 ? 12345 : 0);
         assert_int_equal(part->sanitization != NULL, part->index == 0);
+        assert_text(part->model, part->index == 0 ? "queries" : "");
         assert_in_range(codec_reply_size(reply), 1, 300);
         arena_free(&arena);
     }
