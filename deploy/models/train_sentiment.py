@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the sentiment classifier that headlightd serves by default, deploy/models/sentiment.
 
-    python deploy/models/train_sentiment.py [--output DIR]
+    python deploy/models/train_sentiment.py [--recipe plain|adversarial|distilled] [--output DIR]
 
 Needs deploy/models/requirements.txt and models/all-MiniLM-L6-v2 (deploy/models/get-minilm), whose token embeddings it
 begins with; takes some minutes of one core. The checkpoint's README, which this writes too, says what came of it.
@@ -11,6 +11,16 @@ twice is in one split, and no list has to be kept. What is trained on is the mea
 sentence on which people differ teaches just that. Words are masked and deleted at random: explanations and sanitizing
 ask what remains when words are missing, and the model should have seen such texts. All randomness comes from SEED, on
 one thread and with one instruction set, so that the same CPU vendor and package versions give the same bytes.
+
+The other recipes are defences, trained on the same sentences, and written to models/sentiment-RECIPE:
+
+- adversarial: half of the sentences are attacked anew for each epoch (disguises.py). Of COPY_COUNT disguised copies of
+  a sentence, that one is trained on at which the model errs most as it then is (after A2T, Yoo and Qi 2021).
+- distilled: defensive distillation (Papernot et al. 2016). A teacher is trained with its logits divided by TEMPERATURE,
+  then a model of the same shape, from scratch and likewise divided, on what the teacher says of each sentence. It is
+  served undivided.
+
+tests/bench/robustness.py measures what they are worth, README has its table.
 """
 
 import os
@@ -23,6 +33,8 @@ import argparse  # noqa: E402
 import collections  # noqa: E402
 import json  # noqa: E402
 import pathlib  # noqa: E402
+import random  # noqa: E402
+import time  # noqa: E402
 
 import numpy  # noqa: E402
 import torch  # noqa: E402
@@ -31,6 +43,7 @@ from tokenizers import Tokenizer  # noqa: E402
 from transformers import BertConfig, BertForSequenceClassification  # noqa: E402
 
 import sentiment_card  # noqa: E402
+from disguises import disguised  # noqa: E402
 from sentiment_reviews import SPECIAL_TOKENS, read_reviews, split_of  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -51,12 +64,19 @@ AVERAGE_DECAY = 0.99
 RATING_SLOPE = 2.0  # a mean rating r is the probability 1 / (1 + exp(-2 r)) of being positive
 THINNED_SHARE = 0.5  # of the sentences that lose words
 JOINED_SHARE = 0.08  # of the sentences that are followed by another
+ATTACKED_SHARE = 0.5  # of the sentences, where the recipe is adversarial
+COPY_COUNT = 3  # of which the worst is trained on
+TEMPERATURE = 20.0  # the best of Papernot et al.
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=pathlib.Path, default=HERE / "sentiment")
-    output = parser.parse_args().output
+    parser.add_argument("--recipe", choices=["plain", "adversarial", "distilled"], default="plain")
+    parser.add_argument("--output", type=pathlib.Path)
+    arguments = parser.parse_args()
+    recipe = arguments.recipe
+    default = HERE / "sentiment" if recipe == "plain" else HERE.parents[1] / "models" / f"sentiment-{recipe}"
+    output = arguments.output or default
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(SEED)
@@ -64,10 +84,14 @@ def main():
     for review in read_reviews():
         splits[split_of(review.text)].append(review)
     tokenizer, embeddings = prune_vocabulary([review.text for review in splits["training"]])
-    batches = Batches(tokenizer, splits["training"], numpy.random.default_rng(SEED))
-    model = train(embeddings, batches, Batches(tokenizer, splits["validation"], None))
-    write_checkpoint(output, model, tokenizer)
-    sentiment_card.write(output, splits)
+    kind = AttackedBatches if recipe == "adversarial" else Batches
+    batches = kind(tokenizer, splits["training"], numpy.random.default_rng(SEED))
+    validation = Batches(tokenizer, splits["validation"], None)
+    student = (distill if recipe == "distilled" else train)(embeddings, batches, validation)
+    print(f"trained in {time.process_time() / 60:.1f} minutes of processor time")
+    write_checkpoint(output, student.folded(), tokenizer)
+    if recipe == "plain":
+        sentiment_card.write(output, splits)
 
 
 # ---- The vocabulary
@@ -151,6 +175,9 @@ class Batches:
         self.words = [words_of(tokenizer, review.text) for review in reviews]
         self.special = {name: tokenizer.token_to_id(name) for name in SPECIAL_TOKENS}
 
+    def renew(self, student):
+        """Before each epoch."""
+
     def epoch(self):
         """Yields (ids, mask, logarithms of the odds of positive); texts of about the same length share a batch."""
         items = [self.item(index) for index in range(len(self.words))]
@@ -181,6 +208,28 @@ class Batches:
         return [word if keep else [self.special["[MASK]"]] * len(word) for word, keep in zip(words, kept)]
 
 
+class AttackedBatches(Batches):
+    """Sentences of which half are attacked, against the student as it is before the epoch."""
+
+    def __init__(self, tokenizer, reviews, chance):
+        super().__init__(tokenizer, reviews, chance)
+        self.tokenizer = tokenizer
+        self.texts = [review.text for review in reviews]
+        self.honest = self.words
+        self.disguises = random.Random(SEED)
+
+    def renew(self, student):
+        self.words = list(self.honest)
+        chosen = [index for index in range(len(self.texts)) if self.disguises.random() < ATTACKED_SHARE]
+        copies = [[words_of(self.tokenizer, disguised(self.disguises, self.texts[index])) for index in chosen]
+                  for _ in range(COPY_COUNT)]
+        expected = torch.tensor(self.odds[chosen], dtype=torch.float32)
+        losses = torch.stack([cross_entropy(odds_of(student, words, self.special), expected, reduction="none")
+                              for words in copies])
+        for place, (index, worst) in enumerate(zip(chosen, losses.argmax(dim=0).tolist())):
+            self.words[index] = copies[worst][place]
+
+
 def words_of(tokenizer, text):
     encoding = tokenizer.encode(text, add_special_tokens=False)
     words = collections.defaultdict(list)
@@ -197,19 +246,28 @@ def padded(texts, special):
     return ids, torch.tensor([[1.0] * len(row) + [0.0] * (width - len(row)) for row in rows])
 
 
-def train(embeddings, batches, validation):
-    """The average of the weights over the last steps, as it was after the epoch with the least validation loss."""
+def distill(embeddings, batches, validation):
+    """A student of a teacher's opinions; both at TEMPERATURE."""
+    teacher = train(embeddings, batches, validation, TEMPERATURE)
+    batches.odds = odds_of(teacher, batches.words, batches.special).double().numpy() / TEMPERATURE
+    return train(embeddings, batches, validation, TEMPERATURE)
+
+
+def train(embeddings, batches, validation, temperature=1.0):
+    """A student with the average of the weights over the last steps, as it was after the epoch with the least
+    validation loss."""
     student = Student(embeddings)
     optimizer = torch.optim.AdamW(student.parameter_groups(), betas=(0.9, 0.98))
     step_count = EPOCH_COUNT * -(-len(batches.words) // BATCH_SIZE)
     average = {name: value.detach().clone() for name, value in student.state_dict().items()}
     best_loss, best, step = float("inf"), None, 0
     for epoch in range(EPOCH_COUNT):
+        batches.renew(student)
         for ids, mask, odds in batches.epoch():
             rate = LEARNING_RATE * min(1.0, (step + 1) / WARMUP_STEPS) * max(0.02, 1 - step / step_count)
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["share"]
-            loss = cross_entropy(student(ids, mask), odds)
+            loss = cross_entropy(student(ids, mask) / temperature, odds)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
@@ -218,31 +276,36 @@ def train(embeddings, batches, validation):
             decay = min(AVERAGE_DECAY, step / (step + 10))
             for name, value in student.state_dict().items():
                 average[name].lerp_(value, 1 - decay)
-        loss, accuracy = validate(student, average, validation)
+        loss, accuracy = validate(student, average, validation, temperature)
         print(f"epoch {epoch + 1}: validation loss {loss:.4f}, accuracy {accuracy:.4f}", flush=True)
         if loss < best_loss:
             best_loss, best = loss, {name: value.clone() for name, value in average.items()}
     student.load_state_dict(best)
-    return student.folded()
+    return student
 
 
-def cross_entropy(odds, expected):
-    return torch.nn.functional.binary_cross_entropy_with_logits(odds, torch.sigmoid(expected))
+def cross_entropy(odds, expected, reduction="mean"):
+    return torch.nn.functional.binary_cross_entropy_with_logits(odds, torch.sigmoid(expected), reduction=reduction)
 
 
-def validate(student, weights, batches):
+def odds_of(student, words, special):
+    """What the student says of texts, which are lists of words, without dropout."""
+    student.eval()
+    texts = [[token for word in text for token in word] for text in words]
+    with torch.no_grad():
+        odds = torch.cat([student(*padded(texts[begin:begin + 256], special)) for begin in range(0, len(texts), 256)])
+    student.train()
+    return odds
+
+
+def validate(student, weights, batches, temperature):
     """(loss, accuracy) of `weights`; the student has its own again afterwards."""
     own = {name: value.clone() for name, value in student.state_dict().items()}
     student.load_state_dict(weights)
-    student.eval()
     expected = torch.tensor(batches.odds, dtype=torch.float32)
-    with torch.no_grad():
-        texts = [[token for word in words for token in word] for words in batches.words]
-        odds = torch.cat([student(*padded(texts[begin:begin + 256], batches.special))
-                          for begin in range(0, len(texts), 256)])
-    loss = cross_entropy(odds, expected)
+    odds = odds_of(student, batches.words, batches.special)
+    loss = cross_entropy(odds / temperature, expected)
     student.load_state_dict(own)
-    student.train()
     return loss.item(), ((odds > 0) == (expected > 0)).float().mean().item()
 
 
