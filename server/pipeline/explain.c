@@ -10,16 +10,11 @@ enum { ROW_FAITHFULNESS = EXPLAIN_METHOD_COUNT, ROW_COUNT };
 #define ROW_BIT(row) (1u << (row))
 
 static const ExplainRow *const explain_rows[ROW_COUNT] = {
-    [EXPLAIN_ATTENTION] = &explain_attention_row,
-    [EXPLAIN_ROLLOUT] = &explain_rollout_row,
-    [EXPLAIN_VALUE_NORM] = &explain_value_norm_row,
-    [EXPLAIN_OCCLUSION] = &explain_occlusion_row,
-    [EXPLAIN_GRADIENT_INPUT] = &explain_gradient_input_row,
-    [EXPLAIN_INTEGRATED_GRADIENTS] = &explain_integrated_gradients_row,
-    [EXPLAIN_SURROGATE_LINEAR] = &explain_surrogate_linear_row,
-    [EXPLAIN_SURROGATE_TREE] = &explain_surrogate_tree_row,
-    [EXPLAIN_ANCHOR_RULE] = &explain_anchor_rule_row,
-    [EXPLAIN_SUMMARY] = &explain_summary_row,
+    [EXPLAIN_ATTENTION] = &explain_attention_row,        [EXPLAIN_ROLLOUT] = &explain_rollout_row,
+    [EXPLAIN_VALUE_NORM] = &explain_value_norm_row,      [EXPLAIN_OCCLUSION] = &explain_occlusion_row,
+    [EXPLAIN_GRADIENT_INPUT] = &explain_gradient_row,    [EXPLAIN_INTEGRATED_GRADIENTS] = &explain_gradient_row,
+    [EXPLAIN_SURROGATE_LINEAR] = &explain_surrogate_row, [EXPLAIN_SURROGATE_TREE] = &explain_surrogate_row,
+    [EXPLAIN_ANCHOR_RULE] = &explain_surrogate_row,      [EXPLAIN_SUMMARY] = &explain_summary_row,
     [ROW_FAITHFULNESS] = &explain_faithfulness_row,
 };
 
@@ -199,7 +194,7 @@ ExplainCost pipeline_explain_cost(const Pipeline *pipeline, Task task, const Exp
     ExplainCost cost = {.memory_bytes = arena_bytes(sizeof(PipelineExplain))};
     for (uint32_t place = 0; place < order.count; place++) {
         ExplainCounts returned = cost.counts;
-        explain_rows[order.rows[place]]->add_cost(&subject, &cost);
+        explain_rows[order.rows[place]]->add_cost(&subject, (ExplainMethod)order.rows[place], &cost);
         if (order_hides(&order, place)) cost.counts = returned;
     }
     return cost;
@@ -262,8 +257,9 @@ Status pipeline_explain_open(const Pipeline *pipeline, Task task, const ExplainS
     };
     if (spec->has_target) (void)target_find(pipeline, spec->target_label, &explain->subject.target);
     for (uint32_t place = 0; place < explain->order.count; place++) {
-        const ExplainRow *row = explain_rows[explain->order.rows[place]];
-        Status status = row->open(&explain->subject, arena, &explain->states[place], out_error);
+        uint32_t row = explain->order.rows[place];
+        Status status = explain_rows[row]->open(&explain->subject, (ExplainMethod)row, arena,
+                                                &explain->states[place], out_error);
         if (status) return status;
         explain_add_probe(explain, place);
     }

@@ -45,8 +45,9 @@ ExplainSequence explain_sequence(const ExplainSubject *subject)
                              .context = subject};
 }
 
-static void attention_add_cost(const ExplainSubject *subject, ExplainCost *cost)
+static void attention_add_cost(const ExplainSubject *subject, ExplainMethod method, ExplainCost *cost)
 {
+    (void)method;
     const ExplainSequence sequence = explain_sequence(subject);
     ExplainAttentionCost added = explain_attention_cost(subject->spec, &sequence);
     cost->counts.weights_count += added.weights_count;
@@ -57,8 +58,10 @@ static void attention_add_cost(const ExplainSubject *subject, ExplainCost *cost)
     cost->passing_work += added.work;
 }
 
-static Status attention_open(const ExplainSubject *subject, Arena *arena, void **out_state, Error *out_error)
+static Status attention_open(const ExplainSubject *subject, ExplainMethod method, Arena *arena, void **out_state,
+                             Error *out_error)
 {
+    (void)method;
     const ExplainSequence sequence = explain_sequence(subject);
     ExplainAttention *attention;
     Status status = explain_attention_open(subject->spec, &sequence, arena, &attention, out_error);
@@ -86,16 +89,19 @@ const ExplainRow explain_attention_row = {
     .finish = attention_finish,
 };
 
-static void norm_add_cost(const ExplainSubject *subject, ExplainCost *cost)
+static void norm_add_cost(const ExplainSubject *subject, ExplainMethod method, ExplainCost *cost)
 {
+    (void)method;
     const ExplainSequence sequence = explain_sequence(subject);
     cost->counts.attribution_count++;
     cost->memory_bytes += explain_value_norm_bytes(subject->spec, &sequence);
     cost->passing_work += explain_value_norm_work(subject->spec, &sequence);
 }
 
-static Status norm_open(const ExplainSubject *subject, Arena *arena, void **out_state, Error *out_error)
+static Status norm_open(const ExplainSubject *subject, ExplainMethod method, Arena *arena, void **out_state,
+                        Error *out_error)
 {
+    (void)method;
     const ExplainSequence sequence = explain_sequence(subject);
     ExplainValueNorm *norm;
     Status status = explain_value_norm_open(subject->spec, &sequence, arena, &norm, out_error);

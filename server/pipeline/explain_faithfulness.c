@@ -15,8 +15,9 @@ static uint32_t attribution_count(const ExplainSpec *spec)
     return count;
 }
 
-static void faithfulness_add_cost(const ExplainSubject *subject, ExplainCost *cost)
+static void faithfulness_add_cost(const ExplainSubject *subject, ExplainMethod method, ExplainCost *cost)
 {
+    (void)method;
     uint32_t feature_count = copies_number_tokens(subject->prepared, NULL);
     uint64_t copies = attribution_count(subject->spec) * (uint64_t)faithfulness_copies(feature_count);
     cost->memory_bytes +=
@@ -24,9 +25,10 @@ static void faithfulness_add_cost(const ExplainSubject *subject, ExplainCost *co
     cost->step_work += copies * subject->prepared->work;
 }
 
-static CHECKED Status faithfulness_open_state(const ExplainSubject *subject, Arena *arena, void **out_state,
-                                              Error *out_error)
+static CHECKED Status faithfulness_open_state(const ExplainSubject *subject, ExplainMethod method, Arena *arena,
+                                              void **out_state, Error *out_error)
 {
+    (void)method;
     FaithfulnessState *state = arena_allocate_zeroed(arena, 1, sizeof *state);
     if (!state || !token_study_open(&state->tokens, subject, faithfulness_open, arena)) {
         return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,

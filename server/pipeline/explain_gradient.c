@@ -37,8 +37,9 @@ static PathSpec gradient_path_spec(const ExplainSubject *subject)
     };
 }
 
-static void gradient_add_cost(const ExplainSubject *subject, bool integrated, ExplainCost *cost)
+static void gradient_add_cost(const ExplainSubject *subject, ExplainMethod method, ExplainCost *cost)
 {
+    bool integrated = method == EXPLAIN_INTEGRATED_GRADIENTS;
     PathSpec spec = gradient_path_spec(subject);
     if (integrated) spec.baseline = subject->prepared->encoding.ids;
     uint64_t baseline = integrated ? spec.sequence.token_count * (uint64_t)sizeof(uint32_t) : 0;
@@ -48,16 +49,6 @@ static void gradient_add_cost(const ExplainSubject *subject, bool integrated, Ex
     cost->step_work += path_work(&spec);
     cost->memory_bytes +=
         arena_bytes(sizeof(GradientState)) + arena_bytes(baseline) + arena_bytes(direction) + path_bytes(&spec);
-}
-
-static void gradient_input_add_cost(const ExplainSubject *subject, ExplainCost *cost)
-{
-    gradient_add_cost(subject, false, cost);
-}
-
-static void gradient_integrated_add_cost(const ExplainSubject *subject, ExplainCost *cost)
-{
-    gradient_add_cost(subject, true, cost);
 }
 
 /* What stands for a token that is not there. */
@@ -104,17 +95,6 @@ fail:
     return error_set(out_error, STATUS_RESOURCE_EXHAUSTED, "the request's memory does not hold the gradients");
 }
 
-static Status gradient_input_open(const ExplainSubject *subject, Arena *arena, void **out_state, Error *out_error)
-{
-    return gradient_open(subject, EXPLAIN_GRADIENT_INPUT, arena, out_state, out_error);
-}
-
-static Status gradient_integrated_open(const ExplainSubject *subject, Arena *arena, void **out_state,
-                                       Error *out_error)
-{
-    return gradient_open(subject, EXPLAIN_INTEGRATED_GRADIENTS, arena, out_state, out_error);
-}
-
 /* The target label's logit, or the vector's projection on the answer's own direction. */
 static EncoderTarget gradient_target(GradientState *state, const PipelineItem *item)
 {
@@ -154,22 +134,12 @@ static Status gradient_finish(void *context, ExplainResult *result, Error *out_e
     return STATUS_OK;
 }
 
-const ExplainRow explain_gradient_input_row = {
+const ExplainRow explain_gradient_row = {
     .tasks = EXPLAIN_TASKS_SCORED,
     .has_target = true,
     .check = gradient_check,
-    .add_cost = gradient_input_add_cost,
-    .open = gradient_input_open,
-    .step = gradient_step,
-    .finish = gradient_finish,
-};
-
-const ExplainRow explain_integrated_gradients_row = {
-    .tasks = EXPLAIN_TASKS_SCORED,
-    .has_target = true,
-    .check = gradient_check,
-    .add_cost = gradient_integrated_add_cost,
-    .open = gradient_integrated_open,
+    .add_cost = gradient_add_cost,
+    .open = gradient_open,
     .step = gradient_step,
     .finish = gradient_finish,
 };

@@ -34,11 +34,13 @@ typedef struct ExplainRow {
     bool has_target; /* what it finds is for the target label */
     /* Fails with UNSUPPORTED where the model has it not; the error says which have. */
     Status (*check)(const Pipeline *pipeline, const ExplainSpec *spec, Error *out_error);
-    /* Adds what it takes, and what its result holds at most. */
-    void (*add_cost)(const ExplainSubject *subject, ExplainCost *cost);
+    /* Adds what it takes, and what its result holds at most. `method`, here and in `open`: of the several
+     * that a row may serve. */
+    void (*add_cost)(const ExplainSubject *subject, ExplainMethod method, ExplainCost *cost);
     /* All the memory that it will ever need, of `arena`. The subject outlives the state. Fails with
      * RESOURCE_EXHAUSTED. */
-    Status (*open)(const ExplainSubject *subject, Arena *arena, void **out_state, Error *out_error);
+    Status (*open)(const ExplainSubject *subject, ExplainMethod method, Arena *arena, void **out_state,
+                   Error *out_error);
     /* What looks on while the answer is computed. Its callbacks may run on several threads (encoder/probe.h). */
     EncoderProbe *(*probe)(void *state);
     /* One step behind the answer, of at most a batch or the sequence once. Fails with INTERNAL. */
@@ -62,11 +64,8 @@ extern const ExplainRow explain_faithfulness_row;
 extern const ExplainRow explain_attention_row;
 extern const ExplainRow explain_rollout_row;
 extern const ExplainRow explain_value_norm_row;
-extern const ExplainRow explain_gradient_input_row;
-extern const ExplainRow explain_integrated_gradients_row;
-extern const ExplainRow explain_surrogate_linear_row;
-extern const ExplainRow explain_surrogate_tree_row;
-extern const ExplainRow explain_anchor_rule_row;
+extern const ExplainRow explain_gradient_row;  /* of both methods */
+extern const ExplainRow explain_surrogate_row; /* of all three */
 extern const ExplainRow explain_summary_row;
 
 /* The subject's sequence, and which of its rows the answer is read from; borrows the subject. */

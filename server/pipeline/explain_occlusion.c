@@ -2,8 +2,9 @@
 #include "explain/occlusion.h"
 #include "pipeline/token_study.h"
 
-static void occlusion_add_cost(const ExplainSubject *subject, ExplainCost *cost)
+static void occlusion_add_cost(const ExplainSubject *subject, ExplainMethod method, ExplainCost *cost)
 {
+    (void)method;
     uint32_t feature_count = copies_number_tokens(subject->prepared, NULL);
     cost->memory_bytes +=
         arena_bytes(sizeof(TokenStudy)) + token_study_bytes(subject, occlusion_bytes(feature_count));
@@ -11,9 +12,10 @@ static void occlusion_add_cost(const ExplainSubject *subject, ExplainCost *cost)
     cost->counts.attribution_count++;
 }
 
-static CHECKED Status occlusion_open_state(const ExplainSubject *subject, Arena *arena, void **out_state,
-                                           Error *out_error)
+static CHECKED Status occlusion_open_state(const ExplainSubject *subject, ExplainMethod method, Arena *arena,
+                                           void **out_state, Error *out_error)
 {
+    (void)method;
     TokenStudy *tokens = arena_allocate(arena, sizeof *tokens);
     if (!tokens || !token_study_open(tokens, subject, occlusion_open, arena)) {
         return error_set(out_error, STATUS_RESOURCE_EXHAUSTED,

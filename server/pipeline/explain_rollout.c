@@ -7,16 +7,19 @@ typedef struct RolloutState {
     ExplainRollout *rollout;
 } RolloutState;
 
-static void rollout_add_cost(const ExplainSubject *subject, ExplainCost *cost)
+static void rollout_add_cost(const ExplainSubject *subject, ExplainMethod method, ExplainCost *cost)
 {
+    (void)method;
     const ExplainSequence sequence = explain_sequence(subject);
     cost->counts.attribution_count++;
     cost->memory_bytes += arena_bytes(sizeof(RolloutState)) + explain_rollout_bytes(&sequence);
     cost->step_work += explain_rollout_work(&sequence);
 }
 
-static Status rollout_open(const ExplainSubject *subject, Arena *arena, void **out_state, Error *out_error)
+static Status rollout_open(const ExplainSubject *subject, ExplainMethod method, Arena *arena, void **out_state,
+                           Error *out_error)
 {
+    (void)method;
     const Encoding *encoding = &subject->prepared->encoding;
     const ExplainSequence sequence = explain_sequence(subject);
     const EncoderSequence tokens = {

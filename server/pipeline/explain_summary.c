@@ -12,15 +12,17 @@ typedef struct SummaryState {
     char bytes[SUMMARY_BYTES_MAX];
 } SummaryState;
 
-static void summary_add_cost(const ExplainSubject *subject, ExplainCost *cost)
+static void summary_add_cost(const ExplainSubject *subject, ExplainMethod method, ExplainCost *cost)
 {
+    (void)method;
     cost->memory_bytes += arena_bytes(sizeof(SummaryState)) + explain_words_bytes(subject);
     cost->counts.summary_bytes = SUMMARY_BYTES_MAX;
 }
 
-static CHECKED Status summary_open_state(const ExplainSubject *subject, Arena *arena, void **out_state,
-                                         Error *out_error)
+static CHECKED Status summary_open_state(const ExplainSubject *subject, ExplainMethod method, Arena *arena,
+                                         void **out_state, Error *out_error)
 {
+    (void)method;
     SummaryState *state = arena_allocate_zeroed(arena, 1, sizeof *state);
     if (!state || !explain_words_find(subject, arena, &state->words)) {
         return error_set(out_error, STATUS_RESOURCE_EXHAUSTED, "the request's memory does not hold a summary");

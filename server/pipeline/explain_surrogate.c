@@ -69,45 +69,12 @@ static CHECKED Status surrogate_finish(void *state, ExplainResult *result, Error
     return STATUS_OK;
 }
 
-static void linear_add_cost(const ExplainSubject *subject, ExplainCost *cost)
-{
-    surrogate_add_cost(subject, EXPLAIN_SURROGATE_LINEAR, cost);
-}
-
-static CHECKED Status linear_open_state(const ExplainSubject *subject, Arena *arena, void **out_state,
-                                        Error *out_error)
-{
-    return surrogate_open_state(subject, EXPLAIN_SURROGATE_LINEAR, arena, out_state, out_error);
-}
-
-static void tree_add_cost(const ExplainSubject *subject, ExplainCost *cost)
-{
-    surrogate_add_cost(subject, EXPLAIN_SURROGATE_TREE, cost);
-}
-
-static CHECKED Status tree_open_state(const ExplainSubject *subject, Arena *arena, void **out_state,
-                                      Error *out_error)
-{
-    return surrogate_open_state(subject, EXPLAIN_SURROGATE_TREE, arena, out_state, out_error);
-}
-
-static void anchor_add_cost(const ExplainSubject *subject, ExplainCost *cost)
-{
-    surrogate_add_cost(subject, EXPLAIN_ANCHOR_RULE, cost);
-}
-
-static CHECKED Status anchor_open_state(const ExplainSubject *subject, Arena *arena, void **out_state,
-                                        Error *out_error)
-{
-    return surrogate_open_state(subject, EXPLAIN_ANCHOR_RULE, arena, out_state, out_error);
-}
-
-#define SURROGATE_ROW(kind) \
-    { \
-        .tasks = EXPLAIN_TASKS_SCORED, .has_target = true, .check = copies_check, .add_cost = kind##_add_cost, \
-        .open = kind##_open_state, .step = surrogate_step, .finish = surrogate_finish \
-    }
-
-const ExplainRow explain_surrogate_linear_row = SURROGATE_ROW(linear);
-const ExplainRow explain_surrogate_tree_row = SURROGATE_ROW(tree);
-const ExplainRow explain_anchor_rule_row = SURROGATE_ROW(anchor);
+const ExplainRow explain_surrogate_row = {
+    .tasks = EXPLAIN_TASKS_SCORED,
+    .has_target = true,
+    .check = copies_check,
+    .add_cost = surrogate_add_cost,
+    .open = surrogate_open_state,
+    .step = surrogate_step,
+    .finish = surrogate_finish,
+};
