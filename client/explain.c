@@ -353,6 +353,13 @@ static void explain_finish(void *context)
         results_finish(&run->results, text_view(run->settings->texts.common.model));
 }
 
+static bool explain_has_matrices(const ExplainRun *run)
+{
+    const Headlight__V1__ExplanationSpec *spec = &run->spec.message;
+    bool dense = spec->form == HEADLIGHT__V1__ATTENTION_FORM__ATTENTION_FORM_DENSE;
+    return dense && spec->rows == HEADLIGHT__V1__ATTENTION_ROWS__ATTENTION_ROWS_ALL;
+}
+
 /* What the format needs where the user did not say. */
 static Status explain_prepare(ExplainRun *run, Error *out_error)
 {
@@ -369,11 +376,13 @@ static Status explain_prepare(ExplainRun *run, Error *out_error)
         explain_spec_add(&run->spec, HEADLIGHT__V1__EXPLANATION_METHOD__EXPLANATION_METHOD_VALUE_NORM);
     if (format == EXPLAIN_BERTVIZ && !*asked->rows)
         run->spec.message.rows = HEADLIGHT__V1__ATTENTION_ROWS__ATTENTION_ROWS_ALL;
+    if (format == EXPLAIN_BERTVIZ && !explain_has_matrices(run))
+        return error_set(out_error, STATUS_INVALID_ARGUMENT,
+                         "bertviz wants every row, and each one dense: leave out --rows and --form");
     if (format == EXPLAIN_HTML && !asked->weights)
         run->spec.message.weight_format = HEADLIGHT__V1__WEIGHT_FORMAT__WEIGHT_FORMAT_FLOAT16;
     run->free_form = format == EXPLAIN_HTML && !*asked->rows && !asked->form &&
                      explain_spec_has(&run->spec, HEADLIGHT__V1__EXPLANATION_METHOD__EXPLANATION_METHOD_ATTENTION);
-    run->output = -1;
     if (*run->settings->output) {
         run->created = access(run->settings->output, F_OK) != 0;
         run->output = open(run->settings->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
@@ -392,6 +401,7 @@ static int explain_run(const void *values, char *const *arguments, size_t argume
         .results = {.settings = &settings->texts.common, .list = "explained"},
         .picture = terminal,
         .colours = terminal && !getenv("NO_COLOR"),
+        .output = -1,
     };
     const TextsTask task = {.ask = explain_text, .finish = explain_finish, .context = &run};
     Error error;
