@@ -8,7 +8,7 @@ static bool cleaned_reserve(Cleaned *cleaned, uint32_t more)
 {
     uint64_t size = (uint64_t)cleaned->map.cleaned_size + more;
     if (size <= cleaned->capacity) return true;
-    uint64_t capacity = size + size / 2 + 64;
+    uint64_t capacity = cleaned->bytes ? size + size / 2 : size + 64;
     char *bytes = capacity <= UINT32_MAX ? realloc(cleaned->bytes, capacity) : NULL;
     if (!bytes) return false;
     cleaned->bytes = bytes;
@@ -56,6 +56,8 @@ bool cleaned_append_items(Cleaned *cleaned, const SanitizeRun *run)
 bool cleaned_copy(Cleaned *cleaned, const SanitizeRun *run, ByteRange range)
 {
     const char *bytes = run->source.bytes;
+    /* Most texts become no larger. */
+    if (!cleaned->bytes && !cleaned_reserve(cleaned, (uint32_t)run->source.size)) return false;
     if (!run->source_map) {
         return cleaned_append(cleaned, bytes + range.begin, range.end - range.begin, range, true);
     }

@@ -63,9 +63,11 @@ void run_find(SanitizeRun *run, SanitizeRule rule, uint32_t begin, uint32_t end,
 void *run_scratch(SanitizeRun *run, size_t size)
 {
     if (size > run->scratch_size) {
+        /* With room for lines that are a bit longer: fresh memory costs more than what is done in it. */
+        size_t wanted = size + size / 2;
         free(run->scratch);
-        run->scratch = malloc(size);
-        run->scratch_size = run->scratch ? size : 0;
+        run->scratch = malloc(wanted);
+        run->scratch_size = run->scratch ? wanted : 0;
         if (!run->scratch) run->failed = true;
     }
     return run->scratch;

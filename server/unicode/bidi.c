@@ -38,6 +38,7 @@ void unicode_bidi_close(UnicodeBidi *bidi)
 static bool unicode_bidi_reserve(UnicodeBidi *bidi, uint32_t capacity)
 {
     if (capacity <= bidi->capacity) return true;
+    capacity += capacity / 2;
     free(bidi->units);
     free(bidi->order);
     free(bidi->indices);
