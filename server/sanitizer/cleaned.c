@@ -38,17 +38,20 @@ bool cleaned_append_items(Cleaned *cleaned, const SanitizeRun *run)
     if (!cleaned_reserve(cleaned, run->count * UTF8_BYTES_MAX)) return false;
     for (uint32_t i = 0; i < run->count; i++) {
         char *bytes = cleaned->bytes + map->cleaned_size;
-        const char *original = run->text.bytes + run->items[i].origin.begin;
         ByteRange origin = run->items[i].origin;
-        uint32_t code_point = run->items[i].code_point, size = 1, same = 0;
-        if (code_point < 0x80)
+        const char *original = run->text.bytes + origin.begin;
+        uint32_t code_point = run->items[i].code_point, size = origin.end - origin.begin;
+        bool copied;
+        if (code_point < 0x80) {
             *bytes = (char)code_point;
-        else
-            size = (uint32_t)utf8_write(code_point, bytes);
-        if (size == origin.end - origin.begin) {
-            while (same < size && bytes[same] == original[same]) same++;
+            copied = size == 1 && *original == *bytes;
+            size = 1;
+        } else {
+            uint32_t written = (uint32_t)utf8_write(code_point, bytes);
+            copied = size == written && memcmp(original, bytes, size) == 0;
+            size = written;
         }
-        if (!offset_map_append(map, NULL, size, origin, same == size)) return false;
+        if (!offset_map_append(map, NULL, size, origin, copied)) return false;
     }
     return true;
 }

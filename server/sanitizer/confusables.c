@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 static const Confusable ROWS[] = {
@@ -17,6 +18,7 @@ enum { SOURCE_MAX = 0x1FFFF };
 
 static uint16_t indices[SOURCE_MAX + 1]; /* by source: of its row, from 1 on */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static atomic_bool filled; /* saves the call for each letter */
 
 static void confusables_fill(void)
 {
@@ -24,12 +26,18 @@ static void confusables_fill(void)
         assert(ROWS[i].source <= SOURCE_MAX);
         indices[ROWS[i].source] = (uint16_t)(i + 1);
     }
+    atomic_store_explicit(&filled, true, memory_order_release);
+}
+
+static void confusables_fill_once(void)
+{
+    int failed = pthread_once(&once, confusables_fill);
+    assert(!failed);
 }
 
 const Confusable *confusables_find(uint32_t code_point)
 {
-    int failed = pthread_once(&once, confusables_fill);
-    assert(!failed);
+    if (!atomic_load_explicit(&filled, memory_order_acquire)) confusables_fill_once();
     if (code_point > SOURCE_MAX || !indices[code_point]) return NULL;
     return &ROWS[indices[code_point] - 1];
 }

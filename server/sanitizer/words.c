@@ -173,6 +173,7 @@ static bool words_is_greek(const SanitizeRun *run, const Word *word, const uint6
 bool words_is_inflected(const SanitizeRun *run, const Word *word)
 {
     uint32_t at = word->first;
+    if (word->count == word->end - word->begin) return false;
     bool evident = false, upper = true, cyrillic = run->letters[SCRIPT_CYRILLIC] > run->letters[SCRIPT_LATIN];
     for (; at < word->end && run->items[at].classes & CLASS_LATIN; at++) {
         evident = evident || words_is_evidence(&run->items[at]);
