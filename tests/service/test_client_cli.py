@@ -288,10 +288,10 @@ def test_embed_does_not_repeat_what_repeating_will_not_cure(server, code):
 
 @pytest.mark.parametrize("stdin", ["", "a\n"])
 def test_embed_ends_at_its_deadline(server, stdin):
-    server.embed = lambda request, context: time.sleep(2)
+    server.embed = lambda request, context: time.sleep(5)
     start = time.monotonic()
     words = failure(headlight("embed", "--deadline", "0.3", *([] if stdin else ["a"]), server=server, stdin=stdin))
-    assert "--deadline" in words and time.monotonic() - start < 2
+    assert "--deadline" in words and time.monotonic() - start < 5
 
 
 def test_an_unreachable_server_is_told_from_a_failing_one():
@@ -392,6 +392,6 @@ def test_a_signal_ends_promptly(server, arguments, number, code):
         start = time.monotonic()
         process.send_signal(number)
         assert process.wait(timeout=10) == code
-        assert time.monotonic() - start < (3 if SANITIZED else 1)
+        assert time.monotonic() - start < 5
         assert b"Sanitizer" not in process.stderr.read()
     ended.set()

@@ -254,7 +254,7 @@ def test_what_the_memory_cannot_hold_is_refused_before_it_is_computed(served, pb
     error = refused(lambda: list(one.stub.Explain(request)))
     assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "bytes of memory, the limit is 2097152 (--request-memory)" in error.details() and "takes" in error.details()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10
     assert list(one.stub.Explain(pb.ExplainRequest(input=pb.Text(text=TEXT))))
 
 

@@ -50,14 +50,9 @@ def drain_under_load(stops_at_a_refusal):
     return counts, ended
 
 
-def test_a_drain_under_load_loses_no_accepted_call():
-    counts, ended = drain_under_load(stops_at_a_refusal=True)
-    assert set(ended) <= {Code.OK, Code.UNAVAILABLE}
-    assert counts["total"] - counts["rejected"] == ended[Code.OK] > 100
-
-
-def test_clients_that_do_not_stop_calling_lose_no_accepted_call_either():
-    counts, ended = drain_under_load(stops_at_a_refusal=False)
+@pytest.mark.parametrize("stops_at_a_refusal", (True, False))
+def test_a_drain_under_load_loses_no_accepted_call(stops_at_a_refusal):
+    counts, ended = drain_under_load(stops_at_a_refusal)
     assert set(ended) <= {Code.OK, Code.UNAVAILABLE, Code.CANCELLED}  # the last ones crossed the server's GOAWAY
     assert counts["total"] - counts["rejected"] == ended[Code.OK] > 100
 
