@@ -16,9 +16,6 @@ enum { CLASS_DISTINCT_BLOCKS_MAX = 1024 };
 /* Below are jamos, with fillers among them. */
 enum { CJK_FIRST = 0x3400 };
 
-/* Below are no letters that join each other. */
-enum { CURSIVE_FIRST = 0x620 };
-
 static ClassTable table;
 static uint32_t blocks[CLASS_DISTINCT_BLOCKS_MAX][CLASS_BLOCK_SIZE];
 static unsigned block_count;
@@ -78,9 +75,7 @@ static unsigned classes_of_neighbours(uint32_t code_point, unsigned category)
 {
     if (code_point == UNICODE_ZWNJ) return CLASS_NON_JOINER;
     if (code_point == UNICODE_EMOJI_SELECTOR) return CLASS_SELECTOR;
-    UnicodeJoining joining = unicode_joining(code_point);
-    bool joins = joining == UNICODE_JOINING_BOTH || joining == UNICODE_JOINING_ONE;
-    if (joins && code_point >= CURSIVE_FIRST && !(category & UNICODE_M) && !unicode_is_ignorable(code_point))
+    if (unicode_joins(code_point) && !(category & UNICODE_M) && !unicode_is_ignorable(code_point))
         return CLASS_BEFORE_NON_JOINER;
     bool emoji = code_point > 0x7F && unicode_takes_selector(code_point, UNICODE_EMOJI_SELECTOR);
     return emoji && !unicode_is_ignorable(code_point) ? CLASS_BEFORE_SELECTOR : 0;

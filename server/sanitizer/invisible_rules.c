@@ -9,8 +9,7 @@ enum {
     SOFT_HYPHEN = 0xAD,
     GRAPHEME_JOINER = 0x34F,
     ARABIC_LETTER_MARK = 0x61C,
-    ARABIC_HAMZA = 0x621,  /* joins nothing and yet ends words that Persian joins to others */
-    CURSIVE_FIRST = 0x620, /* below are none of these letters, which is most of what is asked about */
+    ARABIC_HAMZA = 0x621, /* joins nothing and yet ends words that Persian joins to others */
     INDIC_FIRST = 0x900,
     THAI_FIRST = 0xE00,
     CHOSEONG_FILLER = 0x115F,
@@ -54,7 +53,7 @@ static bool has_category(uint32_t code_point, unsigned categories)
     return code_point != NOTHING && (unicode_category(code_point) & categories) != 0;
 }
 
-static bool is_gap(uint32_t code_point)
+bool invisible_is_gap(uint32_t code_point)
 {
     return code_point == NOTHING || unicode_is_white_space(code_point);
 }
@@ -127,9 +126,7 @@ static uint32_t letter_before(const InvisibleJudge *judge)
 
 static bool is_cursive(uint32_t letter)
 {
-    if (letter < CURSIVE_FIRST) return false;
-    UnicodeJoining joining = unicode_joining(letter);
-    return joining == UNICODE_JOINING_BOTH || joining == UNICODE_JOINING_ONE || letter == ARABIC_HAMZA;
+    return unicode_joins(letter) || letter == ARABIC_HAMZA;
 }
 
 static bool is_odia(uint32_t letter)
@@ -147,7 +144,8 @@ static bool takes_endings(uint32_t letter)
 static bool shapes_odia(const InvisibleJudge *judge)
 {
     if (!is_odia(judge->after) || has_category(judge->after, UNICODE_M)) return false;
-    return is_gap(judge->before) || (is_odia(judge->before) && unicode_is_indic_vowel_letter(judge->after));
+    return invisible_is_gap(judge->before) ||
+           (is_odia(judge->before) && unicode_is_indic_vowel_letter(judge->after));
 }
 
 /* Scripts with a virama: ZWJ and ZWNJ choose how a conjunct looks (RFC 5892 A.2), or stand before the virama (Bengali,
@@ -169,7 +167,7 @@ static bool shapes_letters(const InvisibleJudge *judge, uint32_t joiner)
     bool before = is_cursive(letter_before(judge)), after = is_cursive(judge->after);
     bool mark = has_category(judge->after, UNICODE_M);
     if (joiner == UNICODE_ZWJ && !mark && before != after) return true;
-    if (joiner == UNICODE_ZWNJ && (before || (after && !is_gap(judge->before)))) return true;
+    if (joiner == UNICODE_ZWNJ && (before || (after && !invisible_is_gap(judge->before)))) return true;
     if (joiner == UNICODE_ZWJ && shapes_odia(judge)) return true;
     return shapes_syllable(judge, joiner);
 }

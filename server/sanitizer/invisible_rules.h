@@ -45,6 +45,8 @@ static inline bool invisible_is_hidden(const Item *item)
     return (item->classes & (CLASS_INVISIBLE | CLASS_BIDI)) != 0 || item->code_point == REWRITE_GONE;
 }
 
+/* White space, or the line's end: 0. */
+bool invisible_is_gap(uint32_t code_point);
 /* A zeroed judge with its items begins with the run that starts at `begin`; returns where the run ends. */
 uint32_t invisible_begin_run(InvisibleJudge *judge, uint32_t begin);
 /* The rule that item `at` of the run breaks, or INVISIBLE_KEPT. Asked of each item in order. */

@@ -4,7 +4,6 @@
 #include "sanitizer/selectors.h"
 
 #include "unicode/emoji.h"
-#include "unicode/property.h"
 
 enum {
     SHORT_ZERO_SELECTOR = 0xFE00, /* 0 with a stroke across */
@@ -66,11 +65,6 @@ static void survey_line(InvisibleJudge *judge)
     judge->alphabetic = letters && !ideographs && !judge->japanese && !korean;
 }
 
-static bool is_gap(uint32_t code_point)
-{
-    return code_point == 0 || unicode_is_white_space(code_point);
-}
-
 /* Signs of ASCII take selectors in keycaps, and where one stands alone, as what is left of a keycap does. */
 static bool keeps_of_ascii(const InvisibleJudge *judge, uint32_t selector)
 {
@@ -78,7 +72,8 @@ static bool keeps_of_ascii(const InvisibleJudge *judge, uint32_t selector)
     bool digit = in_range(base, '0', '9');
     if (!digit && base != '#' && base != '*') return false;
     if (selector == UNICODE_EMOJI_SELECTOR && judge->after == UNICODE_KEYCAP) return true;
-    bool alone = is_gap(judge->after) && (judge->begin < 2 || is_gap(judge->items[judge->begin - 2].code_point));
+    bool alone = invisible_is_gap(judge->after) &&
+                 (judge->begin < 2 || invisible_is_gap(judge->items[judge->begin - 2].code_point));
     bool form = selector == UNICODE_EMOJI_SELECTOR || selector == UNICODE_TEXT_SELECTOR ||
                 (selector == SHORT_ZERO_SELECTOR && base == '0');
     return alone && form && judge->selector_count == 1;

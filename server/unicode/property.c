@@ -14,6 +14,9 @@ static_assert(UNICODE_PF == 1 << U_FINAL_PUNCTUATION && U_CHAR_CATEGORY_COUNT ==
 /* No letter of a script with a virama, and none that does without spaces, is before Devanagari. */
 enum { INDIC_FIRST = 0x900 };
 
+/* Below are no letters that join others, which is most of what is asked about. */
+enum { CURSIVE_FIRST = 0x620 };
+
 UnicodeCategory unicode_category(uint32_t code_point)
 {
     return (UnicodeCategory)(1u << u_charType((UChar32)code_point));
@@ -144,19 +147,17 @@ unsigned unicode_lowercase(uint32_t code_point, uint32_t out_code_points[UNICODE
     return 1;
 }
 
-UnicodeJoining unicode_joining(uint32_t code_point)
+bool unicode_joins(uint32_t code_point)
 {
+    if (code_point < CURSIVE_FIRST) return false;
     switch (u_getIntPropertyValue((UChar32)code_point, UCHAR_JOINING_TYPE)) {
     case U_JT_DUAL_JOINING:
     case U_JT_JOIN_CAUSING:
-        return UNICODE_JOINING_BOTH;
     case U_JT_LEFT_JOINING:
     case U_JT_RIGHT_JOINING:
-        return UNICODE_JOINING_ONE;
-    case U_JT_TRANSPARENT:
-        return UNICODE_JOINING_TRANSPARENT;
+        return true;
     default:
-        return UNICODE_JOINING_NONE;
+        return false;
     }
 }
 

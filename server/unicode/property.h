@@ -66,14 +66,6 @@ typedef enum UnicodeGrapheme {
     UNICODE_GRAPHEME_PICTOGRAPHIC,
 } UnicodeGrapheme;
 
-/* Joining_Type of ArabicShaping.txt: on which sides a letter of a cursive script joins its neighbours. */
-typedef enum UnicodeJoining {
-    UNICODE_JOINING_NONE,
-    UNICODE_JOINING_BOTH, /* dual-joining letters, and what causes joining (tatweel, ZWJ) */
-    UNICODE_JOINING_ONE,  /* right- or left-joining */
-    UNICODE_JOINING_TRANSPARENT,
-} UnicodeJoining;
-
 #define UNICODE_SCRIPT_NONE UINT32_MAX
 
 enum {
@@ -107,7 +99,9 @@ unsigned unicode_script(uint32_t code_point);
 UnicodeGrapheme unicode_grapheme(uint32_t code_point);
 /* The full lower-case mapping that depends on no context and no language. Returns the count, at least 1. */
 unsigned unicode_lowercase(uint32_t code_point, uint32_t out_code_points[UNICODE_LOWERCASE_MAX]);
-UnicodeJoining unicode_joining(uint32_t code_point);
+/* Letters of cursive scripts that join a neighbour, and what causes joining (tatweel, ZWJ): Joining_Type D, L, R or C of
+ * ArabicShaping.txt. */
+bool unicode_joins(uint32_t code_point);
 /* Marks that kill a vowel or stack a consonant in scripts of India and South-East Asia: virama, coeng and the like. */
 bool unicode_is_virama(uint32_t code_point);
 /* Letters and marks of those scripts, and the vowels among them that are letters. */
