@@ -248,8 +248,8 @@ static void bench_attention(const LongBench *bench)
     }
 }
 
-/* Seconds of the best of some passes in one workspace, which a worker keeps from text to text; *out_peak_bytes: what the
- * resident set grew by at most, but for T x hidden. */
+/* Seconds of the best of some passes in one workspace, which a worker keeps from text to text; *out_peak_bytes: what
+ * the resident set grew by at most, but for T x hidden. */
 static double bench_passes(const LongBench *bench, uint32_t tokens, int rounds, uint64_t *out_peak_bytes)
 {
     EncoderWorkspace *workspace = NULL;
