@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the sentiment classifier that headlightd serves by default, deploy/models/sentiment.
 
-    python deploy/models/train_sentiment.py [--recipe plain|adversarial|distilled] [--output DIR]
+    python deploy/models/train_sentiment.py [--recipe plain|adversarial|distilled] [--seed N] [--output DIR]
 
 Needs deploy/models/requirements.txt and models/all-MiniLM-L6-v2 (deploy/models/get-minilm), whose token embeddings it
 begins with; takes some minutes of one core. The checkpoint's README, which this writes too, says what came of it.
@@ -9,7 +9,7 @@ begins with; takes some minutes of one core. The checkpoint's README, which this
 A sentence belongs to the test, the validation or the training split by a hash of its words, so that the same sentence
 twice is in one split, and no list has to be kept. What is trained on is the mean rating as a probability, so that a
 sentence on which people differ teaches just that. Words are masked and deleted at random: explanations and sanitizing
-ask what remains when words are missing, and the model should have seen such texts. All randomness comes from SEED, on
+ask what remains when words are missing, and the model should have seen such texts. All randomness comes from seeds, on
 one thread and with one instruction set, so that the same CPU vendor and package versions give the same bytes.
 
 The other recipes are defences, trained on the same sentences, and written to models/sentiment-RECIPE:
@@ -72,6 +72,7 @@ TEMPERATURE = 20.0  # the best of Papernot et al.
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", choices=["plain", "adversarial", "distilled"], default="plain")
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--output", type=pathlib.Path)
     arguments = parser.parse_args()
     recipe = arguments.recipe
@@ -79,13 +80,13 @@ def main():
     output = arguments.output or default
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    torch.manual_seed(SEED)
+    torch.manual_seed(arguments.seed)
     splits = collections.defaultdict(list)
     for review in read_reviews():
         splits[split_of(review.text)].append(review)
     tokenizer, embeddings = prune_vocabulary([review.text for review in splits["training"]])
     kind = AttackedBatches if recipe == "adversarial" else Batches
-    batches = kind(tokenizer, splits["training"], numpy.random.default_rng(SEED))
+    batches = kind(tokenizer, splits["training"], numpy.random.default_rng(arguments.seed))
     validation = Batches(tokenizer, splits["validation"], None)
     student = (distill if recipe == "distilled" else train)(embeddings, batches, validation)
     print(f"trained in {time.process_time() / 60:.1f} minutes of processor time")
