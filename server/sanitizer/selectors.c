@@ -9,6 +9,7 @@ enum {
     SHORT_ZERO_SELECTOR = 0xFE00, /* 0 with a stroke across */
     SELECTOR_FIRST = 0xFE00,      /* the others are of ideographs */
     SELECTOR_LAST = 0xFE0F,
+    IDEOGRAPH_SELECTOR_FIRST = 0xE0100,
     QUOTE_FIRST = 0x2018,
     QUOTE_LAST = 0x201D,
     KANA_FIRST = 0x3041,
@@ -94,5 +95,6 @@ bool selectors_keep(InvisibleJudge *judge, uint32_t selector)
     if (is_of_style(base)) return judge->styled > 0;
     if (base < IDEOGRAPH_FIRST || !run_is_east_asian(base)) return true;
     bool registered = !in_range(selector, SELECTOR_FIRST, SELECTOR_LAST);
-    return !judge->chinese && (!judge->japanese || !registered || unicode_has_usual_forms(base));
+    bool usual = !registered || selector - IDEOGRAPH_SELECTOR_FIRST < unicode_usual_forms(base);
+    return !judge->chinese && (!judge->japanese || usual);
 }

@@ -233,15 +233,25 @@ bool unicode_is_selector(uint32_t code_point)
            code_point == MONGOLIAN_SELECTOR_FOURTH;
 }
 
+/* 0: it is not in the list. */
+static unsigned ideograph_count_of(const IdeographForms *list, size_t size, uint32_t base)
+{
+    const IdeographForms key = {.base = base};
+    const IdeographForms *found = bsearch(&key, list, size, sizeof *list, compare_ideographs);
+    return found ? found->count : 0;
+}
+
 /* ideographs.def's character for an ideograph of its rows; NUL: it is of none. */
 static char ideograph_digit(uint32_t base)
 {
 #define ROW(digits) digits,
+#define USUAL(base, count)
 #define FORMS(base, count)
     static const char rows[][IDEOGRAPH_ROW_SIZE + 1] = {
 #include "unicode/ideographs.def"
     };
 #undef ROW
+#undef USUAL
 #undef FORMS
     const uint32_t at = base - IDEOGRAPH_ROW_FIRST;
     if (base < IDEOGRAPH_ROW_FIRST || at / IDEOGRAPH_ROW_SIZE >= sizeof rows / sizeof rows[0]) return '\0';
@@ -251,26 +261,37 @@ static char ideograph_digit(uint32_t base)
 unsigned unicode_ideograph_forms(uint32_t base)
 {
 #define ROW(digits)
+#define USUAL(base, count)
 #define FORMS(base, count) {base, count},
     static const IdeographForms others[] = {
 #include "unicode/ideographs.def"
     };
 #undef ROW
+#undef USUAL
 #undef FORMS
     char digit = ideograph_digit(base);
     if (digit >= 'a') return (unsigned)(digit - 'a' + 10);
     if (digit >= 'A') return digit == 'Z' ? 32 : (unsigned)(digit - 'A' + 2);
     if (digit) return (unsigned)(digit - '0');
-    const IdeographForms key = {.base = base};
-    const IdeographForms *found =
-        bsearch(&key, others, sizeof others / sizeof others[0], sizeof others[0], compare_ideographs);
-    return found ? found->count : 0;
+    return ideograph_count_of(others, sizeof others / sizeof others[0], base);
 }
 
-bool unicode_has_usual_forms(uint32_t base)
+unsigned unicode_usual_forms(uint32_t base)
 {
+#define ROW(digits)
+#define USUAL(base, count) {base, count},
+#define FORMS(base, count)
+    static const IdeographForms many[] = {
+#include "unicode/ideographs.def"
+    };
+#undef ROW
+#undef USUAL
+#undef FORMS
     char digit = ideograph_digit(base);
-    return (digit >= 'A' && digit <= 'Z') || (!digit && unicode_ideograph_forms(base));
+    if (!digit) return unicode_ideograph_forms(base);
+    if (digit < 'A' || digit > 'Z') return 0;
+    unsigned count = ideograph_count_of(many, sizeof many / sizeof many[0], base);
+    return count ? count : 2;
 }
 
 /* What an emoji is drawn as: pictographs, and what stands beside them in their blocks and is drawn like them. */
@@ -294,10 +315,7 @@ static bool takes_standard_selector(uint32_t base, uint32_t number)
     }
     if (number >= IDEOGRAPH_SELECTORS_MAX) return false;
     pthread_once(&ideographs_once, make_ideographs);
-    const IdeographForms key = {.base = base};
-    const IdeographForms *found =
-        bsearch(&key, ideographs, ideograph_count, sizeof(*ideographs), compare_ideographs);
-    return found != NULL && number < found->count;
+    return number < ideograph_count_of(ideographs, ideograph_count, base);
 }
 
 bool unicode_takes_selector(uint32_t base, uint32_t selector)

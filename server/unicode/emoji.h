@@ -34,5 +34,5 @@ bool unicode_takes_selector(uint32_t base, uint32_t selector);
 /* How many forms an ideograph has in the collections of Japanese; 0: no Japanese text has it, if it is one of U+4E00 to
  * U+9FFF. */
 unsigned unicode_ideograph_forms(uint32_t base);
-/* Whether it has forms that ordinary fonts draw, not those of registers of names alone. */
-bool unicode_has_usual_forms(uint32_t base);
+/* How many of them ordinary fonts draw, which come first; 0: one or none. Others are those of registers of names. */
+unsigned unicode_usual_forms(uint32_t base);

@@ -99,8 +99,8 @@ unsigned unicode_script(uint32_t code_point);
 UnicodeGrapheme unicode_grapheme(uint32_t code_point);
 /* The full lower-case mapping that depends on no context and no language. Returns the count, at least 1. */
 unsigned unicode_lowercase(uint32_t code_point, uint32_t out_code_points[UNICODE_LOWERCASE_MAX]);
-/* Letters of cursive scripts that join a neighbour, and what causes joining (tatweel, ZWJ): Joining_Type D, L, R or C of
- * ArabicShaping.txt. */
+/* Letters of cursive scripts that join a neighbour, and what causes joining (tatweel, ZWJ): Joining_Type D, L, R or C
+ * of ArabicShaping.txt. */
 bool unicode_joins(uint32_t code_point);
 /* Marks that kill a vowel or stack a consonant in scripts of India and South-East Asia: virama, coeng and the like. */
 bool unicode_is_virama(uint32_t code_point);

@@ -211,6 +211,8 @@ static void forms_stay_where_the_line_has_them(void **state)
     cleaning_expect_rule("\u6F14\U000E0100\u7B97\u306F", "\u6F14\u7B97\u306F", RULE_INV_VARSEL, 1);
     cleaning_expect_nothing("\u8A18\U000E0101\u7530");
     cleaning_expect_rule("\u540D\u8A18\U000E0101\u3092", "\u540D\u8A18\u3092", RULE_INV_VARSEL, 1);
+    cleaning_expect_rule("\u845B\U000E0102\u306F", "\u845B\u306F", RULE_INV_VARSEL, 1);
+    cleaning_expect_nothing("\u6E21\u9089\U000E010E\u306F");
     /* Chinese: by an ideograph that Japanese has not, by its stops, by its length. */
     cleaning_expect_rule("\u53C2\U000E0100\u89C1\u65F6", "\u53C2\u89C1\u65F6", RULE_INV_VARSEL, 1);
     cleaning_expect_rule("\u5247\u4E0D\uFE00\u80FD\uFF0C", "\u5247\u4E0D\u80FD\uFF0C", RULE_INV_VARSEL, 1);

@@ -93,9 +93,11 @@ static void ideographs_have_forms(void **state)
     assert_int_equal(unicode_ideograph_forms(0x4DFF), 0);
     assert_int_equal(unicode_ideograph_forms(0x9FFF), 0);
     assert_int_equal(unicode_ideograph_forms('a'), 0);
-    assert_true(unicode_has_usual_forms(0x845B) && unicode_has_usual_forms(0x9089));
-    assert_false(unicode_has_usual_forms(0x8A18) || unicode_has_usual_forms(0x6F14) ||
-                 unicode_has_usual_forms('a'));
+    assert_int_equal(unicode_usual_forms(0x845B), 2);
+    assert_int_equal(unicode_usual_forms(0x9089), 15);
+    assert_int_equal(unicode_usual_forms(0x3402), 5);
+    assert_int_equal(unicode_usual_forms(0x8A18), 0);
+    assert_int_equal(unicode_usual_forms('a'), 0);
 }
 
 static void some_emoji_need_their_selector(void **state)
