@@ -257,25 +257,3 @@ ByteRange sanitizer_original_range(const OffsetMap *map, ByteRange cleaned)
     }
     return range;
 }
-
-ByteRange sanitizer_cleaned_range(const OffsetMap *map, ByteRange original)
-{
-    if (!map) return original;
-    ByteRange range = {UINT32_MAX, 0};
-    uint32_t place = map->cleaned_size;
-    for (OffsetCursor cursor = {0}; cursor.span.cleaned.end < map->cleaned_size;) {
-        cursor_step(map, &cursor);
-        const OffsetSpan *span = &cursor.span;
-        if (span->original.begin >= original.end && span->cleaned.begin < place) place = span->cleaned.begin;
-        uint32_t begin = original.begin > span->original.begin ? original.begin : span->original.begin;
-        uint32_t end = original.end < span->original.end ? original.end : span->original.end;
-        if (begin >= end) continue;
-        ByteRange part = span->cleaned;
-        if (span->copied) {
-            part.end = span->cleaned.begin + (end - span->original.begin);
-            part.begin = span->cleaned.begin + (begin - span->original.begin);
-        }
-        range_include(&range, part);
-    }
-    return range.begin < range.end ? range : (ByteRange){place, place};
-}

@@ -50,8 +50,6 @@ typedef struct OffsetCursor {
 /* The original bytes of a range of the cleaned text: the smallest range that holds all of them. An empty range maps to
  * where its position came from. `map` NULL: the same range. */
 ByteRange sanitizer_original_range(const OffsetMap *map, ByteRange cleaned);
-/* The cleaned bytes that came from any of `original`; empty where they would stand when all were dropped. */
-ByteRange sanitizer_cleaned_range(const OffsetMap *map, ByteRange original);
 /* The same for ranges that rise, each within one span. */
 ByteRange offset_map_next(const OffsetMap *map, OffsetCursor *cursor, ByteRange cleaned);
 /* Ends the last span and begins another; false: no memory. */

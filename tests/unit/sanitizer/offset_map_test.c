@@ -17,7 +17,6 @@ static void no_map_is_the_same_range(void **state)
 {
     (void)state;
     expect(sanitizer_original_range(NULL, (ByteRange){3, 7}), 3, 7);
-    expect(sanitizer_cleaned_range(NULL, (ByteRange){3, 7}), 3, 7);
 }
 
 /* "ab" copied, 3 bytes dropped, "c" copied, a fullwidth letter of 3 bytes that became one, "d" copied. */
@@ -37,9 +36,6 @@ static void copied_dropped_and_mapped_bytes_find_their_originals(void **state)
     expect(sanitizer_original_range(&map, (ByteRange){0, 5}), 0, 10);
     expect(sanitizer_original_range(&map, (ByteRange){2, 2}), 5, 5);
     expect(sanitizer_original_range(&map, (ByteRange){5, 5}), 10, 10);
-    expect(sanitizer_cleaned_range(&map, (ByteRange){2, 5}), 2, 2);
-    expect(sanitizer_cleaned_range(&map, (ByteRange){1, 6}), 1, 3);
-    expect(sanitizer_cleaned_range(&map, (ByteRange){7, 8}), 3, 4);
     offset_map_close(&map);
 }
 
@@ -51,7 +47,6 @@ static void reordered_bytes_map_to_the_range_that_holds_them(void **state)
     assert_true(map.reordered);
     expect(sanitizer_original_range(&map, (ByteRange){0, 1}), 3, 4);
     expect(sanitizer_original_range(&map, (ByteRange){1, 3}), 1, 3);
-    expect(sanitizer_cleaned_range(&map, (ByteRange){0, 2}), 2, 4);
     offset_map_close(&map);
 }
 
