@@ -1,5 +1,5 @@
-"""Words as they are written by mistake or in disguise, so that a person still reads them: what the adversarial recipe of
-train_sentiment.py trains on. An edit takes a random.Random and a word that is_able."""
+"""Words as they are written by mistake or in disguise, so that a person still reads them: what the adversarial recipe
+of train_sentiment.py trains on. An edit takes a random.Random and a word that is_able."""
 
 import string
 
