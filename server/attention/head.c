@@ -70,14 +70,29 @@ size_t attention_panels_size(const Kernels *kernels, const AttentionPlan *plan, 
            (head_keys_size(kernels, plan, token_count) + head_values_size(kernels, plan, token_count));
 }
 
+/* Where in the panels of a text the values of a key-value head begin, behind the keys of all. */
+static size_t head_values_offset(const Kernels *kernels, const AttentionPlan *plan, uint32_t token_count,
+                                 size_t shared)
+{
+    return plan->key_value_head_count * head_keys_size(kernels, plan, token_count) +
+           shared * head_values_size(kernels, plan, token_count);
+}
+
+/* Where in a head's panels of `count` values the columns of one are, from `column` on. */
+static size_t head_value_offset(const Kernels *kernels, const AttentionPlan *plan, uint32_t count, uint32_t key,
+                                uint32_t column)
+{
+    uint32_t columns = head_min(kernels->panel_columns, plan->head_size - column);
+    return (size_t)column * count + key * head_round_up(columns, kernels->lanes);
+}
+
 /* Of a head that shares its keys with others. */
 static HeadPanels head_laid_out(const Kernels *kernels, const AttentionPlan *plan, const float *panels,
                                 uint32_t token_count, size_t shared)
 {
-    const float *values = panels + plan->key_value_head_count * head_keys_size(kernels, plan, token_count);
     return (HeadPanels){
         .keys = panels + shared * head_keys_size(kernels, plan, token_count),
-        .values = values + shared * head_values_size(kernels, plan, token_count),
+        .values = panels + head_values_offset(kernels, plan, token_count, shared),
         .count = token_count,
     };
 }
@@ -109,18 +124,10 @@ KeyRange head_range(const AttentionHead *head, const ScoreBlock *block)
     return range;
 }
 
-/* Where the panel's columns of a value are, from `column` on. */
-static const float *head_panel_value(const Kernels *kernels, const AttentionPlan *plan, const HeadPanels *panels,
-                                     uint32_t key, uint32_t column)
-{
-    uint32_t columns = head_min(kernels->panel_columns, plan->head_size - column);
-    return panels->values + (size_t)column * panels->count + key * head_round_up(columns, kernels->lanes);
-}
-
 static const float *head_value(const AttentionHead *head, uint32_t key, uint32_t column)
 {
     if (!head->laid_out.keys) return head->values + key * head->key_stride + column;
-    return head_panel_value(head->kernels, head->plan, &head->laid_out, key, column);
+    return head->laid_out.values + head_value_offset(head->kernels, head->plan, head->laid_out.count, key, column);
 }
 
 /* The first number of a key; *out_stride floats lie between it and the next. */
@@ -195,15 +202,16 @@ void attention_panels_pack(const Kernels *kernels, const AttentionPlan *plan, co
 {
     uint32_t panel = kernels->panel_columns;
     for (size_t head = 0; head < plan->key_value_head_count; head++) {
-        HeadPanels to = head_laid_out(kernels, plan, panels, rows->token_count, head);
-        float *keys = panels + (to.keys - panels) + (size_t)first * plan->head_size;
+        float *keys =
+            panels + head * head_keys_size(kernels, plan, rows->token_count) + (size_t)first * plan->head_size;
+        float *values = panels + head_values_offset(kernels, plan, rows->token_count, head);
         for (uint32_t i = 0; i < count; i += panel)
             kernels->gemm_pack(rows->keys + i * rows->key_stride + head * plan->head_size, rows->key_stride,
                                head_min(panel, count - i), plan->head_size, keys + (size_t)i * plan->head_size);
         for (uint32_t column = 0; column < plan->head_size; column += panel) {
-            const float *target = head_panel_value(kernels, plan, &to, first, column);
             kernels->rows_pack(rows->values + head * plan->head_size + column, rows->key_stride, count,
-                               head_min(panel, plan->head_size - column), panels + (target - panels));
+                               head_min(panel, plan->head_size - column),
+                               values + head_value_offset(kernels, plan, rows->token_count, first, column));
         }
     }
 }
@@ -220,8 +228,8 @@ void attention_read_value(const Kernels *kernels, const AttentionPlan *plan, con
     HeadPanels panels = head_laid_out(kernels, plan, rows->panels, rows->token_count, index);
     for (uint32_t column = 0; column < plan->head_size; column += panel) {
         uint32_t columns = head_min(panel, plan->head_size - column);
-        memcpy(out_value + column, head_panel_value(kernels, plan, &panels, token, column),
-               columns * sizeof *out_value);
+        size_t offset = head_value_offset(kernels, plan, panels.count, token, column);
+        memcpy(out_value + column, panels.values + offset, columns * sizeof *out_value);
     }
 }
 

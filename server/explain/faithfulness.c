@@ -64,8 +64,10 @@ static void faithfulness_next(Study *study, const StudyRound *last, StudyRound *
     }
 }
 
-static Faithfulness *faithfulness_lay_out(uint32_t feature_count, ExplainMemory *memory)
+/* `spec`: the feature count. */
+static void *faithfulness_lay_out(const void *spec, ExplainMemory *memory)
 {
+    const uint32_t feature_count = *(const uint32_t *)spec;
     Faithfulness *faithfulness = explain_take(memory, 1, sizeof *faithfulness);
     Faithfulness made = {.study = {.next = faithfulness_next, .text = {.feature_count = feature_count}}};
     made.ranked = explain_take(memory, feature_count, sizeof *made.ranked);
@@ -74,23 +76,14 @@ static Faithfulness *faithfulness_lay_out(uint32_t feature_count, ExplainMemory 
     return faithfulness;
 }
 
-static uint64_t faithfulness_count_bytes(uint32_t feature_count)
-{
-    ExplainMemory memory = {0};
-    (void)faithfulness_lay_out(feature_count, &memory);
-    return memory.used_bytes;
-}
-
 uint64_t faithfulness_bytes(uint32_t feature_count)
 {
-    return explain_memory_bytes(faithfulness_count_bytes(feature_count));
+    return explain_made_bytes(faithfulness_lay_out, &feature_count);
 }
 
 Study *faithfulness_open(uint32_t feature_count, Arena *arena)
 {
-    ExplainMemory memory;
-    if (explain_memory_open(faithfulness_count_bytes(feature_count), arena, &memory, NULL)) return NULL;
-    return &faithfulness_lay_out(feature_count, &memory)->study;
+    return explain_make(faithfulness_lay_out, &feature_count, arena, NULL);
 }
 
 /* Of equal scores the first feature comes first. */

@@ -9,7 +9,6 @@ enum { LINEAR_WEIGHTS = 10 /* lime's num_features */ };
 
 typedef struct Linear {
     Surrogate surrogate; /* first */
-    uint32_t *order;     /* [features] */
     double *products;    /* [features][features], the lower triangle: of centred features, weighted */
     double *factor;      /* [likewise]: of Cholesky's decomposition */
     double *means;       /* [features] */
@@ -81,10 +80,11 @@ static void linear_solve(Linear *linear, uint32_t count, double ridge)
     double *solution = linear->solution;
     for (size_t i = 0; i < count; i++) {
         double *row = linear->factor + i * count;
-        solution[i] = linear->targets[linear->order[i]];
+        solution[i] = linear->targets[linear->surrogate.order[i]];
         for (size_t k = 0; k <= i; k++) {
             const double *other = linear->factor + k * count;
-            double sum = product_of(linear, linear->order[i], linear->order[k]) + (i == k ? ridge : 0);
+            double sum =
+                product_of(linear, linear->surrogate.order[i], linear->surrogate.order[k]) + (i == k ? ridge : 0);
             for (size_t j = 0; j < k; j++) sum -= row[j] * other[j];
             row[k] = i == k ? sqrt(fmax(sum, ridge / 2)) : sum / other[k];
         }
@@ -105,11 +105,11 @@ static void linear_order(Linear *linear, uint32_t total, uint32_t count)
         for (uint32_t k = i + 1; k < total; k++) {
             if (fabs(linear->solution[k]) > fabs(linear->solution[best])) best = k;
         }
-        uint32_t feature = linear->order[best];
+        uint32_t feature = linear->surrogate.order[best];
         double value = linear->solution[best];
-        linear->order[best] = linear->order[i];
+        linear->surrogate.order[best] = linear->surrogate.order[i];
         linear->solution[best] = linear->solution[i];
-        linear->order[i] = feature;
+        linear->surrogate.order[i] = feature;
         linear->solution[i] = value;
     }
 }
@@ -118,8 +118,8 @@ static double linear_predict(const Linear *linear, uint32_t sample, uint32_t cou
 {
     double score = linear->score_mean;
     for (uint32_t i = 0; i < count; i++) {
-        double has = feature_set_has(&linear->surrogate.kept[sample], linear->order[i]);
-        score += linear->solution[i] * (has - linear->means[linear->order[i]]);
+        double has = feature_set_has(&linear->surrogate.kept[sample], linear->surrogate.order[i]);
+        score += linear->solution[i] * (has - linear->means[linear->surrogate.order[i]]);
     }
     return score;
 }
@@ -147,13 +147,13 @@ static void linear_finish(Linear *linear)
     if (total == 0) return;
     uint32_t count = total < LINEAR_WEIGHTS ? total : LINEAR_WEIGHTS;
     linear_centre(linear);
-    for (uint32_t i = 0; i < total; i++) linear->order[i] = i;
+    for (uint32_t i = 0; i < total; i++) linear->surrogate.order[i] = i;
     linear_solve(linear, total, SELECTION_RIDGE);
     linear_order(linear, total, count);
     linear_solve(linear, count, FINAL_RIDGE);
     linear_order(linear, count, count);
     for (uint32_t i = 0; i < count; i++) {
-        linear->chosen[i] = linear->order[i];
+        linear->chosen[i] = linear->surrogate.order[i];
         linear->weights[i] = (float)linear->solution[i];
     }
     ExplainSurrogate *result = &linear->surrogate.result;
@@ -167,7 +167,7 @@ static void linear_next(Study *study, const StudyRound *last, StudyRound *out_ro
 {
     Linear *linear = (Linear *)study;
     surrogate_record(&linear->surrogate, last);
-    bool asks = surrogate_ask_neighbours(&linear->surrogate, linear->order);
+    bool asks = surrogate_ask_neighbours(&linear->surrogate);
     if (linear->surrogate.study.text.feature_count > 0) linear_gather(linear);
     if (!asks) linear_finish(linear);
     surrogate_round(&linear->surrogate, out_round);
@@ -179,7 +179,6 @@ static Surrogate *linear_lay_out(const Surrogate *sized, ExplainMemory *memory)
     Linear *linear = explain_take(memory, 1, sizeof *linear);
     Linear made = {.surrogate = *sized};
     surrogate_lay_out(&made.surrogate, memory);
-    made.order = explain_take(memory, features, sizeof *made.order);
     made.products = explain_take(memory, features * features, sizeof *made.products);
     made.factor = explain_take(memory, features * features, sizeof *made.factor);
     made.means = explain_take(memory, features, sizeof *made.means);
@@ -190,10 +189,4 @@ static Surrogate *linear_lay_out(const Surrogate *sized, ExplainMemory *memory)
     return &linear->surrogate;
 }
 
-static void linear_begin(Surrogate *surrogate)
-{
-    Linear *linear = (Linear *)surrogate;
-    for (uint32_t i = 0; i < surrogate->study.text.feature_count; i++) linear->order[i] = i;
-}
-
-const SurrogateKind linear_kind = {linear_lay_out, linear_begin, linear_next};
+const SurrogateKind linear_kind = {linear_lay_out, NULL, linear_next};

@@ -26,3 +26,22 @@ void *explain_take(ExplainMemory *memory, uint64_t count, size_t size)
     memory->used_bytes += (count * size + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
     return taken;
 }
+
+static uint64_t explain_count(ExplainLayOut *lay_out, const void *spec)
+{
+    ExplainMemory memory = {0};
+    (void)lay_out(spec, &memory);
+    return memory.used_bytes;
+}
+
+void *explain_make(ExplainLayOut *lay_out, const void *spec, Arena *arena, Error *out_error)
+{
+    ExplainMemory memory;
+    if (explain_memory_open(explain_count(lay_out, spec), arena, &memory, out_error)) return NULL;
+    return lay_out(spec, &memory);
+}
+
+uint64_t explain_made_bytes(ExplainLayOut *lay_out, const void *spec)
+{
+    return explain_memory_bytes(explain_count(lay_out, spec));
+}

@@ -15,5 +15,12 @@ CHECKED Status explain_memory_open(uint64_t counted_bytes, Arena *arena, Explain
                                    Error *out_error);
 /* What explain_memory_open takes of the arena for them. */
 uint64_t explain_memory_bytes(uint64_t counted_bytes);
+
+/* Takes what `spec` says, itself first, and returns itself; NULL where `memory` only counts. */
+typedef void *(ExplainLayOut)(const void *spec, ExplainMemory *memory);
+/* Lays out in the arena what was counted. NULL: fails with RESOURCE_EXHAUSTED. */
+void *explain_make(ExplainLayOut *lay_out, const void *spec, Arena *arena, Error *out_error);
+/* What explain_make takes of the arena. */
+uint64_t explain_made_bytes(ExplainLayOut *lay_out, const void *spec);
 /* `count` items of `size` bytes, whole cache lines from the block's beginning on; NULL while they are but counted. */
 void *explain_take(ExplainMemory *memory, uint64_t count, size_t size);

@@ -29,8 +29,10 @@ static void occlusion_next(Study *study, const StudyRound *last, StudyRound *out
     *out_round = (StudyRound){.kept = occlusion->kept, .answers = occlusion->answers, .copy_count = count};
 }
 
-static Occlusion *occlusion_lay_out(uint32_t feature_count, ExplainMemory *memory)
+/* `spec`: the feature count. */
+static void *occlusion_lay_out(const void *spec, ExplainMemory *memory)
 {
+    const uint32_t feature_count = *(const uint32_t *)spec;
     uint64_t round = feature_count < STUDY_ROUND_COPIES_MAX ? feature_count : STUDY_ROUND_COPIES_MAX;
     Occlusion *occlusion = explain_take(memory, 1, sizeof *occlusion);
     Occlusion made = {.study = {.next = occlusion_next, .text = {.feature_count = feature_count}}};
@@ -41,23 +43,14 @@ static Occlusion *occlusion_lay_out(uint32_t feature_count, ExplainMemory *memor
     return occlusion;
 }
 
-static uint64_t occlusion_count_bytes(uint32_t feature_count)
-{
-    ExplainMemory memory = {0};
-    (void)occlusion_lay_out(feature_count, &memory);
-    return memory.used_bytes;
-}
-
 uint64_t occlusion_bytes(uint32_t feature_count)
 {
-    return explain_memory_bytes(occlusion_count_bytes(feature_count));
+    return explain_made_bytes(occlusion_lay_out, &feature_count);
 }
 
 Study *occlusion_open(uint32_t feature_count, Arena *arena)
 {
-    ExplainMemory memory;
-    if (explain_memory_open(occlusion_count_bytes(feature_count), arena, &memory, NULL)) return NULL;
-    return &occlusion_lay_out(feature_count, &memory)->study;
+    return explain_make(occlusion_lay_out, &feature_count, arena, NULL);
 }
 
 const float *occlusion_scores(const Study *study)

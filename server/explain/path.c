@@ -43,9 +43,10 @@ static size_t path_size(const PathSpec *spec)
     return (size_t)spec->sequence.token_count * encoder_word_size(spec->encoder);
 }
 
-/* NULL where the memory is but counted. */
-static Path *path_lay_out(const PathSpec *spec, ExplainMemory *memory)
+/* `asked`: a PathSpec. */
+static void *path_lay_out(const void *asked, ExplainMemory *memory)
 {
+    const PathSpec *spec = asked;
     uint32_t token_count = spec->sequence.token_count;
     Path *path = explain_take(memory, 1, sizeof *path);
     Path made = {.spec = *spec, .copy_count = path_copies(spec)};
@@ -60,16 +61,9 @@ static Path *path_lay_out(const PathSpec *spec, ExplainMemory *memory)
     return path;
 }
 
-static uint64_t path_count_bytes(const PathSpec *spec)
-{
-    ExplainMemory memory = {0};
-    (void)path_lay_out(spec, &memory);
-    return memory.used_bytes;
-}
-
 uint64_t path_bytes(const PathSpec *spec)
 {
-    return explain_memory_bytes(path_count_bytes(spec));
+    return explain_made_bytes(path_lay_out, spec);
 }
 
 uint64_t path_work(const PathSpec *spec)
@@ -109,10 +103,8 @@ static void path_set_nodes(uint32_t count, double *places, double *weights)
 Status path_open(const PathSpec *spec, Arena *arena, Path **out_path, Error *out_error)
 {
     uint32_t token_count = spec->sequence.token_count;
-    ExplainMemory memory;
-    Status status = explain_memory_open(path_count_bytes(spec), arena, &memory, out_error);
-    if (status) return status;
-    Path *path = path_lay_out(spec, &memory);
+    Path *path = explain_make(path_lay_out, spec, arena, out_error);
+    if (!path) return STATUS_RESOURCE_EXHAUSTED;
     memset(path->sums, 0, token_count * sizeof *path->sums);
     encoder_read_words(spec->encoder, spec->sequence.ids, token_count, path->text);
     if (spec->baseline) encoder_read_words(spec->encoder, spec->baseline, token_count, path->baseline);

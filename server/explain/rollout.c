@@ -22,8 +22,10 @@ struct ExplainRollout {
     float *scores;  /* [tokens] */
 };
 
-static ExplainRollout *rollout_lay_out(const ExplainSequence *sequence, ExplainMemory *memory)
+/* `spec`: an ExplainSequence. */
+static void *rollout_lay_out(const void *spec, ExplainMemory *memory)
 {
+    const ExplainSequence *sequence = spec;
     uint64_t tokens = sequence->token_count;
     size_t size = (size_t)tokens * encoder_hidden_size(sequence->encoder);
     ExplainRollout *rollout = explain_take(memory, 1, sizeof *rollout);
@@ -42,9 +44,7 @@ static ExplainRollout *rollout_lay_out(const ExplainSequence *sequence, ExplainM
 
 uint64_t explain_rollout_bytes(const ExplainSequence *sequence)
 {
-    ExplainMemory memory = {0};
-    (void)rollout_lay_out(sequence, &memory);
-    return explain_memory_bytes(memory.used_bytes);
+    return explain_made_bytes(rollout_lay_out, sequence);
 }
 
 /* Each run once more, of all rows, and the scores and sums of their weights. */
@@ -120,12 +120,8 @@ static void rollout_attend_globals(EncoderProbe *probe, const ProbedGlobals *sho
 Status explain_rollout_open(const ExplainSequence *sequence, const EncoderSequence *tokens, Arena *arena,
                             ExplainRollout **out_rollout, Error *out_error)
 {
-    ExplainMemory counted = {0};
-    ExplainMemory memory;
-    (void)rollout_lay_out(sequence, &counted);
-    Status status = explain_memory_open(counted.used_bytes, arena, &memory, out_error);
-    if (status) return status;
-    ExplainRollout *rollout = rollout_lay_out(sequence, &memory);
+    ExplainRollout *rollout = explain_make(rollout_lay_out, sequence, arena, out_error);
+    if (!rollout) return STATUS_RESOURCE_EXHAUSTED;
     double share = 1.0 / explain_pooled_count(sequence);
     for (uint32_t row = 0; row < sequence->token_count; row++)
         rollout->row[row] = sequence->is_pooled(sequence->context, row) ? share : 0.0;

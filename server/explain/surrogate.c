@@ -49,7 +49,8 @@ Study *surrogate_open(ExplainMethod method, const StudyText *text, uint32_t samp
     Surrogate *surrogate = kinds[method]->lay_out(&sized, &memory);
     surrogate->study.next = kinds[method]->next;
     surrogate->result.method = method;
-    kinds[method]->begin(surrogate);
+    for (uint32_t i = 0; i < text->feature_count; i++) surrogate->order[i] = i;
+    if (kinds[method]->begin) kinds[method]->begin(surrogate);
     return &surrogate->study;
 }
 
@@ -66,6 +67,7 @@ void surrogate_lay_out(Surrogate *surrogate, ExplainMemory *memory)
     surrogate->answers = explain_take(memory, copies, sizeof *surrogate->answers);
     surrogate->room.kept = explain_take(memory, round_bytes, 1);
     surrogate->room.answers = explain_take(memory, STUDY_ROUND_COPIES_MAX, sizeof *surrogate->room.answers);
+    surrogate->order = explain_take(memory, surrogate->study.text.feature_count, sizeof *surrogate->order);
 }
 
 FeatureSet surrogate_all(const Surrogate *surrogate)
@@ -103,7 +105,7 @@ void surrogate_round(Surrogate *surrogate, StudyRound *out_round)
     *out_round = surrogate->room;
 }
 
-bool surrogate_ask_neighbours(Surrogate *surrogate, uint32_t *order)
+bool surrogate_ask_neighbours(Surrogate *surrogate)
 {
     uint32_t feature_count = surrogate->study.text.feature_count;
     uint32_t end = surrogate->sample_count + surrogate->fresh_count;
@@ -116,8 +118,9 @@ bool surrogate_ask_neighbours(Surrogate *surrogate, uint32_t *order)
     for (uint32_t i = 0; i < STUDY_ROUND_COPIES_MAX && surrogate->count < end; i++) {
         FeatureSet kept = surrogate->kept[0];
         uint32_t left_out = 1 + random_below(&surrogate->random, feature_count);
-        random_choose(&surrogate->random, order, feature_count, left_out);
-        for (uint32_t k = feature_count - left_out; k < feature_count; k++) feature_set_remove(&kept, order[k]);
+        random_choose(&surrogate->random, surrogate->order, feature_count, left_out);
+        for (uint32_t k = feature_count - left_out; k < feature_count; k++)
+            feature_set_remove(&kept, surrogate->order[k]);
         surrogate_ask(surrogate, &kept);
     }
     return true;

@@ -53,6 +53,7 @@ typedef struct Surrogate {
     uint32_t count;        /* of kept, drawn */
     uint32_t answered;     /* of them, the first ones */
     StudyRound room;       /* the arrays of rounds */
+    uint32_t *order;       /* [feature_count]: each feature once, in whatever order */
 } Surrogate;
 
 /* Cuts its arrays out of `memory`. */
@@ -68,15 +69,14 @@ void surrogate_ask(Surrogate *surrogate, const FeatureSet *kept);
 void surrogate_round(Surrogate *surrogate, StudyRound *out_round);
 
 /* The text's neighbourhood, as PyPI lime draws it: the whole text first, then copies without n of its features, n and
- * which they are drawn at random. Asks about the next ones; false: all have been answered. `order` is
- * [feature_count], each feature once in whatever order. */
-bool surrogate_ask_neighbours(Surrogate *surrogate, uint32_t *order);
+ * which they are drawn at random. Asks about the next ones; false: all have been answered. */
+bool surrogate_ask_neighbours(Surrogate *surrogate);
 
 /* The kinds. */
 typedef struct SurrogateKind {
     /* Takes what a surrogate of this kind needs; NULL where `memory` only counts. */
     Surrogate *(*lay_out)(const Surrogate *sized, ExplainMemory *memory);
-    /* Before the study begins; arrays are zeroed. */
+    /* Before the study begins; arrays are zeroed. NULL: there is nothing to do. */
     void (*begin)(Surrogate *surrogate);
     void (*next)(Study *study, const StudyRound *last, StudyRound *out_round);
 } SurrogateKind;

@@ -13,7 +13,6 @@ enum {
 
 typedef struct Tree {
     Surrogate surrogate;   /* first */
-    uint32_t *order;       /* [features] */
     uint32_t *samples;     /* [sample_count]: those of a node stand together */
     double *sums;          /* [features]: of the scores of a node's samples that have the feature */
     uint32_t *counts;      /* [features]: those samples */
@@ -156,7 +155,7 @@ static void tree_next(Study *study, const StudyRound *last, StudyRound *out_roun
 {
     Tree *tree = (Tree *)study;
     surrogate_record(&tree->surrogate, last);
-    if (!surrogate_ask_neighbours(&tree->surrogate, tree->order)) tree_finish(tree);
+    if (!surrogate_ask_neighbours(&tree->surrogate)) tree_finish(tree);
     surrogate_round(&tree->surrogate, out_round);
 }
 
@@ -166,7 +165,6 @@ static Surrogate *tree_lay_out(const Surrogate *sized, ExplainMemory *memory)
     Tree *tree = explain_take(memory, 1, sizeof *tree);
     Tree made = {.surrogate = *sized};
     surrogate_lay_out(&made.surrogate, memory);
-    made.order = explain_take(memory, features, sizeof *made.order);
     made.samples = explain_take(memory, sized->sample_count, sizeof *made.samples);
     made.sums = explain_take(memory, features, sizeof *made.sums);
     made.counts = explain_take(memory, features, sizeof *made.counts);
@@ -175,10 +173,4 @@ static Surrogate *tree_lay_out(const Surrogate *sized, ExplainMemory *memory)
     return &tree->surrogate;
 }
 
-static void tree_begin(Surrogate *surrogate)
-{
-    Tree *tree = (Tree *)surrogate;
-    for (uint32_t i = 0; i < surrogate->study.text.feature_count; i++) tree->order[i] = i;
-}
-
-const SurrogateKind tree_kind = {tree_lay_out, tree_begin, tree_next};
+const SurrogateKind tree_kind = {tree_lay_out, NULL, tree_next};

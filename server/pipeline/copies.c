@@ -56,9 +56,10 @@ static uint32_t copies_count_max(const Prepared *prepared)
     return count > 0 ? count : 1;
 }
 
-/* NULL where `memory` only counts. */
-static Copies *copies_lay_out(const ExplainSubject *subject, ExplainMemory *memory)
+/* `spec`: the subject. */
+static void *copies_lay_out(const void *spec, ExplainMemory *memory)
 {
+    const ExplainSubject *subject = spec;
     const Prepared *whole = subject->prepared;
     uint64_t output_size = pipeline_output_size(subject->pipeline, subject->task, whole, 0);
     Copies *copies = explain_take(memory, 1, sizeof *copies);
@@ -84,24 +85,16 @@ static Copies *copies_lay_out(const ExplainSubject *subject, ExplainMemory *memo
     return copies;
 }
 
-static uint64_t copies_count_bytes(const ExplainSubject *subject)
-{
-    ExplainMemory memory = {0};
-    (void)copies_lay_out(subject, &memory);
-    return memory.used_bytes;
-}
-
 uint64_t copies_bytes(const ExplainSubject *subject)
 {
-    return explain_memory_bytes(copies_count_bytes(subject));
+    return explain_made_bytes(copies_lay_out, subject);
 }
 
 Copies *copies_open(const ExplainSubject *subject, const uint32_t *token_features, uint32_t feature_count,
                     ExplainRemoval removal, Arena *arena)
 {
-    ExplainMemory memory;
-    if (explain_memory_open(copies_count_bytes(subject), arena, &memory, NULL)) return NULL;
-    Copies *copies = copies_lay_out(subject, &memory);
+    Copies *copies = explain_make(copies_lay_out, subject, arena, NULL);
+    if (!copies) return NULL;
     copies->token_features = token_features;
     copies->feature_count = feature_count;
     copies->removal = removal;

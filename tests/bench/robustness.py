@@ -25,7 +25,7 @@ import sanitize_attacks
 import serving
 
 sys.path.insert(0, str(serving.ROOT / "deploy" / "models"))
-from disguises import ALIKE, is_able  # noqa: E402
+from disguises import ALIKE, is_able, shuffle  # noqa: E402
 from sentiment_reviews import is_clear, label_of, read_reviews, split_of  # noqa: E402
 
 POLICIES = {
@@ -69,8 +69,7 @@ def leave_out(generator, word, budget):
 
 
 def shuffle_inside(generator, word, budget):
-    inner = generator.sample(word[1:-1], len(word) - 2)
-    return word[0] + "".join(inner) + word[-1]
+    return shuffle(generator, word)
 
 
 def repeat(generator, word, budget):
