@@ -51,7 +51,7 @@ static void attention_tile(AttentionHead *head, const MassBlock *mass, const Sco
                            const ScoreBlock *tile, bool first)
 {
     float scale;
-    if (mass->masses) head->scores = mass_scores(mass, tile);
+    if (mass->mass) head->scores = mass_scores(mass, tile);
     float *scores = head_scores(head, block, tile, &scale);
     head->kernels->softmax_tile(&(SoftmaxTile){
         .scores = scores,
@@ -64,7 +64,7 @@ static void attention_tile(AttentionHead *head, const MassBlock *mass, const Sco
         .factors = head->part[PART_FACTORS],
     });
     attention_outputs(head, block, tile, scores, first);
-    if (mass->masses) mass_keep(mass, head, tile, scores);
+    if (mass->mass) mass_keep(mass, head, tile, scores);
 }
 
 /* Divides a block's outputs by their sums and puts them where its queries were. */
@@ -136,7 +136,7 @@ static void attention_near_keys(AttentionHead *head, MassBlock *mass, uint32_t q
 
 static void attention_block(AttentionHead *head, const AttentionRows *rows, uint32_t query, uint32_t queries)
 {
-    MassBlock mass = {.masses = rows->masses, .tiles = rows->tiles, .query = query, .queries = queries};
+    MassBlock mass = {.mass = rows->mass, .tiles = rows->tiles, .query = query, .queries = queries};
     for (uint32_t i = 0; i < queries; i++) {
         head->part[PART_MAXIMA][i] = -INFINITY;
         head->part[PART_SUMS][i] = 0.0f;

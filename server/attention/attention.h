@@ -11,9 +11,8 @@ enum { ATTENTION_QUERY_BLOCK = 288 };
 
 /* The weights of queries, added up while attention has them: for whoever wants the mean of many rows. */
 typedef struct AttentionMass {
-    const float *shares;              /* [token_count]: what the weights of each query count */
-    float *sums;                      /* [head_count][token_count]: gain them */
-    const struct AttentionMass *next; /* of another; NULL: the last */
+    const float *shares; /* [token_count]: what the weights of each query count */
+    float *sums;         /* [head_count][token_count]: gain them */
 } AttentionMass;
 
 /* Some of a sequence's queries, and all of its keys and values. A row of queries holds head_count heads of head_size
@@ -32,8 +31,8 @@ typedef struct AttentionRows {
     uint32_t head_count; /* how many; 0: all from first_head on */
     const uint32_t *global_positions; /* ascending: keys that each query sees beyond its window */
     uint32_t global_count;            /* 0 with disentangled biases */
-    const AttentionMass *masses;      /* NULL: none */
-    float *tiles;                     /* where there are any: attention_tiles_size floats, aligned to 64 bytes */
+    const AttentionMass *mass;        /* NULL: none */
+    float *tiles;                     /* where there is one: attention_tiles_size floats, aligned to 64 bytes */
 } AttentionRows;
 
 /* Floats of scratch that attention_forward needs; it does not grow with the sequence. A multiple of 16. */

@@ -26,7 +26,7 @@ static MassRow *mass_rows(const MassBlock *block, uint32_t slot)
 
 void mass_begin_slot(MassBlock *block, bool global)
 {
-    if (!block->masses) return;
+    if (!block->mass) return;
     MassRow *rows = mass_rows(block, block->slot_count++);
     block->global_slots += global;
     for (uint32_t i = 0; i < block->queries; i++) rows[i] = (MassRow){0};
@@ -58,18 +58,17 @@ typedef struct MassTile {
     const uint32_t *positions; /* [keys] of global keys, or NULL */
 } MassTile;
 
-static void mass_add_tile(const AttentionMass *mass, const AttentionHead *head, const MassBlock *block,
-                          const MassTile *tile)
+static void mass_add_tile(const AttentionHead *head, const MassBlock *block, const MassTile *tile)
 {
     float factors[TILE_QUERIES];
     float gathered[TILE_KEYS] = {0};
     const MassRow *first = tile->rows;
-    float *sums = mass->sums + (size_t)head->index * head->pattern.token_count;
+    float *sums = block->mass->sums + (size_t)head->index * head->pattern.token_count;
     bool any = false;
     for (uint32_t i = 0; i < tile->count; i++) {
         uint32_t row = tile->row + i;
         float worth = expf(tile->rows[i].maximum - head->part[PART_MAXIMA][row]) / head->part[PART_SUMS][row];
-        factors[i] = mass->shares[block->query + row] * worth;
+        factors[i] = block->mass->shares[block->query + row] * worth;
         any |= factors[i] != 0.0f;
     }
     if (!any) return;
@@ -90,7 +89,7 @@ static uint32_t mass_tile_rows(const MassRow *rows, uint32_t left)
 
 void mass_add(const MassBlock *block, const AttentionHead *head)
 {
-    if (!block->masses) return;
+    if (!block->mass) return;
     for (uint32_t slot = 0; slot < block->slot_count; slot++) {
         const MassRow *rows = mass_rows(block, slot);
         for (uint32_t row = 0, count; row < block->queries; row += count) {
@@ -103,8 +102,7 @@ void mass_add(const MassBlock *block, const AttentionHead *head)
                 .count = count,
                 .positions = slot < block->global_slots ? head->pattern.global_positions + rows[row].key : NULL,
             };
-            for (const AttentionMass *mass = block->masses; mass; mass = mass->next)
-                mass_add_tile(mass, head, block, &tile);
+            mass_add_tile(head, block, &tile);
         }
     }
 }

@@ -14,7 +14,7 @@ typedef struct MassRow {
 
 /* One head's block of queries; a block of keys is a slot. Zeroed, nobody wants sums. */
 typedef struct MassBlock {
-    const AttentionMass *masses;
+    const AttentionMass *mass;
     float *tiles;
     uint32_t query; /* the first */
     uint32_t queries;

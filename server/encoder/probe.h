@@ -18,8 +18,7 @@ typedef struct ProbedRows {
     uint32_t run;  /* of the layers, counted as they are run */
     uint32_t unit; /* of the sequence, less than encoder_probe_units: no two with one number run at once */
     const AttentionPlan *plan;
-    /* Of all heads, normalized and rotated. A callback may put a mass of its own, which lives until `leave`, in front
-     * of rows->masses. */
+    /* Of all heads, normalized and rotated. One callback may set rows->mass, which lives until `leave`. */
     AttentionRows *rows;
     /* Window mode: the one row is a global token's, and its plan hides nothing. Elsewhere rows of global tokens are to
      * be passed over, since their own come in their place. */

@@ -295,23 +295,23 @@ static void anchor_next(Study *study, const StudyRound *last, StudyRound *out_ro
     surrogate_round(&anchor->surrogate, out_round);
 }
 
-static Surrogate *anchor_lay_out(const Surrogate *sized, ExplainMemory *memory)
+static void *anchor_lay_out(const void *spec, ExplainMemory *memory)
 {
+    const Surrogate *sized = spec;
     Anchor *anchor = explain_take(memory, 1, sizeof *anchor);
     Anchor made = {.surrogate = *sized};
     surrogate_lay_out(&made.surrogate, memory);
     made.held = explain_take(memory, sized->sample_count + sized->fresh_count, sizeof *made.held);
     made.arms = explain_take(memory, 1 + BEAM * (uint64_t)sized->study.text.feature_count, sizeof *made.arms);
-    if (!anchor) return NULL;
-    *anchor = made;
-    return &anchor->surrogate;
+    if (anchor) *anchor = made;
+    return anchor;
 }
 
 /* The rule of no words is the first: it holds where nothing that is left out changes the label. */
 static void anchor_begin(Surrogate *surrogate)
 {
     Anchor *anchor = (Anchor *)surrogate;
-    anchor->arm_count = 1;
+    anchor->arms[anchor->arm_count++] = (Arm){0};
     anchor_enter(anchor, ANCHOR_FIRST, (surrogate->sample_count + FIRST_PART - 1) / FIRST_PART);
     if (surrogate->study.text.feature_count == 0) anchor_finish(anchor, &(Arm){.count = 1, .agreeing = 1});
 }

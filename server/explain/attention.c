@@ -4,7 +4,6 @@
 
 #include "attention/weights.h"
 #include "base/ascending.h"
-#include "explain/pooled_row.h"
 #include "explain/row_format.h"
 
 #include <string.h>
@@ -36,11 +35,12 @@ struct ExplainAttention {
     uint32_t head_count;
     uint32_t weights_per_layer; /* as many as heads, or 1 of all together */
     uint32_t row_count;
-    uint32_t single_row; /* POOLED, of one row */
-    bool is_mean;        /* POOLED, of several */
-    uint32_t *rows;      /* [row_count]; NULL: is_mean */
-    PooledRow pooled;
-    float *pooled_weights;   /* [tokens]: of all heads together */
+    uint32_t single_row;     /* POOLED, of one row */
+    bool is_mean;            /* POOLED, of several */
+    uint32_t *rows;          /* [row_count]; NULL: is_mean */
+    const PooledRow *pooled; /* POOLED */
+    float *head_weights;     /* [tokens]: the pooled row of a head */
+    float *joined_weights;   /* [tokens]: of all heads together */
     uint32_t *chosen;        /* [tokens], of the pooled row */
     bool *seen;              /* [tokens] */
     ExplainWeights *weights; /* [layer_count][weights_per_layer] */
@@ -72,8 +72,10 @@ static void attention_find_pooled(ExplainAttention *self)
     while (!sequence->is_pooled(sequence->context, self->single_row)) self->single_row++;
 }
 
-static ExplainAttention attention_make(const ExplainSpec *spec, const ExplainSequence *sequence)
+static ExplainAttention attention_make(const ExplainAsked *asked)
 {
+    const ExplainSpec *spec = asked->spec;
+    const ExplainSequence *sequence = asked->sequence;
     ExplainAttention self = {.spec = spec, .sequence = *sequence};
     uint32_t heads = encoder_run_plan(sequence->encoder, 0)->head_count;
     self.layer_count = spec->layer_count ? spec->layer_count : encoder_run_count(sequence->encoder);
@@ -192,34 +194,38 @@ static void attention_lay_out_weights(const ExplainAttention *self, uint32_t ind
     layer->places[index] = place;
 }
 
-/* Returns the entries of all weights. Where `memory` only counts, nothing is written. */
-static uint64_t attention_lay_out(ExplainAttention *self, ExplainMemory *memory)
+static void attention_lay_out_layer(ExplainAttention *self, uint32_t place, RowSums *entries,
+                                    ExplainMemory *memory)
 {
-    uint32_t tokens = self->sequence.token_count;
-    uint64_t entries = 0;
-    RowSums sums = {.of_row = attention_row_entries};
-    attention_lay_out_heads(self, memory);
-    attention_lay_out_rows(self, memory);
-    self->layers = explain_take(memory, self->layer_count, sizeof *self->layers);
-    self->weights =
-        explain_take(memory, (uint64_t)self->layer_count * self->weights_per_layer, sizeof *self->weights);
-    for (uint32_t i = 0; i < self->layer_count; i++) {
-        AskedLayer layer = {.run = attention_run(self, i)};
-        uint64_t count = attention_sum(self, i, &sums);
-        layer.entry_count = (uint32_t)count;
-        layer.weights = self->weights ? self->weights + (size_t)i * self->weights_per_layer : NULL;
-        layer.places = explain_take(memory, self->weights_per_layer, sizeof *layer.places);
-        attention_lay_out_columns(self, i, &layer, memory);
-        for (uint32_t j = 0; j < self->weights_per_layer; j++) attention_lay_out_weights(self, j, &layer, memory);
-        if (self->layers) self->layers[i] = layer;
-        entries += count * self->weights_per_layer;
+    AskedLayer layer = {.run = attention_run(self, place)};
+    layer.entry_count = (uint32_t)attention_sum(self, place, entries);
+    layer.weights = self->weights ? self->weights + (size_t)place * self->weights_per_layer : NULL;
+    layer.places = explain_take(memory, self->weights_per_layer, sizeof *layer.places);
+    attention_lay_out_columns(self, place, &layer, memory);
+    for (uint32_t i = 0; i < self->weights_per_layer; i++) attention_lay_out_weights(self, i, &layer, memory);
+    if (self->layers) self->layers[place] = layer;
+}
+
+/* `spec`: an ExplainAsked. Where `memory` only counts, nothing is written. */
+static void *attention_lay_out(const void *spec, ExplainMemory *memory)
+{
+    ExplainAttention *attention = explain_take(memory, 1, sizeof *attention);
+    ExplainAttention made = attention_make(spec);
+    uint32_t tokens = made.sequence.token_count;
+    RowSums entries = {.of_row = attention_row_entries};
+    attention_lay_out_heads(&made, memory);
+    attention_lay_out_rows(&made, memory);
+    made.layers = explain_take(memory, made.layer_count, sizeof *made.layers);
+    made.weights = explain_take(memory, (uint64_t)made.layer_count * made.weights_per_layer, sizeof *made.weights);
+    for (uint32_t i = 0; i < made.layer_count; i++) attention_lay_out_layer(&made, i, &entries, memory);
+    if (made.spec->rows == EXPLAIN_ROWS_POOLED) {
+        made.head_weights = explain_take(memory, tokens, sizeof *made.head_weights);
+        made.joined_weights = explain_take(memory, tokens, sizeof *made.joined_weights);
+        made.chosen = explain_take(memory, tokens, sizeof *made.chosen);
+        made.seen = explain_take(memory, tokens, sizeof *made.seen);
     }
-    if (self->spec->rows != EXPLAIN_ROWS_POOLED) return entries;
-    self->pooled = pooled_row_make(&self->sequence, self->heads, self->head_count, memory);
-    self->pooled_weights = explain_take(memory, tokens, sizeof *self->pooled_weights);
-    self->chosen = explain_take(memory, tokens, sizeof *self->chosen);
-    self->seen = explain_take(memory, tokens, sizeof *self->seen);
-    return entries;
+    if (attention) *attention = made;
+    return attention;
 }
 
 /* Which keys the pooled rows see together. Returns how many. */
@@ -353,10 +359,6 @@ static void attention_attend(EncoderProbe *probe, const ProbedRows *shown)
     ExplainAttention *self = (ExplainAttention *)probe;
     const AskedLayer *layer = attention_layer(self, shown->run);
     if (!layer) return;
-    if (self->spec->rows == EXPLAIN_ROWS_POOLED) {
-        pooled_row_attend(&self->pooled, shown);
-        return;
-    }
     uint32_t row_max = attention_room(self, &shown->room).row_max;
     ExplainTile tile = {.sequence = &self->sequence, .shown = shown, .first = shown->rows->first_query};
     for (; explain_next_tile(&tile, attention_has_row, self, row_max); tile.first += tile.count)
@@ -368,43 +370,29 @@ static void attention_attend_globals(EncoderProbe *probe, const ProbedGlobals *s
     ExplainAttention *self = (ExplainAttention *)probe;
     const AskedLayer *layer = attention_layer(self, shown->run);
     if (!layer) return;
-    if (self->spec->rows == EXPLAIN_ROWS_POOLED) {
-        pooled_row_attend_globals(&self->pooled, shown);
-        return;
-    }
     ExplainTile tile = {.sequence = &self->sequence, .globals = shown, .count = 1};
     for (; tile.first < shown->count; tile.first++)
         if (attention_has_row(self, shown->positions[tile.first]))
             attention_write_tile(self, layer, &tile, attention_place(self, shown->positions[tile.first]));
 }
 
-static void attention_enter(EncoderProbe *probe, uint32_t run, const float *hidden)
-{
-    ExplainAttention *self = (ExplainAttention *)probe;
-    (void)hidden;
-    if (attention_layer(self, run)) pooled_row_enter(&self->pooled);
-}
-
+/* POOLED. */
 static void attention_leave(EncoderProbe *probe, uint32_t run, const AttentionRows *rows)
 {
     ExplainAttention *self = (ExplainAttention *)probe;
     const AskedLayer *layer = attention_layer(self, run);
     uint32_t tokens = rows->token_count;
     if (!layer) return;
-    pooled_row_leave(&self->pooled);
-    FormatRow row = {.key_count = tokens, .token_count = tokens, .chosen = self->chosen};
+    FormatRow row = {
+        .weights = self->head_weights, .key_count = tokens, .token_count = tokens, .chosen = self->chosen};
     for (uint32_t i = 0; i < self->head_count; i++) {
-        size_t first = (size_t)self->heads[i] * tokens;
-        float *weights = self->pooled.sums + first;
-        for (uint32_t j = 0; self->pooled.has_globals && j < tokens; j++)
-            weights[j] += self->pooled.global_sums[first + j];
-        row.weights = weights;
+        pooled_row_read(self->pooled, self->heads[i], self->head_weights);
         if (self->spec->aggregate == EXPLAIN_HEADS_EACH)
             attention_write(self, layer, i, 0, &row);
         else
-            row_format_join(self->spec, self->head_count, i, weights, tokens, self->pooled_weights);
+            row_format_join(self->spec, self->head_count, i, self->head_weights, tokens, self->joined_weights);
     }
-    row.weights = self->pooled_weights;
+    row.weights = self->joined_weights;
     if (self->spec->aggregate != EXPLAIN_HEADS_EACH) attention_write(self, layer, 0, 0, &row);
 }
 
@@ -415,61 +403,44 @@ static uint64_t attention_row_keys(const ExplainAttention *self, uint32_t run, u
     return explain_key_count(&self->sequence, run, attention_row(self, place));
 }
 
+/* The pooled row has been made. */
 static uint64_t attention_rows_work(const ExplainAttention *self)
 {
-    const Encoder *encoder = self->sequence.encoder;
     uint64_t work = 0;
     RowSums keys = {.of_row = attention_row_keys};
+    if (self->spec->rows == EXPLAIN_ROWS_POOLED) return 0;
     for (uint32_t i = 0; i < self->layer_count; i++) {
-        uint32_t run = attention_run(self, i);
-        if (self->spec->rows == EXPLAIN_ROWS_POOLED)
-            work += pooled_row_work(&self->sequence, run, self->head_count);
-        else
-            work += self->head_count * attention_weights_work(encoder_run_plan(encoder, run), 1) *
-                    attention_sum(self, i, &keys);
+        const AttentionPlan *plan = encoder_run_plan(self->sequence.encoder, attention_run(self, i));
+        work += self->head_count * attention_weights_work(plan, 1) * attention_sum(self, i, &keys);
     }
     return work;
 }
 
-/* The bytes of all that is laid out, and the entries of all weights. */
-static uint64_t attention_count(const ExplainAttention *self, uint64_t *out_entries)
+ExplainAttentionCost explain_attention_cost(const ExplainAsked *asked)
 {
-    ExplainAttention counted = *self;
-    ExplainMemory memory = {0};
-    explain_take(&memory, 1, sizeof counted);
-    *out_entries = attention_lay_out(&counted, &memory);
-    return memory.used_bytes;
-}
-
-ExplainAttentionCost explain_attention_cost(const ExplainSpec *spec, const ExplainSequence *sequence)
-{
-    ExplainAttention self = attention_make(spec, sequence);
+    ExplainAttention self = attention_make(asked);
     ExplainAttentionCost cost = {.weights_count = self.layer_count * self.weights_per_layer};
+    RowSums entries = {.of_row = attention_row_entries};
     cost.row_count = (uint64_t)cost.weights_count * self.row_count;
-    cost.memory_bytes = explain_memory_bytes(attention_count(&self, &cost.entry_count));
+    for (uint32_t i = 0; i < self.layer_count; i++)
+        cost.entry_count += attention_sum(&self, i, &entries) * self.weights_per_layer;
+    cost.memory_bytes = explain_made_bytes(attention_lay_out, asked);
     cost.work = attention_rows_work(&self);
     return cost;
 }
 
-Status explain_attention_open(const ExplainSpec *spec, const ExplainSequence *sequence, Arena *arena,
+Status explain_attention_open(const ExplainAsked *asked, const PooledRow *pooled, Arena *arena,
                               ExplainAttention **out_attention, Error *out_error)
 {
-    ExplainAttention self = attention_make(spec, sequence);
-    ExplainMemory memory;
-    uint64_t entry_count;
-    Status status = explain_memory_open(attention_count(&self, &entry_count), arena, &memory, out_error);
-    if (status) return status;
-    ExplainAttention *attention = explain_take(&memory, 1, sizeof *attention);
-    *attention = self;
-    attention_lay_out(attention, &memory);
-    for (uint32_t i = 0; i < self.layer_count; i++)
+    ExplainAttention *attention = explain_make(attention_lay_out, asked, arena, out_error);
+    if (!attention) return STATUS_RESOURCE_EXHAUSTED;
+    for (uint32_t i = 0; i < attention->layer_count; i++)
         if (attention->layers[i].row_offsets) attention_list(attention, &attention->layers[i]);
-    attention->probe.attend = attention_attend;
-    attention->probe.attend_globals = attention_attend_globals;
-    if (spec->rows == EXPLAIN_ROWS_POOLED) {
-        attention->probe.enter = attention_enter;
-        attention->probe.leave = attention_leave;
-    }
+    attention->pooled = pooled;
+    attention->probe =
+        asked->spec->rows == EXPLAIN_ROWS_POOLED
+            ? (EncoderProbe){.leave = attention_leave}
+            : (EncoderProbe){.attend = attention_attend, .attend_globals = attention_attend_globals};
     *out_attention = attention;
     return STATUS_OK;
 }

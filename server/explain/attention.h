@@ -1,9 +1,7 @@
 /* Attention weights of any layers, heads and rows, read as the sequence's answer is computed. */
 #pragma once
 
-#include "explain/explain.h"
-#include "explain/memory.h"
-#include "explain/sequence.h"
+#include "explain/pooled_row.h"
 
 typedef struct ExplainAttention ExplainAttention;
 
@@ -17,11 +15,11 @@ typedef struct ExplainAttentionCost {
 } ExplainAttentionCost;
 
 /* Exact, but for the pooled row of several in SPARSE form, which has at most so many entries. Rows that are asked for
- * and that the sequence has not are left out. */
-ExplainAttentionCost explain_attention_cost(const ExplainSpec *spec, const ExplainSequence *sequence);
-/* All that it will ever need, of the arena, within the cost's memory_bytes. `spec` and what `sequence` borrows outlive
- * it. Fails with RESOURCE_EXHAUSTED. */
-CHECKED Status explain_attention_open(const ExplainSpec *spec, const ExplainSequence *sequence, Arena *arena,
+ * and that the sequence has not are left out. What making the pooled row takes is not in it. */
+ExplainAttentionCost explain_attention_cost(const ExplainAsked *asked);
+/* All that it will ever need, of the arena, within the cost's memory_bytes. `pooled`, of the same request, is read in
+ * POOLED form alone; it and what `asked` borrows outlive it. Fails with RESOURCE_EXHAUSTED. */
+CHECKED Status explain_attention_open(const ExplainAsked *asked, const PooledRow *pooled, Arena *arena,
                                       ExplainAttention **out_attention, Error *out_error);
 EncoderProbe *explain_attention_probe(ExplainAttention *attention);
 /* After the run, by layer and head: [*out_count]. Heads together are head 0. */

@@ -173,8 +173,9 @@ static void linear_next(Study *study, const StudyRound *last, StudyRound *out_ro
     surrogate_round(&linear->surrogate, out_round);
 }
 
-static Surrogate *linear_lay_out(const Surrogate *sized, ExplainMemory *memory)
+static void *linear_lay_out(const void *spec, ExplainMemory *memory)
 {
+    const Surrogate *sized = spec;
     uint64_t features = sized->study.text.feature_count;
     Linear *linear = explain_take(memory, 1, sizeof *linear);
     Linear made = {.surrogate = *sized};
@@ -184,9 +185,18 @@ static Surrogate *linear_lay_out(const Surrogate *sized, ExplainMemory *memory)
     made.means = explain_take(memory, features, sizeof *made.means);
     made.targets = explain_take(memory, features, sizeof *made.targets);
     made.solution = explain_take(memory, features, sizeof *made.solution);
-    if (!linear) return NULL;
-    *linear = made;
-    return &linear->surrogate;
+    if (linear) *linear = made;
+    return linear;
 }
 
-const SurrogateKind linear_kind = {linear_lay_out, NULL, linear_next};
+/* Sums begin at 0. */
+static void linear_begin(Surrogate *surrogate)
+{
+    Linear *linear = (Linear *)surrogate;
+    size_t features = surrogate->study.text.feature_count;
+    memset(linear->products, 0, features * features * sizeof *linear->products);
+    memset(linear->means, 0, features * sizeof *linear->means);
+    memset(linear->targets, 0, features * sizeof *linear->targets);
+}
+
+const SurrogateKind linear_kind = {linear_lay_out, linear_begin, linear_next};

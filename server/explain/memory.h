@@ -10,15 +10,10 @@ typedef struct ExplainMemory {
     uint64_t used_bytes;
 } ExplainMemory;
 
-/* A block of the arena that holds what was counted, uninitialized. Fails with RESOURCE_EXHAUSTED. */
-CHECKED Status explain_memory_open(uint64_t counted_bytes, Arena *arena, ExplainMemory *out_memory,
-                                   Error *out_error);
-/* What explain_memory_open takes of the arena for them. */
-uint64_t explain_memory_bytes(uint64_t counted_bytes);
-
 /* Takes what `spec` says, itself first, and returns itself; NULL where `memory` only counts. */
 typedef void *(ExplainLayOut)(const void *spec, ExplainMemory *memory);
-/* Lays out in the arena what was counted. NULL: fails with RESOURCE_EXHAUSTED. */
+/* Lays out in the arena what was counted, uninitialized but for what `lay_out` writes. NULL: fails with
+ * RESOURCE_EXHAUSTED. */
 void *explain_make(ExplainLayOut *lay_out, const void *spec, Arena *arena, Error *out_error);
 /* What explain_make takes of the arena. */
 uint64_t explain_made_bytes(ExplainLayOut *lay_out, const void *spec);

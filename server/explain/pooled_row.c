@@ -2,15 +2,38 @@
 
 #include "attention/weights.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Rows by themselves cost as much as a mass of all where there is one in so many. */
 enum { MASS_SPARSITY = 16 };
 
-/* Rows of global tokens have weights of their own, which are none of the mass. */
-static void pooled_make_mass(PooledRow *row, ExplainMemory *memory)
+struct PooledRow {
+    EncoderProbe probe; /* first */
+    const ExplainSpec *spec;
+    ExplainSequence sequence;
+    uint32_t head_count;
+    float share;           /* 1 / the number of pooled rows */
+    float *shares;         /* [tokens]: 1 of pooled rows, for a mass; NULL: they are too few for one */
+    AttentionMass *masses; /* [unit_count] */
+    uint32_t unit_count;
+    float *sums;        /* [unit_count][heads][tokens] */
+    float *global_sums; /* likewise; NULL: there are no such rows */
+};
+
+bool pooled_row_has_globals(const ExplainSequence *sequence)
 {
-    const ExplainSequence *sequence = row->sequence;
+    bool any = false;
+    if (encoder_attention(sequence->encoder) != ATTENTION_PATTERN_LONGFORMER) return false;
+    for (uint32_t i = 0; i < sequence->global_count; i++)
+        any |= sequence->is_pooled(sequence->context, sequence->global_positions[i]);
+    return any;
+}
+
+/* Rows of global tokens have weights of their own, which are none of the mass. */
+static void pooled_lay_out_mass(PooledRow *row, ExplainMemory *memory)
+{
+    const ExplainSequence *sequence = &row->sequence;
     row->shares = explain_take(memory, sequence->token_count, sizeof *row->shares);
     row->masses = explain_take(memory, row->unit_count, sizeof *row->masses);
     for (uint32_t i = 0; row->shares && i < sequence->token_count; i++)
@@ -18,40 +41,43 @@ static void pooled_make_mass(PooledRow *row, ExplainMemory *memory)
             sequence->is_pooled(sequence->context, i) && !explain_is_global(sequence, i) ? 1.0f : 0.0f;
 }
 
-PooledRow pooled_row_make(const ExplainSequence *sequence, const uint32_t *heads, uint32_t head_count,
-                          ExplainMemory *memory)
+/* `spec`: an ExplainAsked. */
+static void *pooled_lay_out(const void *spec, ExplainMemory *memory)
 {
+    const ExplainAsked *asked = spec;
+    const ExplainSequence *sequence = asked->sequence;
     uint32_t pooled = explain_pooled_count(sequence);
-    PooledRow row = {
-        .sequence = sequence,
-        .heads = heads,
-        .head_count = head_count,
-        .all_head_count = encoder_run_plan(sequence->encoder, 0)->head_count,
+    PooledRow *row = explain_take(memory, 1, sizeof *row);
+    PooledRow made = {
+        .spec = asked->spec,
+        .sequence = *sequence,
+        .head_count = encoder_run_plan(sequence->encoder, 0)->head_count,
         .share = 1.0f / (float)pooled,
         .unit_count = 1,
     };
     if (pooled > 1)
-        row.unit_count = encoder_probe_units(sequence->encoder, sequence->token_count, sequence->global_count);
-    bool own = encoder_attention(sequence->encoder) == ATTENTION_PATTERN_LONGFORMER;
-    for (uint32_t i = 0; own && i < sequence->global_count; i++)
-        row.has_globals |= sequence->is_pooled(sequence->context, sequence->global_positions[i]);
-    uint64_t size = (uint64_t)row.unit_count * row.all_head_count * sequence->token_count;
-    row.sums = explain_take(memory, size, sizeof *row.sums);
-    row.global_sums = row.has_globals ? explain_take(memory, size, sizeof *row.sums) : NULL;
-    if (pooled > sequence->token_count / MASS_SPARSITY && pooled > 1) pooled_make_mass(&row, memory);
+        made.unit_count = encoder_probe_units(sequence->encoder, sequence->token_count, sequence->global_count);
+    uint64_t size = (uint64_t)made.unit_count * made.head_count * sequence->token_count;
+    made.sums = explain_take(memory, size, sizeof *made.sums);
+    if (pooled_row_has_globals(sequence)) made.global_sums = explain_take(memory, size, sizeof *made.global_sums);
+    if (pooled > sequence->token_count / MASS_SPARSITY && pooled > 1) pooled_lay_out_mass(&made, memory);
+    if (row) *row = made;
     return row;
 }
 
 static size_t pooled_size(const PooledRow *row)
 {
-    return (size_t)row->all_head_count * row->sequence->token_count;
+    return (size_t)row->head_count * row->sequence.token_count;
 }
 
-void pooled_row_enter(PooledRow *row)
+static void pooled_enter(EncoderProbe *probe, uint32_t run, const float *hidden)
 {
+    PooledRow *row = (PooledRow *)probe;
     size_t bytes = row->unit_count * pooled_size(row) * sizeof *row->sums;
+    (void)hidden;
+    if (!explain_asks_run(row->spec, run)) return;
     memset(row->sums, 0, bytes);
-    if (row->has_globals) memset(row->global_sums, 0, bytes);
+    if (row->global_sums) memset(row->global_sums, 0, bytes);
 }
 
 /* The sums that a unit adds to; of a single row, whichever unit has it. */
@@ -69,28 +95,30 @@ static void pooled_add(float *sums, const float *weights, const uint32_t *keys, 
 /* The first row of the room is for keys, the others are for weights. */
 static void pooled_add_tile(const PooledRow *row, const ExplainTile *tile, float *sums)
 {
-    uint32_t tokens = row->sequence->token_count;
+    uint32_t tokens = row->sequence.token_count;
     float *space = explain_tile_room(tile)->space;
-    for (uint32_t i = 0; i < row->head_count; i++) {
+    for (uint32_t head = 0; head < row->head_count; head++) {
         float *weights = space + tokens;
-        float *head_sums = sums + (size_t)row->heads[i] * tokens;
-        explain_tile_weights(tile, row->heads[i], weights);
-        for (uint32_t j = 0; j < tile->count; j++) {
+        explain_tile_weights(tile, head, weights);
+        for (uint32_t i = 0; i < tile->count; i++) {
             const uint32_t *keys;
-            uint32_t count = explain_tile_keys(tile, j, (uint32_t *)space, &keys);
-            pooled_add(head_sums, weights, keys, count);
+            uint32_t count = explain_tile_keys(tile, i, (uint32_t *)space, &keys);
+            pooled_add(sums + (size_t)head * tokens, weights, keys, count);
             weights += count;
         }
     }
 }
 
-void pooled_row_attend(PooledRow *row, const ProbedRows *shown)
+static void pooled_attend(EncoderProbe *probe, const ProbedRows *shown)
 {
-    const ExplainSequence *sequence = row->sequence;
+    PooledRow *row = (PooledRow *)probe;
+    const ExplainSequence *sequence = &row->sequence;
+    if (!explain_asks_run(row->spec, shown->run)) return;
     if (row->shares && !shown->global) {
         AttentionMass *mass = &row->masses[shown->unit];
-        *mass = (AttentionMass){row->shares, pooled_unit(row, row->sums, shown->unit), shown->rows->masses};
-        shown->rows->masses = mass;
+        *mass = (AttentionMass){row->shares, pooled_unit(row, row->sums, shown->unit)};
+        assert(!shown->rows->mass);
+        shown->rows->mass = mass;
         return;
     }
     uint32_t row_max = (uint32_t)(shown->room.space_size / sequence->token_count - 1);
@@ -99,9 +127,11 @@ void pooled_row_attend(PooledRow *row, const ProbedRows *shown)
         pooled_add_tile(row, &tile, pooled_unit(row, row->sums, shown->unit));
 }
 
-void pooled_row_attend_globals(PooledRow *row, const ProbedGlobals *shown)
+static void pooled_attend_globals(EncoderProbe *probe, const ProbedGlobals *shown)
 {
-    const ExplainSequence *sequence = row->sequence;
+    PooledRow *row = (PooledRow *)probe;
+    const ExplainSequence *sequence = &row->sequence;
+    if (!row->global_sums || !explain_asks_run(row->spec, shown->run)) return;
     ExplainTile tile = {.sequence = sequence, .globals = shown, .count = 1};
     for (; tile.first < shown->count; tile.first++)
         if (sequence->is_pooled(sequence->context, shown->positions[tile.first]))
@@ -118,22 +148,68 @@ static void pooled_gather(const PooledRow *row, float *sums)
     for (size_t i = 0; i < size; i++) sums[i] = sums[i] > NOTHING ? sums[i] * row->share : 0.0f;
 }
 
-void pooled_row_leave(PooledRow *row)
+static void pooled_leave(EncoderProbe *probe, uint32_t run, const AttentionRows *rows)
 {
+    PooledRow *row = (PooledRow *)probe;
+    (void)rows;
+    if (!explain_asks_run(row->spec, run)) return;
     pooled_gather(row, row->sums);
-    if (row->has_globals) pooled_gather(row, row->global_sums);
+    if (row->global_sums) pooled_gather(row, row->global_sums);
 }
 
-uint64_t pooled_row_work(const ExplainSequence *sequence, uint32_t run, uint32_t head_count)
+/* ---- Public ---- */
+
+uint64_t pooled_row_bytes(const ExplainAsked *asked)
+{
+    return explain_made_bytes(pooled_lay_out, asked);
+}
+
+/* A mass, of several rows: what an operation for each pair takes is in memory, an eighth of their attention. */
+static uint64_t pooled_run_work(const ExplainSequence *sequence, uint32_t run)
 {
     const AttentionPlan *plan = encoder_run_plan(sequence->encoder, run);
-    uint32_t pooled = explain_pooled_count(sequence);
-    if (pooled >
-        1) { /* a mass: what an operation for each pair takes is in memory, an eighth of their attention */
+    if (explain_pooled_count(sequence) > 1)
         return attention_work(plan, sequence->token_count, sequence->global_count) / 8;
-    }
-    uint64_t keys = 0;
-    for (uint32_t row = 0; row < sequence->token_count; row++)
-        if (sequence->is_pooled(sequence->context, row)) keys += explain_key_count(sequence, run, row);
-    return head_count * attention_weights_work(plan, (uint32_t)keys);
+    uint32_t row = 0;
+    while (!sequence->is_pooled(sequence->context, row)) row++;
+    return plan->head_count * attention_weights_work(plan, explain_key_count(sequence, run, row));
+}
+
+uint64_t pooled_row_work(const ExplainAsked *asked)
+{
+    uint64_t work = 0;
+    for (uint32_t run = 0; run < encoder_run_count(asked->sequence->encoder); run++)
+        if (explain_asks_run(asked->spec, run)) work += pooled_run_work(asked->sequence, run);
+    return work;
+}
+
+PooledRow *pooled_row_open(const ExplainAsked *asked, Arena *arena, Error *out_error)
+{
+    PooledRow *row = explain_make(pooled_lay_out, asked, arena, out_error);
+    if (!row) return NULL;
+    row->probe = (EncoderProbe){pooled_enter, pooled_attend, pooled_attend_globals, pooled_leave};
+    return row;
+}
+
+EncoderProbe *pooled_row_probe(PooledRow *row)
+{
+    return &row->probe;
+}
+
+const float *pooled_row_sums(const PooledRow *row)
+{
+    return row->sums;
+}
+
+const float *pooled_row_global_sums(const PooledRow *row)
+{
+    return row->global_sums;
+}
+
+void pooled_row_read(const PooledRow *row, uint32_t head, float *out_weights)
+{
+    uint32_t tokens = row->sequence.token_count;
+    size_t first = (size_t)head * tokens;
+    memcpy(out_weights, row->sums + first, tokens * sizeof *out_weights);
+    for (uint32_t i = 0; row->global_sums && i < tokens; i++) out_weights[i] += row->global_sums[first + i];
 }

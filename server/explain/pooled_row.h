@@ -1,33 +1,24 @@
 /* The row of attention that an answer is read from, one run of the layers after the other: the mean of the pooled rows'
- * weights, for each head over all tokens. */
+ * weights, for each head over all tokens. Made once, whoever reads it: it looks on by itself. */
 #pragma once
 
 #include "explain/memory.h"
 #include "explain/sequence.h"
 
-typedef struct PooledRow {
-    const ExplainSequence *sequence;
-    const uint32_t *heads; /* [head_count] */
-    uint32_t head_count;
-    uint32_t all_head_count;
-    float share;           /* 1 / the number of pooled rows */
-    float *shares;         /* [tokens]: 1 of pooled rows, for a mass; NULL: they are too few for one */
-    AttentionMass *masses; /* [unit_count] */
-    uint32_t unit_count;
-    bool has_globals; /* some are Longformer's global rows */
-    float *sums;      /* [unit_count][all heads][tokens] */
-    float *global_sums;
-} PooledRow;
+typedef struct PooledRow PooledRow;
 
-/* Takes from `memory` what it needs; `sequence` and `heads` outlive it. */
-PooledRow pooled_row_make(const ExplainSequence *sequence, const uint32_t *heads, uint32_t head_count,
-                          ExplainMemory *memory);
-/* Before a run, and as a probe is shown its rows. */
-void pooled_row_enter(PooledRow *row);
-void pooled_row_attend(PooledRow *row, const ProbedRows *shown);
-void pooled_row_attend_globals(PooledRow *row, const ProbedGlobals *shown);
-/* After it: sums[all heads][tokens] are the weights, but for those of has_globals' rows, which stand in global_sums.
- * The two together sum to 1. Those of heads that were not asked for are anything. */
-void pooled_row_leave(PooledRow *row);
-/* Floating-point operations of a run. */
-uint64_t pooled_row_work(const ExplainSequence *sequence, uint32_t run, uint32_t head_count);
+/* Bytes of an arena, at most, and floating-point operations. */
+uint64_t pooled_row_bytes(const ExplainAsked *asked);
+uint64_t pooled_row_work(const ExplainAsked *asked);
+/* All that it will ever need, of the arena. What `asked` borrows outlives it. NULL: fails with RESOURCE_EXHAUSTED. */
+PooledRow *pooled_row_open(const ExplainAsked *asked, Arena *arena, Error *out_error);
+/* Comes before those of the readers: the row of a run stands from its own `leave` to the next `enter`. */
+EncoderProbe *pooled_row_probe(PooledRow *row);
+
+/* Whether some pooled rows are Longformer's global ones, which see values of their own: their weights stand apart. */
+bool pooled_row_has_globals(const ExplainSequence *sequence);
+/* [heads][tokens]: the weights of the others, and those of global rows (NULL: there are none). Both sum to 1. */
+const float *pooled_row_sums(const PooledRow *row);
+const float *pooled_row_global_sums(const PooledRow *row);
+/* out_weights[tokens] = both together, of one head. */
+void pooled_row_read(const PooledRow *row, uint32_t head, float *out_weights);

@@ -3,6 +3,11 @@
 #include "attention/weights.h"
 #include "base/ascending.h"
 
+bool explain_asks_run(const ExplainSpec *spec, uint32_t run)
+{
+    return spec->layer_count == 0 || ascending_has(spec->layers, spec->layer_count, run);
+}
+
 bool explain_is_global(const ExplainSequence *sequence, uint32_t row)
 {
     return ascending_has(sequence->global_positions, sequence->global_count, row);

@@ -1,7 +1,8 @@
-/* The sequence whose attention is explained. */
+/* The sequence whose attention is explained, and what is asked of it. */
 #pragma once
 
 #include "encoder/encoder.h"
+#include "explain/explain.h"
 
 /* A value; borrows all of it. */
 typedef struct ExplainSequence {
@@ -14,6 +15,14 @@ typedef struct ExplainSequence {
     const void *context;
 } ExplainSequence;
 
+/* Borrows both. */
+typedef struct ExplainAsked {
+    const ExplainSpec *spec;
+    const ExplainSequence *sequence;
+} ExplainAsked;
+
+/* Whether the spec asks for a run of the layers. */
+bool explain_asks_run(const ExplainSpec *spec, uint32_t run);
 /* Whether `row` is a global token's. */
 bool explain_is_global(const ExplainSequence *sequence, uint32_t row);
 uint32_t explain_pooled_count(const ExplainSequence *sequence);

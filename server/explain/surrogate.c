@@ -23,17 +23,10 @@ static Surrogate surrogate_sized(const StudyText *text, uint32_t sample_count, u
         .study.text = *text, .random = seed, .sample_count = sample_count, .fresh_count = fresh_count};
 }
 
-static uint64_t surrogate_count_bytes(ExplainMethod method, const Surrogate *sized)
-{
-    ExplainMemory memory = {0};
-    (void)kinds[method]->lay_out(sized, &memory);
-    return memory.used_bytes;
-}
-
 uint64_t surrogate_bytes(ExplainMethod method, uint32_t feature_count, uint32_t sample_count)
 {
     const Surrogate sized = surrogate_sized(&(StudyText){.feature_count = feature_count}, sample_count, 0);
-    return explain_memory_bytes(surrogate_count_bytes(method, &sized));
+    return explain_made_bytes(kinds[method]->lay_out, &sized);
 }
 
 Study *surrogate_open(ExplainMethod method, const StudyText *text, uint32_t sample_count, uint64_t seed,
@@ -42,11 +35,8 @@ Study *surrogate_open(ExplainMethod method, const StudyText *text, uint32_t samp
     assert(text->feature_count <= EXPLAIN_FEATURE_COUNT_MAX);
     assert(sample_count >= 1 && sample_count <= EXPLAIN_SAMPLE_COUNT_MAX);
     const Surrogate sized = surrogate_sized(text, sample_count, seed);
-    uint64_t bytes = surrogate_count_bytes(method, &sized);
-    ExplainMemory memory;
-    if (explain_memory_open(bytes, arena, &memory, NULL)) return NULL;
-    memset(memory.block, 0, bytes);
-    Surrogate *surrogate = kinds[method]->lay_out(&sized, &memory);
+    Surrogate *surrogate = explain_make(kinds[method]->lay_out, &sized, arena, NULL);
+    if (!surrogate) return NULL;
     surrogate->study.next = kinds[method]->next;
     surrogate->result.method = method;
     for (uint32_t i = 0; i < text->feature_count; i++) surrogate->order[i] = i;

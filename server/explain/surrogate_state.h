@@ -74,9 +74,8 @@ bool surrogate_ask_neighbours(Surrogate *surrogate);
 
 /* The kinds. */
 typedef struct SurrogateKind {
-    /* Takes what a surrogate of this kind needs; NULL where `memory` only counts. */
-    Surrogate *(*lay_out)(const Surrogate *sized, ExplainMemory *memory);
-    /* Before the study begins; arrays are zeroed. NULL: there is nothing to do. */
+    ExplainLayOut *lay_out; /* of a Surrogate without arrays; takes what one of this kind needs */
+    /* Before the study begins. NULL: there is nothing to do. */
     void (*begin)(Surrogate *surrogate);
     void (*next)(Study *study, const StudyRound *last, StudyRound *out_round);
 } SurrogateKind;

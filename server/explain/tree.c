@@ -159,8 +159,9 @@ static void tree_next(Study *study, const StudyRound *last, StudyRound *out_roun
     surrogate_round(&tree->surrogate, out_round);
 }
 
-static Surrogate *tree_lay_out(const Surrogate *sized, ExplainMemory *memory)
+static void *tree_lay_out(const void *spec, ExplainMemory *memory)
 {
+    const Surrogate *sized = spec;
     uint32_t features = sized->study.text.feature_count;
     Tree *tree = explain_take(memory, 1, sizeof *tree);
     Tree made = {.surrogate = *sized};
@@ -168,9 +169,8 @@ static Surrogate *tree_lay_out(const Surrogate *sized, ExplainMemory *memory)
     made.samples = explain_take(memory, sized->sample_count, sizeof *made.samples);
     made.sums = explain_take(memory, features, sizeof *made.sums);
     made.counts = explain_take(memory, features, sizeof *made.counts);
-    if (!tree) return NULL;
-    *tree = made;
-    return &tree->surrogate;
+    if (tree) *tree = made;
+    return tree;
 }
 
 const SurrogateKind tree_kind = {tree_lay_out, NULL, tree_next};

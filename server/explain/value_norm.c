@@ -2,8 +2,6 @@
  * them up: one more product a layer. */
 #include "explain/value_norm.h"
 
-#include "explain/pooled_row.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -13,13 +11,14 @@ struct ExplainValueNorm {
     EncoderProbe probe; /* first */
     const ExplainSpec *spec;
     ExplainSequence sequence;
-    PooledRow pooled; /* of all heads */
+    const PooledRow *pooled;
     uint32_t layer_count;
     float *scores;  /* [tokens] */
     float *mixed;   /* [BLOCK_TOKENS][Q]: weighted values */
     float *outputs; /* [BLOCK_TOKENS][H] */
-    float *hidden;  /* [tokens][H]: what the layer read, for the values that global rows see */
-    float *values;  /* [BLOCK_TOKENS][Q]: values, or those that global rows see */
+    float
+        *hidden; /* [tokens][H]: what the layer read, for the values that global rows see; NULL: there are none */
+    float *values; /* [BLOCK_TOKENS][Q]: values, or those that global rows see */
 };
 
 static uint32_t norm_width(const ExplainSequence *sequence)
@@ -28,57 +27,35 @@ static uint32_t norm_width(const ExplainSequence *sequence)
     return plan->head_count * plan->head_size;
 }
 
-static void norm_lay_out(ExplainValueNorm *self, ExplainMemory *memory)
+static uint32_t norm_layer_count(const ExplainAsked *asked)
 {
-    const ExplainSequence *sequence = &self->sequence;
+    return asked->spec->layer_count ? asked->spec->layer_count : encoder_run_count(asked->sequence->encoder);
+}
+
+/* `spec`: an ExplainAsked. */
+static void *norm_lay_out(const void *spec, ExplainMemory *memory)
+{
+    const ExplainAsked *asked = spec;
+    const ExplainSequence *sequence = asked->sequence;
     uint64_t tokens = sequence->token_count;
     uint64_t hidden = encoder_hidden_size(sequence->encoder);
     uint64_t width = norm_width(sequence);
-    uint32_t head_count = encoder_run_plan(sequence->encoder, 0)->head_count;
-    uint32_t *heads = explain_take(memory, head_count, sizeof *heads);
-    for (uint32_t i = 0; heads && i < head_count; i++) heads[i] = i;
-    self->pooled = pooled_row_make(sequence, heads, head_count, memory);
-    self->scores = explain_take(memory, tokens, sizeof(float));
-    self->mixed = explain_take(memory, BLOCK_TOKENS * width, sizeof(float));
-    self->outputs = explain_take(memory, BLOCK_TOKENS * hidden, sizeof(float));
-    self->values = explain_take(memory, BLOCK_TOKENS * width, sizeof(float));
-    if (!self->pooled.has_globals) return;
-    self->hidden = explain_take(memory, tokens * hidden, sizeof(float));
-}
-
-static ExplainValueNorm norm_make(const ExplainSpec *spec, const ExplainSequence *sequence)
-{
-    uint32_t runs = encoder_run_count(sequence->encoder);
-    return (ExplainValueNorm){
-        .spec = spec, .sequence = *sequence, .layer_count = spec->layer_count ? spec->layer_count : runs};
-}
-
-static bool norm_has_run(const ExplainValueNorm *self, uint32_t run)
-{
-    for (uint32_t i = 0; i < self->spec->layer_count; i++)
-        if (self->spec->layers[i] == run) return true;
-    return self->spec->layer_count == 0;
+    ExplainValueNorm *norm = explain_take(memory, 1, sizeof *norm);
+    ExplainValueNorm made = {.spec = asked->spec, .sequence = *sequence, .layer_count = norm_layer_count(asked)};
+    made.scores = explain_take(memory, tokens, sizeof(float));
+    made.mixed = explain_take(memory, BLOCK_TOKENS * width, sizeof(float));
+    made.outputs = explain_take(memory, BLOCK_TOKENS * hidden, sizeof(float));
+    made.values = explain_take(memory, BLOCK_TOKENS * width, sizeof(float));
+    if (pooled_row_has_globals(sequence)) made.hidden = explain_take(memory, tokens * hidden, sizeof(float));
+    if (norm) *norm = made;
+    return norm;
 }
 
 static void norm_enter(EncoderProbe *probe, uint32_t run, const float *hidden)
 {
     ExplainValueNorm *self = (ExplainValueNorm *)probe;
     size_t size = (size_t)self->sequence.token_count * encoder_hidden_size(self->sequence.encoder);
-    if (!norm_has_run(self, run)) return;
-    pooled_row_enter(&self->pooled);
-    if (self->hidden) memcpy(self->hidden, hidden, size * sizeof *hidden);
-}
-
-static void norm_attend(EncoderProbe *probe, const ProbedRows *shown)
-{
-    ExplainValueNorm *self = (ExplainValueNorm *)probe;
-    if (norm_has_run(self, shown->run)) pooled_row_attend(&self->pooled, shown);
-}
-
-static void norm_attend_globals(EncoderProbe *probe, const ProbedGlobals *shown)
-{
-    ExplainValueNorm *self = (ExplainValueNorm *)probe;
-    if (self->hidden && norm_has_run(self, shown->run)) pooled_row_attend_globals(&self->pooled, shown);
+    if (self->hidden && explain_asks_run(self->spec, run)) memcpy(self->hidden, hidden, size * sizeof *hidden);
 }
 
 /* mixed[count] += the values of the tokens from `first` on, each head's by its weight. `values` begin with those of
@@ -117,11 +94,11 @@ static void norm_block(ExplainValueNorm *self, uint32_t run, const AttentionRows
     size_t width = norm_width(&self->sequence);
     memset(self->mixed, 0, count * width * sizeof *self->mixed);
     norm_read_values(self, plan, rows, first, count, width);
-    norm_mix(self, self->pooled.sums, self->values, width, plan->head_count / plan->key_value_head_count, first,
-             count);
+    norm_mix(self, pooled_row_sums(self->pooled), self->values, width,
+             plan->head_count / plan->key_value_head_count, first, count);
     if (self->hidden) {
         encoder_global_values(encoder, run, self->hidden + first * hidden, count, self->values);
-        norm_mix(self, self->pooled.global_sums, self->values, width, 1, first, count);
+        norm_mix(self, pooled_row_global_sums(self->pooled), self->values, width, 1, first, count);
     }
     encoder_multiply_output(encoder, run, self->mixed, count, self->outputs);
     for (uint32_t token = 0; token < count; token++) {
@@ -137,55 +114,33 @@ static void norm_block(ExplainValueNorm *self, uint32_t run, const AttentionRows
 static void norm_leave(EncoderProbe *probe, uint32_t run, const AttentionRows *rows)
 {
     ExplainValueNorm *self = (ExplainValueNorm *)probe;
-    if (!norm_has_run(self, run)) return;
-    pooled_row_leave(&self->pooled);
+    if (!explain_asks_run(self->spec, run)) return;
     for (uint32_t first = 0; first < rows->token_count; first += BLOCK_TOKENS) {
         uint32_t left = rows->token_count - first;
         norm_block(self, run, rows, first, left < BLOCK_TOKENS ? left : BLOCK_TOKENS);
     }
 }
 
-static uint64_t norm_count(const ExplainValueNorm *self)
+uint64_t explain_value_norm_bytes(const ExplainAsked *asked)
 {
-    ExplainValueNorm counted = *self;
-    ExplainMemory memory = {0};
-    explain_take(&memory, 1, sizeof counted);
-    norm_lay_out(&counted, &memory);
-    return memory.used_bytes;
+    return explain_made_bytes(norm_lay_out, asked);
 }
 
-uint64_t explain_value_norm_bytes(const ExplainSpec *spec, const ExplainSequence *sequence)
+uint64_t explain_value_norm_work(const ExplainAsked *asked)
 {
-    const ExplainValueNorm self = norm_make(spec, sequence);
-    return explain_memory_bytes(norm_count(&self));
+    uint64_t hidden = encoder_hidden_size(asked->sequence->encoder);
+    return norm_layer_count(asked) * 2 * (uint64_t)asked->sequence->token_count * norm_width(asked->sequence) *
+           hidden;
 }
 
-uint64_t explain_value_norm_work(const ExplainSpec *spec, const ExplainSequence *sequence)
-{
-    const ExplainValueNorm self = norm_make(spec, sequence);
-    uint64_t hidden = encoder_hidden_size(sequence->encoder);
-    uint64_t products = 2 * (uint64_t)sequence->token_count * norm_width(sequence) * hidden;
-    uint64_t work = 0;
-    for (uint32_t run = 0; run < encoder_run_count(sequence->encoder); run++) {
-        uint32_t head_count = encoder_run_plan(sequence->encoder, run)->head_count;
-        if (norm_has_run(&self, run)) work += products + pooled_row_work(sequence, run, head_count);
-    }
-    return work;
-}
-
-Status explain_value_norm_open(const ExplainSpec *spec, const ExplainSequence *sequence, Arena *arena,
+Status explain_value_norm_open(const ExplainAsked *asked, const PooledRow *pooled, Arena *arena,
                                ExplainValueNorm **out_norm, Error *out_error)
 {
-    const ExplainValueNorm self = norm_make(spec, sequence);
-    ExplainMemory memory;
-    Status status = explain_memory_open(norm_count(&self), arena, &memory, out_error);
-    if (status) return status;
-    ExplainValueNorm *norm = explain_take(&memory, 1, sizeof *norm);
-    *norm = self;
-    norm->probe = (EncoderProbe){norm_enter, norm_attend, norm_attend_globals, norm_leave};
-    norm->sequence = *sequence;
-    norm_lay_out(norm, &memory);
-    memset(norm->scores, 0, sequence->token_count * sizeof *norm->scores);
+    ExplainValueNorm *norm = explain_make(norm_lay_out, asked, arena, out_error);
+    if (!norm) return STATUS_RESOURCE_EXHAUSTED;
+    norm->probe = (EncoderProbe){.enter = norm_enter, .leave = norm_leave};
+    norm->pooled = pooled;
+    memset(norm->scores, 0, asked->sequence->token_count * sizeof *norm->scores);
     *out_norm = norm;
     return STATUS_OK;
 }

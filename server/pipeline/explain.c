@@ -1,20 +1,27 @@
 /* What the methods of explanation share: the table of them, what a request's methods cost together, and the order in
  * which they run. */
+#include "explain/fan.h"
 #include "pipeline/explain_methods.h"
 
 #include <assert.h>
 
-/* Behind the methods: the test of each attribution, which is no method of its own. */
-enum { ROW_FAITHFULNESS = EXPLAIN_METHOD_COUNT, ROW_COUNT };
+/* Behind the methods, what is none of its own: what several of them read, and the test of each attribution. */
+enum { ROW_POOLED = EXPLAIN_METHOD_COUNT, ROW_FAITHFULNESS, ROW_COUNT };
 
 #define ROW_BIT(row) (1u << (row))
 
 static const ExplainRow *const explain_rows[ROW_COUNT] = {
-    [EXPLAIN_ATTENTION] = &explain_attention_row,        [EXPLAIN_ROLLOUT] = &explain_rollout_row,
-    [EXPLAIN_VALUE_NORM] = &explain_value_norm_row,      [EXPLAIN_OCCLUSION] = &explain_occlusion_row,
-    [EXPLAIN_GRADIENT_INPUT] = &explain_gradient_row,    [EXPLAIN_INTEGRATED_GRADIENTS] = &explain_gradient_row,
-    [EXPLAIN_SURROGATE_LINEAR] = &explain_surrogate_row, [EXPLAIN_SURROGATE_TREE] = &explain_surrogate_row,
-    [EXPLAIN_ANCHOR_RULE] = &explain_surrogate_row,      [EXPLAIN_SUMMARY] = &explain_summary_row,
+    [EXPLAIN_ATTENTION] = &explain_attention_row,
+    [EXPLAIN_ROLLOUT] = &explain_rollout_row,
+    [EXPLAIN_VALUE_NORM] = &explain_value_norm_row,
+    [EXPLAIN_OCCLUSION] = &explain_occlusion_row,
+    [EXPLAIN_GRADIENT_INPUT] = &explain_gradient_row,
+    [EXPLAIN_INTEGRATED_GRADIENTS] = &explain_gradient_row,
+    [EXPLAIN_SURROGATE_LINEAR] = &explain_surrogate_row,
+    [EXPLAIN_SURROGATE_TREE] = &explain_surrogate_row,
+    [EXPLAIN_ANCHOR_RULE] = &explain_surrogate_row,
+    [EXPLAIN_SUMMARY] = &explain_summary_row,
+    [ROW_POOLED] = &explain_pooled_row,
     [ROW_FAITHFULNESS] = &explain_faithfulness_row,
 };
 
@@ -30,6 +37,7 @@ static const char *const explain_names[ROW_COUNT] = {
     [EXPLAIN_SURROGATE_TREE] = "SURROGATE_TREE",
     [EXPLAIN_ANCHOR_RULE] = "ANCHOR_RULE",
     [EXPLAIN_SUMMARY] = "SUMMARY",
+    [ROW_POOLED] = "the pooled row",
     [ROW_FAITHFULNESS] = "faithfulness",
 };
 
@@ -41,13 +49,6 @@ typedef struct ExplainOrder {
     uint32_t hidden_begin; /* [hidden_begin, hidden_end) are not to be returned */
     uint32_t hidden_end;
 } ExplainOrder;
-
-/* Looks on for several methods. */
-typedef struct ExplainFan {
-    EncoderProbe probe; /* first */
-    EncoderProbe *members[ROW_COUNT];
-    uint32_t count;
-} ExplainFan;
 
 struct PipelineExplain {
     ExplainSubject subject;
@@ -71,20 +72,27 @@ static uint32_t summary_source(Task task)
     return EXPLAIN_TASKS_SCORED & EXPLAIN_TASK(task) ? EXPLAIN_OCCLUSION : EXPLAIN_VALUE_NORM;
 }
 
+static bool reads_pooled(uint32_t methods, const ExplainSpec *spec)
+{
+    return methods & ROW_BIT(EXPLAIN_VALUE_NORM) ||
+           (methods & ROW_BIT(EXPLAIN_ATTENTION) && spec->rows == EXPLAIN_ROWS_POOLED);
+}
+
 static ExplainOrder order_make(Task task, const ExplainSpec *spec)
 {
     ExplainOrder order = {0};
+    bool summary = spec->methods & ROW_BIT(EXPLAIN_SUMMARY);
+    bool needs_source = summary && !(spec->methods & EXPLAIN_ATTRIBUTIONS);
+    uint32_t source = summary_source(task);
+    if (reads_pooled(spec->methods | (needs_source ? ROW_BIT(source) : 0), spec)) order_add(&order, ROW_POOLED);
     for (uint32_t method = 0; method < EXPLAIN_SUMMARY; method++) {
         if (spec->methods & ROW_BIT(method)) order_add(&order, method);
     }
     if (spec->faithfulness) order_add(&order, ROW_FAITHFULNESS);
-    order.hidden_begin = order.hidden_end = order.count;
-    if (!(spec->methods & ROW_BIT(EXPLAIN_SUMMARY))) return order;
-    if (!(spec->methods & EXPLAIN_ATTRIBUTIONS)) {
-        order_add(&order, summary_source(task));
-        order.hidden_end = order.count;
-    }
-    order_add(&order, EXPLAIN_SUMMARY);
+    order.hidden_begin = order.count;
+    if (needs_source) order_add(&order, source);
+    order.hidden_end = order.count;
+    if (summary) order_add(&order, EXPLAIN_SUMMARY);
     return order;
 }
 
@@ -200,41 +208,6 @@ ExplainCost pipeline_explain_cost(const Pipeline *pipeline, Task task, const Exp
     return cost;
 }
 
-static void fan_enter(EncoderProbe *probe, uint32_t run, const float *hidden)
-{
-    ExplainFan *fan = (ExplainFan *)probe;
-    for (uint32_t i = 0; i < fan->count; i++)
-        if (fan->members[i]->enter) fan->members[i]->enter(fan->members[i], run, hidden);
-}
-
-static void fan_attend(EncoderProbe *probe, const ProbedRows *rows)
-{
-    ExplainFan *fan = (ExplainFan *)probe;
-    for (uint32_t i = 0; i < fan->count; i++)
-        if (fan->members[i]->attend) fan->members[i]->attend(fan->members[i], rows);
-}
-
-static void fan_attend_globals(EncoderProbe *probe, const ProbedGlobals *globals)
-{
-    ExplainFan *fan = (ExplainFan *)probe;
-    for (uint32_t i = 0; i < fan->count; i++)
-        if (fan->members[i]->attend_globals) fan->members[i]->attend_globals(fan->members[i], globals);
-}
-
-static void fan_leave(EncoderProbe *probe, uint32_t run, const AttentionRows *rows)
-{
-    ExplainFan *fan = (ExplainFan *)probe;
-    for (uint32_t i = 0; i < fan->count; i++)
-        if (fan->members[i]->leave) fan->members[i]->leave(fan->members[i], run, rows);
-}
-
-static void explain_add_probe(PipelineExplain *explain, uint32_t place)
-{
-    const ExplainRow *row = explain_rows[explain->order.rows[place]];
-    EncoderProbe *probe = row->probe ? row->probe(explain->states[place]) : NULL;
-    if (probe) explain->fan.members[explain->fan.count++] = probe;
-}
-
 Status pipeline_explain_open(const Pipeline *pipeline, Task task, const ExplainSpec *spec,
                              const Prepared *prepared, TextView text, TextView pair, Arena *arena,
                              PipelineExplain **out_explain, Error *out_error)
@@ -245,7 +218,6 @@ Status pipeline_explain_open(const Pipeline *pipeline, Task task, const ExplainS
                          "the request's memory does not hold the explanation");
     }
     explain->order = order_make(task, spec);
-    explain->fan.probe = (EncoderProbe){fan_enter, fan_attend, fan_attend_globals, fan_leave};
     explain->subject = (ExplainSubject){
         .pipeline = pipeline,
         .task = task,
@@ -261,7 +233,9 @@ Status pipeline_explain_open(const Pipeline *pipeline, Task task, const ExplainS
         Status status = explain_rows[row]->open(&explain->subject, (ExplainMethod)row, arena,
                                                 &explain->states[place], out_error);
         if (status) return status;
-        explain_add_probe(explain, place);
+        if (row == ROW_POOLED) explain->subject.pooled = explain->states[place];
+        if (explain_rows[row]->probe)
+            explain_fan_add(&explain->fan, explain_rows[row]->probe(explain->states[place]));
     }
     *out_explain = explain;
     return STATUS_OK;
@@ -269,9 +243,7 @@ Status pipeline_explain_open(const Pipeline *pipeline, Task task, const ExplainS
 
 EncoderProbe *pipeline_explain_probe(PipelineExplain *explain)
 {
-    ExplainFan *fan = &explain->fan;
-    if (fan->count == 0) return NULL;
-    return fan->count == 1 ? fan->members[0] : &fan->probe;
+    return explain_fan_probe(&explain->fan);
 }
 
 /* ---- Steps ---- */

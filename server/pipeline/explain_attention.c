@@ -45,11 +45,41 @@ ExplainSequence explain_sequence(const ExplainSubject *subject)
                              .context = subject};
 }
 
+static void pooled_add_cost(const ExplainSubject *subject, ExplainMethod method, ExplainCost *cost)
+{
+    (void)method;
+    const ExplainSequence sequence = explain_sequence(subject);
+    const ExplainAsked asked = {subject->spec, &sequence};
+    cost->memory_bytes += pooled_row_bytes(&asked);
+    cost->passing_work += pooled_row_work(&asked);
+}
+
+static Status pooled_open(const ExplainSubject *subject, ExplainMethod method, Arena *arena, void **out_state,
+                          Error *out_error)
+{
+    (void)method;
+    const ExplainSequence sequence = explain_sequence(subject);
+    *out_state = pooled_row_open(&(ExplainAsked){subject->spec, &sequence}, arena, out_error);
+    return *out_state ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED;
+}
+
+static EncoderProbe *pooled_probe(void *state)
+{
+    return pooled_row_probe(state);
+}
+
+const ExplainRow explain_pooled_row = {
+    .tasks = EXPLAIN_TASKS_ALL,
+    .add_cost = pooled_add_cost,
+    .open = pooled_open,
+    .probe = pooled_probe,
+};
+
 static void attention_add_cost(const ExplainSubject *subject, ExplainMethod method, ExplainCost *cost)
 {
     (void)method;
     const ExplainSequence sequence = explain_sequence(subject);
-    ExplainAttentionCost added = explain_attention_cost(subject->spec, &sequence);
+    ExplainAttentionCost added = explain_attention_cost(&(ExplainAsked){subject->spec, &sequence});
     cost->counts.weights_count += added.weights_count;
     cost->counts.row_count += added.row_count;
     cost->counts.entry_count += added.entry_count;
@@ -64,7 +94,8 @@ static Status attention_open(const ExplainSubject *subject, ExplainMethod method
     (void)method;
     const ExplainSequence sequence = explain_sequence(subject);
     ExplainAttention *attention;
-    Status status = explain_attention_open(subject->spec, &sequence, arena, &attention, out_error);
+    Status status = explain_attention_open(&(ExplainAsked){subject->spec, &sequence}, subject->pooled, arena,
+                                           &attention, out_error);
     if (!status) *out_state = attention;
     return status;
 }
@@ -93,9 +124,10 @@ static void norm_add_cost(const ExplainSubject *subject, ExplainMethod method, E
 {
     (void)method;
     const ExplainSequence sequence = explain_sequence(subject);
+    const ExplainAsked asked = {subject->spec, &sequence};
     cost->counts.attribution_count++;
-    cost->memory_bytes += explain_value_norm_bytes(subject->spec, &sequence);
-    cost->passing_work += explain_value_norm_work(subject->spec, &sequence);
+    cost->memory_bytes += explain_value_norm_bytes(&asked);
+    cost->passing_work += explain_value_norm_work(&asked);
 }
 
 static Status norm_open(const ExplainSubject *subject, ExplainMethod method, Arena *arena, void **out_state,
@@ -104,7 +136,8 @@ static Status norm_open(const ExplainSubject *subject, ExplainMethod method, Are
     (void)method;
     const ExplainSequence sequence = explain_sequence(subject);
     ExplainValueNorm *norm;
-    Status status = explain_value_norm_open(subject->spec, &sequence, arena, &norm, out_error);
+    Status status = explain_value_norm_open(&(ExplainAsked){subject->spec, &sequence}, subject->pooled, arena,
+                                            &norm, out_error);
     if (!status) *out_state = norm;
     return status;
 }

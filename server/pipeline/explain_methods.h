@@ -2,7 +2,7 @@
  * pipeline/explain.c. For pipeline/explain*.c only. */
 #pragma once
 
-#include "explain/sequence.h"
+#include "explain/pooled_row.h"
 #include "pipeline/explain.h"
 #include "pipeline/pipeline_state.h"
 
@@ -16,7 +16,8 @@ typedef struct ExplainSubject {
     const Prepared *prepared;
     TextView text; /* what the model reads; empty while the cost is asked for */
     TextView pair;
-    uint32_t target; /* the label; known from the first step on. EXPLAIN_NO_TARGET: the task has none */
+    const PooledRow *pooled; /* NULL: no method reads it */
+    uint32_t target;         /* the label; known from the first step on. EXPLAIN_NO_TARGET: the task has none */
 } ExplainSubject;
 
 /* What a step has at hand. */
@@ -59,6 +60,7 @@ typedef struct ExplainRow {
     (1u << EXPLAIN_ROLLOUT | 1u << EXPLAIN_VALUE_NORM | 1u << EXPLAIN_OCCLUSION | 1u << EXPLAIN_GRADIENT_INPUT | \
      1u << EXPLAIN_INTEGRATED_GRADIENTS)
 
+extern const ExplainRow explain_pooled_row; /* the subject's, for those that read it */
 extern const ExplainRow explain_occlusion_row;
 extern const ExplainRow explain_faithfulness_row;
 extern const ExplainRow explain_attention_row;

@@ -68,28 +68,25 @@ typedef struct WordSearch {
     uint32_t count;
 } WordSearch;
 
-static WordSearch search_lay_out(const ExplainSubject *subject, ExplainMemory *memory)
+/* `spec`: an ExplainSubject. */
+static void *search_lay_out(const void *spec, ExplainMemory *memory)
 {
+    const ExplainSubject *subject = spec;
     uint32_t token_count = subject->prepared->encoding.count;
-    WordSearch search = {.subject = subject};
-    search.places = explain_take(memory, token_count, sizeof *search.places);
-    search.token_words = explain_take(memory, token_count, sizeof *search.token_words);
-    search.place_words = explain_take(memory, token_count, sizeof *search.place_words);
-    search.table = explain_take(memory, table_size(token_count), sizeof *search.table);
-    search.items = explain_take(memory, EXPLAIN_FEATURE_COUNT_MAX, sizeof *search.items);
+    WordSearch *search = explain_take(memory, 1, sizeof *search);
+    WordSearch made = {.subject = subject};
+    made.places = explain_take(memory, token_count, sizeof *made.places);
+    made.token_words = explain_take(memory, token_count, sizeof *made.token_words);
+    made.place_words = explain_take(memory, token_count, sizeof *made.place_words);
+    made.table = explain_take(memory, table_size(token_count), sizeof *made.table);
+    made.items = explain_take(memory, EXPLAIN_FEATURE_COUNT_MAX, sizeof *made.items);
+    if (search) *search = made;
     return search;
-}
-
-static uint64_t search_count_bytes(const ExplainSubject *subject)
-{
-    ExplainMemory memory = {0};
-    (void)search_lay_out(subject, &memory);
-    return memory.used_bytes;
 }
 
 uint64_t explain_words_bytes(const ExplainSubject *subject)
 {
-    return explain_memory_bytes(search_count_bytes(subject));
+    return explain_made_bytes(search_lay_out, subject);
 }
 
 static TextView segment_text(const WordSearch *search, uint8_t segment)
@@ -218,22 +215,21 @@ static void words_join(WordSearch *search)
 bool explain_words_find(const ExplainSubject *subject, Arena *arena, ExplainWords *out_words)
 {
     uint32_t token_count = subject->prepared->encoding.count, size = table_size(token_count);
-    ExplainMemory memory;
-    if (explain_memory_open(search_count_bytes(subject), arena, &memory, NULL)) return false;
-    WordSearch search = search_lay_out(subject, &memory);
-    memset(search.table, 0, size * sizeof *search.table);
-    for (uint32_t i = 0; i < token_count; i++) search.token_words[i] = EXPLAIN_NO_FEATURE;
-    for (uint8_t segment = 0; segment < SEGMENT_COUNT; segment++) places_find(&search, segment);
-    if (!words_number(&search, size - 1)) words_join(&search);
+    WordSearch *search = explain_make(search_lay_out, subject, arena, NULL);
+    if (!search) return false;
+    memset(search->table, 0, size * sizeof *search->table);
+    for (uint32_t i = 0; i < token_count; i++) search->token_words[i] = EXPLAIN_NO_FEATURE;
+    for (uint8_t segment = 0; segment < SEGMENT_COUNT; segment++) places_find(search, segment);
+    if (!words_number(search, size - 1)) words_join(search);
     for (uint32_t i = 0; i < token_count; i++) {
-        if (search.token_words[i] != EXPLAIN_NO_FEATURE)
-            search.token_words[i] = search.place_words[search.token_words[i]];
+        if (search->token_words[i] != EXPLAIN_NO_FEATURE)
+            search->token_words[i] = search->place_words[search->token_words[i]];
     }
     *out_words = (ExplainWords){
-        .items = search.items,
-        .count = search.count,
-        .of_pair = search.count > 0 && search.items[search.count - 1].segment == 1,
-        .token_words = search.token_words,
+        .items = search->items,
+        .count = search->count,
+        .of_pair = search->count > 0 && search->items[search->count - 1].segment == 1,
+        .token_words = search->token_words,
     };
     return true;
 }

@@ -4,6 +4,7 @@
  * without and with it, and the median of the pairs' ratios. Passes with and without take turns, so that what else the
  * machine does strikes both. long_shapes.py makes checkpoints for long texts. */
 #include "explain/attention.h"
+#include "explain/fan.h"
 #include "explain/value_norm.h"
 
 #include <stdio.h>
@@ -22,10 +23,18 @@ typedef struct ExplainBench {
     uint8_t *type_ids;
 } ExplainBench;
 
-typedef enum BenchKind { KIND_FIRST, KIND_MEAN, KIND_NORM_FIRST, KIND_NORM_MEAN, KIND_COUNT } BenchKind;
+typedef enum BenchKind {
+    KIND_FIRST,
+    KIND_MEAN,
+    KIND_NORM_FIRST,
+    KIND_NORM_MEAN,
+    KIND_BOTH_MEAN,
+    KIND_COUNT
+} BenchKind;
 
 static const char *const kind_names[KIND_COUNT] = {"attention, first row", "attention, mean row",
-                                                   "value norm, first row", "value norm, mean row"};
+                                                   "value norm, first row", "value norm, mean row",
+                                                   "both, mean row"};
 
 static double bench_now(void)
 {
@@ -56,19 +65,27 @@ static EncoderProbe *bench_probe(const ExplainBench *bench, BenchKind kind, uint
 {
     static const ExplainSpec spec = {.rows = EXPLAIN_ROWS_POOLED};
     static ExplainSequence sequence;
-    bool norm = kind == KIND_NORM_FIRST || kind == KIND_NORM_MEAN;
-    bool mean = kind == KIND_MEAN || kind == KIND_NORM_MEAN;
+    static ExplainFan fan;
+    const ExplainAsked asked = {&spec, &sequence};
+    bool mean = kind == KIND_MEAN || kind == KIND_NORM_MEAN || kind == KIND_BOTH_MEAN;
     ExplainAttention *attention;
     ExplainValueNorm *value_norm;
     Error error;
     sequence = (ExplainSequence){
         .encoder = bench->encoder, .token_count = token_count, .is_pooled = mean ? bench_all : bench_first};
-    if (norm) {
-        if (explain_value_norm_open(&spec, &sequence, arena, &value_norm, &error)) bench_fail(&error);
-        return explain_value_norm_probe(value_norm);
+    PooledRow *pooled = pooled_row_open(&asked, arena, &error);
+    if (!pooled) bench_fail(&error);
+    fan = (ExplainFan){0};
+    explain_fan_add(&fan, pooled_row_probe(pooled));
+    if (kind != KIND_NORM_FIRST && kind != KIND_NORM_MEAN) {
+        if (explain_attention_open(&asked, pooled, arena, &attention, &error)) bench_fail(&error);
+        explain_fan_add(&fan, explain_attention_probe(attention));
     }
-    if (explain_attention_open(&spec, &sequence, arena, &attention, &error)) bench_fail(&error);
-    return explain_attention_probe(attention);
+    if (kind != KIND_FIRST && kind != KIND_MEAN) {
+        if (explain_value_norm_open(&asked, pooled, arena, &value_norm, &error)) bench_fail(&error);
+        explain_fan_add(&fan, explain_value_norm_probe(value_norm));
+    }
+    return explain_fan_probe(&fan);
 }
 
 /* Seconds of one pass; memory is opened outside of it, as a request's is. */

@@ -9,6 +9,9 @@ import re
 import sys
 import unicodedata
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy" / "models"))
+from disguises import is_able  # noqa: E402
+
 ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u2061\u2062\u2063\u2064"
 LRE, RLE, PDF, LRO, RLO, LRI, RLI, FSI, PDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 SELECTORS = [chr(point) for point in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))]
@@ -165,7 +168,7 @@ ATTACKS = {
 def attack_words(generator, text, attack, budget, share):
     """Attacks about `share` of the text's words of three letters and more, and at least one of them."""
     words = text.split(" ")
-    able = [at for at, word in enumerate(words) if len(word) >= 3 and any(map(str.isalpha, word))]
+    able = [at for at, word in enumerate(words) if is_able(word)]
     if not able:
         return None
     chosen = set(generator.sample(able, max(1, round(share * len(able)))))

@@ -116,6 +116,15 @@ def test_the_pooled_row_is_what_the_answer_is_read_from(served, pb):
             assert abs(head.dropped_mass[0]) < 1e-5 and len(head.dropped_mass) == 1
 
 
+def test_the_pooled_row_is_made_once_for_whoever_reads_it(served, pb):
+    attention, norms = pb.EXPLANATION_METHOD_ATTENTION, pb.EXPLANATION_METHOD_VALUE_NORM
+    for one in TASKS:
+        for spec in ({}, {"layers": [1], "heads": [0, 2], "aggregate": pb.HEAD_AGGREGATE_MAX}):
+            both = explained(served, pb, one, methods=[attention, norms], **spec)
+            assert both.attention == explained(served, pb, one, methods=[attention], **spec).attention, one
+            assert both.attributions == explained(served, pb, one, methods=[norms], **spec).attributions, one
+
+
 def test_layers_heads_and_rows_are_those_asked_for(served, pb):
     one = served("classify")
     tokens, _, _ = one.model.encode(TEXT)

@@ -4,6 +4,7 @@
 
 #include "explain/value_norm.h"
 #include "unit/encoder/golden.h"
+#include "unit/explain/pooled.h"
 
 #include <math.h>
 #include <time.h>
@@ -127,10 +128,13 @@ static const ExplainWeights *explain(Model *model, const ExplainSpec *spec, cons
     Error error;
     ExplainAttention *attention;
     const ExplainSequence explained = sequence_of(model, sequence, is_pooled);
-    ExplainAttentionCost cost = explain_attention_cost(spec, &explained);
-    arena_init(arena, cost.memory_bytes);
-    golden_check(explain_attention_open(spec, &explained, arena, &attention, &error), &error);
-    run_probed(model, sequence, explain_attention_probe(attention));
+    const ExplainAsked asked = {spec, &explained};
+    ExplainAttentionCost cost = explain_attention_cost(&asked);
+    PooledFan fan;
+    pooled_fan_arena(&asked, cost.memory_bytes, arena);
+    pooled_fan_open(&asked, arena, &fan);
+    golden_check(explain_attention_open(&asked, fan.pooled, arena, &attention, &error), &error);
+    run_probed(model, sequence, pooled_fan_probe(&fan, explain_attention_probe(attention)));
     const ExplainWeights *weights = explain_attention_weights(attention, out_count);
     uint64_t rows = 0;
     uint64_t entries = 0;
@@ -198,9 +202,12 @@ static void compare_norms(Model *model, const Expected *expected, uint32_t index
     const ExplainSpec spec = {0};
     const EncoderSequence *sequence = &model->golden.cases[expected->index].sequence;
     const ExplainSequence explained = sequence_of(model, sequence, is_pooled);
-    arena_init(&arena, explain_value_norm_bytes(&spec, &explained));
-    golden_check(explain_value_norm_open(&spec, &explained, &arena, &norm, &error), &error);
-    run_probed(model, sequence, explain_value_norm_probe(norm));
+    const ExplainAsked asked = {&spec, &explained};
+    PooledFan fan;
+    pooled_fan_arena(&asked, explain_value_norm_bytes(&asked), &arena);
+    pooled_fan_open(&asked, &arena, &fan);
+    golden_check(explain_value_norm_open(&asked, fan.pooled, &arena, &norm, &error), &error);
+    run_probed(model, sequence, pooled_fan_probe(&fan, explain_value_norm_probe(norm)));
     compare(model, index ? "norm by the mean row" : "norm by the first row", explain_value_norm_scores(norm),
             expected->norms + (size_t)index * sequence->token_count, sequence->token_count, &greatest->norm);
     arena_free(&arena);

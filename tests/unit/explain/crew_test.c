@@ -3,6 +3,7 @@
 
 #include "explain/value_norm.h"
 #include "unit/encoder/golden_crew.h"
+#include "unit/explain/pooled.h"
 
 typedef struct Shared {
     Encoder *encoder;
@@ -39,8 +40,11 @@ static const ExplainWeights *explain_shared(Shared *shared, const ExplainSpec *s
     Error error;
     ExplainAttention *attention;
     const ExplainSequence explained = shared_sequence(shared);
-    golden_check(explain_attention_open(spec, &explained, &shared->arena, &attention, &error), &error);
-    run_shared(shared, explain_attention_probe(attention));
+    const ExplainAsked asked = {spec, &explained};
+    PooledFan fan;
+    pooled_fan_open(&asked, &shared->arena, &fan);
+    golden_check(explain_attention_open(&asked, fan.pooled, &shared->arena, &attention, &error), &error);
+    run_shared(shared, pooled_fan_probe(&fan, explain_attention_probe(attention)));
     return explain_attention_weights(attention, out_count);
 }
 
@@ -50,8 +54,11 @@ static const float *norms_shared(Shared *shared)
     ExplainValueNorm *norm;
     static const ExplainSpec spec = {0};
     const ExplainSequence explained = shared_sequence(shared);
-    golden_check(explain_value_norm_open(&spec, &explained, &shared->arena, &norm, &error), &error);
-    run_shared(shared, explain_value_norm_probe(norm));
+    const ExplainAsked asked = {&spec, &explained};
+    PooledFan fan;
+    pooled_fan_open(&asked, &shared->arena, &fan);
+    golden_check(explain_value_norm_open(&asked, fan.pooled, &shared->arena, &norm, &error), &error);
+    run_shared(shared, pooled_fan_probe(&fan, explain_value_norm_probe(norm)));
     return explain_value_norm_scores(norm);
 }
 

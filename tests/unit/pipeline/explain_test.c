@@ -56,6 +56,25 @@ static void explain_takes_what_it_announces(void **state)
     }
 }
 
+static void explain_makes_the_pooled_row_once(void **state)
+{
+    (void)state;
+    Pipeline *pipeline = golden_checkpoint("tasks/bert/classify", (PipelineOptions){0});
+    const PrepareOptions options = {.task = TASK_CLASSIFY, .length_policy = LENGTH_TRUNCATE_RIGHT};
+    const ExplainSpec norms = {.methods = 1u << EXPLAIN_VALUE_NORM};
+    const ExplainSpec both = {.methods = 1u << EXPLAIN_VALUE_NORM | 1u << EXPLAIN_ATTENTION};
+    Prepared prepared;
+    Arena arena;
+    Error error;
+    arena_init(&arena, 4 * MIB);
+    if (pipeline_prepare(pipeline, text_view(cases[1].text), NULL, &options, &arena, &prepared, &error))
+        fail_msg("%s", error.message);
+    assert_int_equal(pipeline_explain_cost(pipeline, TASK_CLASSIFY, &both, &prepared).passing_work,
+                     pipeline_explain_cost(pipeline, TASK_CLASSIFY, &norms, &prepared).passing_work);
+    arena_free(&arena);
+    pipeline_close(pipeline);
+}
+
 /* As a feature and in its condition: a word may be nearly all of the text. */
 static void explain_counts_what_a_rule_names_twice(void **state)
 {
@@ -80,6 +99,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(explain_takes_what_it_announces),
+        cmocka_unit_test(explain_makes_the_pooled_row_once),
         cmocka_unit_test(explain_counts_what_a_rule_names_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
