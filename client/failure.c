@@ -139,6 +139,16 @@ static Status failure_explain_unreachable(const Failure *failure, const char *ad
         tolower((unsigned char)cause[0]), cause + 1);
 }
 
+/* What helps, where the other side's words do not say it. */
+static const char *failure_hint(const Failure *failure)
+{
+    if (failure->code == FAILURE_RESOURCE_EXHAUSTED && strstr(failure->message, "message larger than max"))
+        return "; send less at a time (--batch), or start headlightd with a larger --payload-limit";
+    if (failure->code == FAILURE_UNIMPLEMENTED && strstr(failure->message, "/headlight.v1.Models/"))
+        return "; headlightd takes changes of its models with --admin on";
+    return "";
+}
+
 Status failure_explain(const Failure *failure, const char *address, const char *location, Error *out_error)
 {
     const char *name = failure_code_name(failure->code);
@@ -157,10 +167,10 @@ Status failure_explain(const Failure *failure, const char *address, const char *
                          "%s did not answer in time; give it longer with --deadline, or ask for less", address);
     }
     if (failure->code == FAILURE_RESOURCE_EXHAUSTED) {
-        return error_set(out_error, STATUS_RESOURCE_EXHAUSTED, "%s refused: %s (%s)", address, failure->message,
-                         name);
+        return error_set(out_error, STATUS_RESOURCE_EXHAUSTED, "%s refused: %s (%s)%s", address, failure->message,
+                         name, failure_hint(failure));
     }
     const char *text = *failure->message ? failure->message : "the server gave no reason";
-    return error_set(out_error, STATUS_FAILED_PRECONDITION, "%s%s%s (%s)", location ? location : "",
-                     location ? ": " : "", text, name);
+    return error_set(out_error, STATUS_FAILED_PRECONDITION, "%s%s%s (%s)%s", location ? location : "",
+                     location ? ": " : "", text, name, failure_hint(failure));
 }

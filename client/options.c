@@ -198,7 +198,9 @@ static Status options_store(const Option *option, void *settings, const char *so
 static void options_print_one(FILE *stream, const Option *option)
 {
     fprintf(stream, "  --%s%s", option->kind == OPTION_SWITCH ? "[no-]" : "", option->name);
-    if (option->argument) fprintf(stream, " %s", option->argument);
+    for (size_t i = 0; option->choices && option->choices[i]; i++)
+        fprintf(stream, "%s%s", i == 0 ? " " : "|", option->choices[i]);
+    if (option->argument && !option->choices) fprintf(stream, " %s", option->argument);
     fprintf(stream, "\n      %s", option->help);
     const char *separator = " (";
     if (option->initial && *option->initial) {

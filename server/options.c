@@ -29,7 +29,11 @@ static const OptionRow rows[] = {
     {"version", TYPE_SWITCH, offsetof(Options, version), "", 0, 0, "", "Print the version and exit"},
 };
 
-enum { ROW_COUNT = sizeof rows / sizeof rows[0], NAME_BYTES = 64 };
+enum { ROW_COUNT = sizeof rows / sizeof rows[0], NAME_BYTES = 64, NUMBER_BYTES = 32 };
+
+/* Of bytes; each is 1,024 of the one before. */
+static const char *const suffixes[] = {"", "KiB", "MiB", "GiB"};
+enum { SUFFIX_COUNT = sizeof suffixes / sizeof suffixes[0] };
 
 static Status options_read_environment(Options *options, char *(*environment)(const char *name), Error *out_error);
 static Status options_read_arguments(Options *options, int count, const char *const *arguments, Error *out_error);
@@ -81,14 +85,33 @@ static const char *row_variable(const OptionRow *row, char buffer[NAME_BYTES])
     return buffer;
 }
 
+static bool row_is_bytes(const OptionRow *row)
+{
+    return strcmp(row->unit, "bytes") == 0;
+}
+
+/* As number_parse takes it. */
+static const char *number_text(const OptionRow *row, uint64_t number, char buffer[NUMBER_BYTES])
+{
+    unsigned suffix = 0;
+    for (; row_is_bytes(row) && suffix + 1 < SUFFIX_COUNT && number > 0 && number % 1024 == 0; suffix++)
+        number /= 1024;
+    snprintf(buffer, NUMBER_BYTES, "%" PRIu64 "%s", number, suffixes[suffix]);
+    return buffer;
+}
+
 static void row_print_help(FILE *stream, const OptionRow *row)
 {
+    char minimum[NUMBER_BYTES];
+    char maximum[NUMBER_BYTES];
     char flag[NAME_BYTES];
     char variable[NAME_BYTES];
     fprintf(stream, "  --%s", row_flag(row, flag));
     if (row->unit[0]) fprintf(stream, " <%s>", row->unit);
     fprintf(stream, "\n        %s", row->text);
-    if (row->type == TYPE_NUMBER) fprintf(stream, " [%" PRIu64 " to %" PRIu64 "]", row->minimum, row->maximum);
+    if (row->type == TYPE_NUMBER)
+        fprintf(stream, " [%s to %s]", number_text(row, row->minimum, minimum),
+                number_text(row, row->maximum, maximum));
     if (row->fallback[0]) fprintf(stream, " [default: %s]", row->fallback);
     if (row->type != TYPE_SWITCH) fprintf(stream, " [%s]", row_variable(row, variable));
     fputc('\n', stream);
@@ -97,8 +120,8 @@ static void row_print_help(FILE *stream, const OptionRow *row)
 void options_print_help(FILE *stream, const char *program)
 {
     fprintf(stream,
-            "Serves a Hugging Face encoder checkpoint over gRPC.\n\n"
-            "Usage: %s --model DIR [--listen 127.0.0.1:50051] [flags]\n\n",
+            "Serves Hugging Face encoder checkpoints over gRPC.\n\n"
+            "Usage: %s [--model DIR] [--listen 127.0.0.1:50051] [flags]\n\n",
             program);
     for (size_t i = 0; i < ROW_COUNT; i++) row_print_help(stream, &rows[i]);
 }
@@ -214,13 +237,12 @@ static Status text_set(char **text, const char *value, Error *out_error)
 /* "4096", and with the unit bytes "4KiB". */
 static bool number_parse(const char *value, bool bytes, uint64_t *out_number)
 {
-    static const char *const suffixes[] = {"", "KiB", "MiB", "GiB"};
     if (!isdigit((unsigned char)value[0])) return false;
     char *end;
     errno = 0;
     uint64_t number = strtoull(value, &end, 10);
     if (errno) return false;
-    for (unsigned i = 0; i < (bytes ? 4u : 1u); i++) {
+    for (unsigned i = 0; i < (bytes ? SUFFIX_COUNT : 1u); i++) {
         if (strcmp(end, suffixes[i]) != 0) continue;
         if (number > UINT64_MAX >> (10 * i)) return false;
         *out_number = number << (10 * i);
@@ -233,13 +255,15 @@ static Status number_set(const OptionRow *row, uint64_t *number, const char *val
                          Error *out_error)
 {
     uint64_t parsed;
-    if (number_parse(value, strcmp(row->unit, "bytes") == 0, &parsed) && parsed >= row->minimum &&
-        parsed <= row->maximum) {
+    char minimum[NUMBER_BYTES];
+    char maximum[NUMBER_BYTES];
+    if (number_parse(value, row_is_bytes(row), &parsed) && parsed >= row->minimum && parsed <= row->maximum) {
         *number = parsed;
         return STATUS_OK;
     }
-    return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s is '%s': it must be %" PRIu64 " to %" PRIu64 " %s",
-                     source, value, row->minimum, row->maximum, row->unit);
+    return error_set(out_error, STATUS_INVALID_ARGUMENT, "%s is '%s': it must be %s to %s%s%s", source, value,
+                     number_text(row, row->minimum, minimum), number_text(row, row->maximum, maximum),
+                     row_is_bytes(row) ? "" : " ", row_is_bytes(row) ? "" : row->unit);
 }
 
 static Status choice_set(const OptionRow *row, char **choice, const char *value, const char *source,

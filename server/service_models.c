@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "service_state.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +80,17 @@ static Status service_name_models(Service *service, Error *out_error)
     return status;
 }
 
+/* What cannot be listed now will hardly be later, and no model of it would ever come. */
+static Status service_prove_folder(const char *folder, Error *out_error)
+{
+    DIR *directory = folder ? opendir(folder) : NULL;
+    if (folder && !directory) {
+        return error_set(out_error, STATUS_NOT_FOUND, "--models-directory '%s': %s", folder, strerror(errno));
+    }
+    if (directory) closedir(directory);
+    return STATUS_OK;
+}
+
 Status service_open_models(Service *service, Error *out_error)
 {
     const Options *options = service->options;
@@ -100,11 +113,9 @@ Status service_open_models(Service *service, Error *out_error)
         .ready = service_model_ready,
         .context = service,
     };
-    if (registry_options.folder && !file_exists(registry_options.folder)) {
-        return error_set(out_error, STATUS_NOT_FOUND, "--models-directory: there is no '%s'",
-                         registry_options.folder);
-    }
-    Status status = registry_open(&registry_options, &service->registry, out_error);
+    Status status = service_prove_folder(registry_options.folder, out_error);
+    if (status) return status;
+    status = registry_open(&registry_options, &service->registry, out_error);
     return status ? status : service_name_models(service, out_error);
 }
 

@@ -169,6 +169,11 @@ void registry_looked(Registry *registry)
     RegistryLook *look = &registry->look;
     look->busy = false;
     if (registry->draining) return;
+    if (registry->options.folder && look->all && look->count == 0) {
+        log_event(LOG_WARNING, "no_models",
+                  "no folder in '%s' has a config.json: nothing is served until one does",
+                  registry->options.folder);
+    }
     for (size_t i = 0; i < look->count; i++) sight_judge(registry, &look->sights[i]);
     bool whole = look->folder_read && look->count < MODEL_COUNT_MAX; /* else more may be there than was seen */
     if (whole) look_forget(registry);

@@ -12,6 +12,7 @@ enum { CORE_LOG_LINES_A_SECOND = 5 };
 /* The second that is counted, and its lines: both in one word, so that any thread may log without a lock. */
 static atomic_uint_fast64_t core_log_window;
 static atomic_bool core_log_accept_failed;
+static atomic_bool core_log_hushed;
 
 /* How many lines to skip were skipped until now is not worth knowing; that some were is. */
 static bool core_log_admit(bool *out_last)
@@ -36,7 +37,8 @@ static void core_log_write(gpr_log_func_args *line)
     }
     if (!core_log_admit(&last)) return;
     const char *slash = strrchr(line->file, '/');
-    LogLevel level = line->severity == GPR_LOG_SEVERITY_ERROR ? LOG_WARNING : LOG_DEBUG;
+    bool grave = line->severity == GPR_LOG_SEVERITY_ERROR && !atomic_load(&core_log_hushed);
+    LogLevel level = grave ? LOG_WARNING : LOG_DEBUG;
     log_event(level, "grpc", "%s:%d: %s%s", slash ? slash + 1 : line->file, line->line, line->message,
               last ? " (more in this second are not shown)" : "");
 }
@@ -44,6 +46,11 @@ static void core_log_write(gpr_log_func_args *line)
 bool core_log_listener_lost(void)
 {
     return atomic_load(&core_log_accept_failed);
+}
+
+void core_log_hush(bool hushed)
+{
+    atomic_store(&core_log_hushed, hushed);
 }
 
 void core_log_install(void)

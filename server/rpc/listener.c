@@ -1,5 +1,6 @@
 #include "rpc/listener.h"
 
+#include "rpc/core_log.h"
 #include "rpc/unix_socket.h"
 
 #include <assert.h>
@@ -39,7 +40,8 @@ static Status listener_split(const char *address, char host[LISTENER_HOST_BYTES]
                  digits <= 5 && colon[1 + digits] == '\0' && atoi(colon + 1) <= 65535;
     if (!whole) {
         return error_set(out_error, STATUS_INVALID_ARGUMENT,
-                         "%s: an address is HOST:PORT, [IPV6]:PORT or unix:PATH, for example 127.0.0.1:50051",
+                         "%s: an address is HOST:PORT, [IPV6]:PORT or unix:/PATH, a port 0 to 65535; for example "
+                         "127.0.0.1:50051",
                          address);
     }
     snprintf(host, LISTENER_HOST_BYTES, "%.*s", (int)(end - begin), begin);
@@ -77,7 +79,9 @@ static Status listener_explain(const char *address, const char *host, const char
 static int listener_bind(grpc_server *core, const char *target)
 {
     grpc_server_credentials *plain = grpc_insecure_server_credentials_create();
+    core_log_hush(true); /* listener_explain is shorter */
     int port = grpc_server_add_http2_port(core, target, plain);
+    core_log_hush(false);
     grpc_server_credentials_release(plain);
     return port;
 }

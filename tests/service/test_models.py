@@ -115,7 +115,7 @@ def test_a_folder_may_be_empty_at_first(start_server, make_stub, pb, folder):
     target = folder.parent / "empty"
     target.mkdir()
     with start_folder(start_server, target, wait=False) as server, server.channel() as channel:
-        server.wait_for(" listening ")
+        server.wait_for(" no_models ")
         health = health_pb2_grpc.HealthStub(channel)
         request = health_pb2.HealthCheckRequest()
         assert health.Check(request).status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -123,6 +123,13 @@ def test_a_folder_may_be_empty_at_first(start_server, make_stub, pb, folder):
         server.wait_for(" ready ")
         assert health.Check(request).status == health_pb2.HealthCheckResponse.SERVING
         assert len(values(make_stub(channel), pb)) == 32
+
+
+@pytest.mark.parametrize("path, words", [("one/config.json", "Not a directory"), ("none", "No such file")])
+def test_a_folder_that_cannot_be_listed_ends_the_start(start_server, folder, path, words):
+    with start_folder(start_server, folder / path, wait=False, exit_code=1) as server:
+        server.process.wait(60)
+        assert f"--models-directory '{folder / path}': {words}" in server.log
 
 
 def test_a_copy_that_is_not_complete_is_waited_for(start_server, make_stub, pb, folder):

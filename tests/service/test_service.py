@@ -16,15 +16,10 @@ import pytest
 from conftest import PROGRAM, SANITIZED, SMALL_MODEL
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-FAIL_SECONDS = 5
-
 
 def run(*arguments, environment=None):
-    started = time.monotonic()
-    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=60,
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=60,
                           env=os.environ | (environment or {}))
-    assert SANITIZED or time.monotonic() - started < FAIL_SECONDS
-    return done
 
 
 def embed(stub, pb, text, **options):
@@ -109,7 +104,8 @@ def test_an_address_in_use_is_an_error_that_names_it():
         holder.listen()
         address = f"127.0.0.1:{holder.getsockname()[1]}"
         done = run("--model", str(SMALL_MODEL), "--listen", address)
-        assert done.returncode == 1 and address in done.stderr
+        assert done.returncode == 1 and f"{address}: cannot listen: Address already in use" in done.stderr
+        assert done.stderr.count("\n") == 1  # gRPC's own words are for debugging
 
 
 def test_the_model_is_called_by_its_flag_its_name_or_its_directory(start_server, make_stub, pb):

@@ -167,6 +167,14 @@ static void failure_text_says_what_to_do(void **state)
     failure = (Failure){.code = 13};
     failure_explain(&failure, "here:1", NULL, &error);
     assert_string_equal(error.message, "the server gave no reason (INTERNAL)");
+    failure =
+        (Failure){.code = FAILURE_RESOURCE_EXHAUSTED, .message = "Received message larger than max (9 vs. 4)"};
+    failure_explain(&failure, "here:1", NULL, &error);
+    assert_non_null(strstr(error.message, "(9 vs. 4) (RESOURCE_EXHAUSTED); send less at a time (--batch)"));
+    failure = (Failure){.code = FAILURE_UNIMPLEMENTED, .message = "no method /headlight.v1.Models/Load"};
+    failure_explain(&failure, "here:1", NULL, &error);
+    assert_non_null(
+        strstr(error.message, "(UNIMPLEMENTED); headlightd takes changes of its models with --admin on"));
     failure = (Failure){.code = FAILURE_UNAVAILABLE, .message = "failed to connect: "};
     failure_explain(&failure, "here:1", NULL, &error);
     assert_non_null(strstr(error.message, "no connection"));

@@ -189,9 +189,11 @@ static void options_help_names_limits_and_variables(void **state)
     size_t size;
     FILE *stream = open_memstream(&text, &size);
     options_print(stream, second_options, 1);
+    options_print(stream, second_options + 3, 1);
     options_print(stream, first_options, 2);
     fclose(stream);
     assert_string_equal(text, "  --count N\n      A count. (default 7; 1 to 100; OPTIONS_TEST_COUNT)\n"
+                              "  --color red|green\n      A choice. (default red)\n"
                               "  --flag\n      A flag.\n"
                               "  --[no-]power\n      A switch. (OPTIONS_TEST_POWER)\n");
     free(text);

@@ -123,6 +123,7 @@ static void options_refuse_with_a_reason(void **state)
     ASSERT_REFUSED("--workers is '2KiB'", "--workers=2KiB");
     ASSERT_REFUSED("--workers is '99999999999999999999999'", "--workers", "99999999999999999999999");
     ASSERT_REFUSED("--request-memory is '99999999999999GiB'", "--request-memory=99999999999999GiB");
+    ASSERT_REFUSED("--payload-limit is '4XiB': it must be 1KiB to 64MiB", "--payload-limit=4XiB");
     ASSERT_REFUSED("--workers needs a value", "--workers");
     ASSERT_REFUSED("--workers is given twice", "--workers=1", "--workers=2");
     ASSERT_REFUSED("--cpu is given twice", "--cpu", "auto", "--cpu", "auto");
