@@ -66,9 +66,21 @@ static const Form *const *compat_forms(SanitizeRun *run)
     return any ? forms : NULL;
 }
 
-/* Letters that words of every Latin orthography have: ASCII's, with marks or without. */
+/* Letters that words of Latin orthographies have and transcriptions have not: ASCII's, with marks or without, and some
+ * of Polish, Vietnamese, German and Turkish. */
 static bool compat_is_usual(uint32_t code_point)
 {
+    switch (code_point) {
+    case 0xDF:  /* sharp s */
+    case 0x110: /* d with a stroke */
+    case 0x111:
+    case 0x131: /* dotless i */
+    case 0x141: /* l with a stroke */
+    case 0x142:
+        return true;
+    default:
+        break;
+    }
     uint32_t parts[UNICODE_DECOMPOSITION_MAX] = {code_point};
     if (code_point >= 0x80) unicode_decompose(code_point, false, parts);
     return parts[0] < 0x80;
@@ -114,13 +126,24 @@ static bool compat_next(const SanitizeRun *run, const Form *const *forms, uint32
     return false;
 }
 
+/* Whether a slash beside a run at `slash` parts names of a path or alternatives: a letter or digit is on its other
+ * side, at `outer`. */
+static bool compat_parts_names(const SanitizeRun *run, uint32_t slash, uint32_t outer)
+{
+    return run->items[slash].code_point == '/' && outer < run->count && (run->items[outer].classes & CLASS_WORD);
+}
+
 /* Whether signs of phonetics stand around the run: slashes, brackets, length and stress marks. */
 static bool compat_is_transcription(const SanitizeRun *run, const FormRun *found)
 {
     const unsigned modifiers = UNICODE_LM | UNICODE_SK;
-    uint32_t before = found->begin ? run->items[found->begin - 1].code_point : ' ';
-    uint32_t after = found->end < run->count ? run->items[found->end].code_point : ' ';
-    return found->strange > 0 || before == '/' || before == '[' || after == '/' || after == ']' ||
+    bool first = found->begin == 0, last = found->end == run->count;
+    if (found->strange) return true;
+    if (!first && compat_parts_names(run, found->begin - 1, found->begin - 2)) return false;
+    if (!last && compat_parts_names(run, found->end, found->end + 1)) return false;
+    uint32_t before = first ? ' ' : run->items[found->begin - 1].code_point;
+    uint32_t after = last ? ' ' : run->items[found->end].code_point;
+    return before == '/' || before == '[' || after == '/' || after == ']' ||
            (unicode_category(before) & modifiers) != 0 || (unicode_category(after) & modifiers) != 0;
 }
 

@@ -16,17 +16,58 @@ static bool homoglyph_is_lower(uint32_t code_point)
     return unicode_category(code_point) == UNICODE_LL;
 }
 
+/* The letter of ASCII that is read at `index`, in lower case, as 0 to 25; otherwise 26. */
+static uint32_t homoglyph_ascii(const SanitizeRun *run, const Word *word, uint32_t index)
+{
+    if (index < word->first || index > word->last) return 26;
+    uint32_t code_point = run->items[index].code_point, parts[UNICODE_DECOMPOSITION_MAX];
+    const Confusable *row = confusables_find(code_point);
+    if (row && row->targets[SCRIPT_LATIN] && words_script(&run->items[index]) != SCRIPT_LATIN)
+        code_point = row->targets[SCRIPT_LATIN];
+    if (code_point >= 0x80 && unicode_decompose(code_point, false, parts)) code_point = parts[0];
+    uint32_t letter = (code_point | 0x20) - 'a';
+    return letter < 26 ? letter : 26;
+}
+
+/* Whether a stroke between the letters around it is rather an l than an i: a row for what stands before it, a to z and
+ * none, a bit for what stands behind. Right for 94 % of the strokes of English, 85 to 93 % in other languages. */
+static bool homoglyph_is_l(const SanitizeRun *run, const Word *word, uint32_t index)
+{
+    static const uint32_t rows[27] = {0x77DDDFF, 0x1104111, 0x1100100, 0x1000180, 0x775DD3B, 0x1104101, 0x1000110,
+                                      0x1104101, 0x7FF7FFF, 0x0000110, 0x1104101, 0x5104111, 0x1100100, 0x1000100,
+                                      0x378DFFB, 0x5104191, 0x4100101, 0x1000100, 0x1100301, 0x1800100, 0x758DDEB,
+                                      0x0000101, 0x1000100, 0x1000000, 0x5784D19, 0x1000100, 0x7114111};
+    uint32_t before = index > word->first ? homoglyph_ascii(run, word, index - 1) : 26;
+    return rows[before] >> homoglyph_ascii(run, word, index + 1) & 1;
+}
+
+/* What a capital stroke of another script at the beginning of a word in small letters is: I'm, and Italy, but like and
+ * l'amour. */
+static uint32_t homoglyph_initial(const SanitizeRun *run, const Word *word)
+{
+    uint32_t next = word->first + 1;
+    if (!words_is_letter(&run->items[next])) {
+        uint32_t letter = homoglyph_ascii(run, word, next + 1);
+        bool english = letter == 'm' - 'a' || letter == 'd' - 'a' || letter == 'v' - 'a' || letter == 'l' - 'a';
+        return english ? 'I' : 'l';
+    }
+    return homoglyph_is_lower(run->items[next].code_point) && homoglyph_is_l(run, word, word->first) ? 'l' : 'I';
+}
+
 /* What a letter becomes in a word of `target`, behind `before`. */
 static uint32_t homoglyph_map(const SanitizeRun *run, const Word *word, uint32_t index, WordScript target,
                               uint32_t before)
 {
     uint32_t mapped = confusables_find(run->items[index].code_point)->targets[target];
+    bool cased = (run->items[index].classes & (CLASS_GREEK | CLASS_CYRILLIC)) != 0;
+    if (mapped == 'l' && cased) return homoglyph_is_l(run, word, index) ? 'l' : 'i';
     if (mapped != 'I' && mapped != 0x406) return mapped;
     bool lower_before = index > word->first && homoglyph_is_lower(before);
     bool lower_after = index < word->last && homoglyph_is_lower(run->items[index + 1].code_point);
-    bool cased = (run->items[index].classes & (CLASS_GREEK | CLASS_CYRILLIC)) != 0;
     /* A stroke inside of a lower-case word was an l, or the palochka of Caucasian languages. */
     if (mapped == 'I' && cased && lower_before && words_is_camel(run, word, index)) return 'I';
+    if (mapped == 'I' && cased && index == word->first && index < word->last) return homoglyph_initial(run, word);
+    if (mapped == 'I' && index == word->first + 1 && lower_after) return 'l';
     if (mapped == 'I') return lower_before || (!cased && lower_after) ? 'l' : 'I';
     return lower_before && lower_after ? 0x4C0 : mapped;
 }
@@ -66,6 +107,9 @@ static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, Wor
     WordScript told = a == SCRIPT_LATIN && b == SCRIPT_CYRILLIC ? words_told(run, word) : SCRIPT_NONE;
     if (told != SCRIPT_NONE) return told;
     homoglyph_count_context(run, word, near);
+    bool loose_a = words_count_loose(run, word, a) > 0, loose_b = words_count_loose(run, word, b) > 0;
+    if (loose_a != loose_b && near[loose_a ? b : a]) return loose_a ? b : a;
+    if (b == SCRIPT_GREEK && near[b] >= near[a] && words_is_strange(run, word)) return b;
     if (near[a] != near[b]) return near[a] > near[b] ? a : b;
     if (a < SCRIPT_ARMENIAN && b < SCRIPT_ARMENIAN && run->letters[a] != run->letters[b]) {
         return run->letters[a] > run->letters[b] ? a : b;
@@ -88,6 +132,7 @@ static void homoglyph_look_at_mixed(SanitizeRun *run, const Word *word)
     if (word->letters[SCRIPT_CYRILLIC] && words_is_inflected(run, word)) return;
     /* Only Greek words are judged by it, and most that are attacked have none. */
     if (word->letters[SCRIPT_GREEK]) homoglyph_count_context(run, word, near);
+    if (!run->surveyed) words_survey(run);
     for (int script = 0; script < SCRIPT_COUNT; script++) {
         if (!word->letters[script] || !words_can_be(run, word, (WordScript)script, near)) continue;
         target =
@@ -200,6 +245,7 @@ void homoglyph_pass(SanitizeRun *run)
     bool single = (scripts & (scripts - 1)) == 0;
     if (!(run->seen & CLASS_COMPAT) && (native || !scripts || (single && homoglyph_is_evident(run)))) return;
     words_count_evidence(run, 0, run->count, line);
+    run->surveyed = false;
     for (uint32_t at = 0; words_next(run, at, &word); at = word.end) {
         homoglyph_look_at_clicks(run, &word);
         if (word.script_count > 1)

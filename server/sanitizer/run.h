@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "sanitizer/classes.h"
+#include "sanitizer/confusables.h"
 #include "sanitizer/sanitizer.h"
 #include "unicode/bidi.h"
 
@@ -43,6 +44,11 @@ typedef struct SanitizeRun {
      * class of the script of most of them, what lines may be, and where it goes on. */
     uint64_t letters[4];
     unsigned main_script;
+    /* Of words_survey, of the line: letters of its words of one script each; whether it has an o, and anything of a
+     * formula. */
+    uint32_t unmixed[SCRIPT_COUNT + 1];
+    bool has_o, has_formula;
+    bool surveyed;
     LineNote *notes; /* [note_capacity]: of the first lines; malloc's */
     uint32_t note_capacity;
     uint32_t line_at;

@@ -7,6 +7,9 @@
 /* So many of the letter that others write for i show that a language has no i. */
 enum { I_OTHERS_MIN = 2 };
 
+/* More letters in words of Latin alone than formulas have. */
+enum { PROSE_LETTERS_MIN = 6 };
+
 static bool words_is_apostrophe(uint32_t code_point)
 {
     return code_point == '\'' || code_point == 0x2019 || code_point == 0x2BC;
@@ -73,6 +76,37 @@ bool words_next(const SanitizeRun *run, uint32_t at, Word *out)
     return out->begin < out->end;
 }
 
+/* Whether items[at] is of a formula: a sign, or a Greek letter that is like no Latin one. */
+static bool words_is_of_formula(const SanitizeRun *run, uint32_t at)
+{
+    const Item *item = &run->items[at];
+    if (item->classes & CLASS_GREEK) {
+        const Confusable *row = confusables_find(item->code_point);
+        return !row || !row->targets[SCRIPT_LATIN];
+    }
+    if (item->code_point < 0x80) return item->code_point && strchr("=+<>^", (int)item->code_point);
+    return !(item->classes & CLASSES_SCRIPTS) && (unicode_category(item->code_point) & UNICODE_SM);
+}
+
+void words_survey(SanitizeRun *run)
+{
+    Word word;
+    memset(run->unmixed, 0, sizeof run->unmixed);
+    run->surveyed = true;
+    run->has_o = run->has_formula = false;
+    for (uint32_t at = 0; words_next(run, at, &word); at = word.end) {
+        if (word.script_count != 1) continue;
+        run->unmixed[word.script] += word.count;
+        bool alone = word.end - word.begin == 1 && word.script == SCRIPT_LATIN;
+        if (alone && !strchr("aeiouyAEIOUY", (int)(run->items[word.first].code_point & 0x7F)))
+            run->has_formula = true;
+    }
+    for (uint32_t at = 0; at < run->count; at++) {
+        run->has_o = run->has_o || run->items[at].code_point == 'o';
+        run->has_formula = run->has_formula || words_is_of_formula(run, at);
+    }
+}
+
 void words_measure(const SanitizeRun *run, Word *word)
 {
     *word = (Word){.begin = word->begin, .end = word->end, .first = word->begin, .last = word->begin};
@@ -87,6 +121,18 @@ static bool words_is_lower(const SanitizeRun *run, uint32_t index)
 static bool words_is_upper(const SanitizeRun *run, uint32_t index)
 {
     return unicode_category(run->items[index].code_point) == UNICODE_LU;
+}
+
+/* Whether items[index] is drawn as a stroke, which i and l are as well. */
+static bool words_is_stroke(const SanitizeRun *run, uint32_t index)
+{
+    uint32_t code_point = run->items[index].code_point;
+    return code_point == 'I' || code_point == 0x399 || code_point == 0x406 || code_point == 0x4C0;
+}
+
+static bool words_is_capital(const SanitizeRun *run, uint32_t index)
+{
+    return words_is_upper(run, index) && !words_is_stroke(run, index);
 }
 
 /* Letters of Latin from the front on. */
@@ -110,18 +156,52 @@ bool words_is_function(const SanitizeRun *run, uint32_t begin, uint32_t end)
     return false;
 }
 
-/* Formulas have Greek letters beside a name (sin alpha, sigma max), and few Latin ones otherwise. Berber languages
- * write gamma for their own letter. */
+/* Words of two letters that a Greek one is put into, without those of formulas (d alpha, x rho): of English, French,
+ * Spanish, Portuguese, Italian, German, Polish and Czech prose. */
+static bool words_is_short(const SanitizeRun *run, const Word *word)
+{
+    static const char words[] =
+        " da wo la na as at an za sa ma va ha ya al au am ab ad ao up op do go no so to of or on ob od lo po "
+        "co ou no by my ty by ny vy in io ";
+    char pattern[4] = {' ', 0, 0, ' '};
+    if (word->count != 2 || word->last != word->first + 1) return false;
+    for (uint32_t k = 0; k < 2; k++) {
+        const Item *item = &run->items[word->first + k];
+        const Confusable *row = item->classes & CLASS_GREEK ? confusables_find(item->code_point) : NULL;
+        uint32_t letter = row ? row->targets[SCRIPT_LATIN] : item->code_point;
+        if (letter >= 0x80) return false;
+        pattern[1 + k] = (char)(letter | (k == 0 ? 0x20 : 0));
+    }
+    return memmem(words, sizeof words - 1, pattern, sizeof pattern) != NULL;
+}
+
+/* Whether the letter stands before a capital, or ends a word behind one: names of proteins, products of variables. */
+static bool words_is_beside_capital(const SanitizeRun *run, const Word *word, uint32_t index)
+{
+    if (index < word->last && words_is_capital(run, index + 1)) return true;
+    if (index == word->first || !words_is_capital(run, index - 1) || index - 1 == 0) return false;
+    return index == word->last || index - 1 > word->first;
+}
+
+/* Formulas have Greek letters beside a name (sin alpha, sigma max), and few Latin ones otherwise. */
 static bool words_is_disguised_greek(const SanitizeRun *run, const Word *word, uint32_t index)
 {
-    uint32_t latin = word->letters[SCRIPT_LATIN];
-    if (word->script_count > 2) return true;
-    if (run->items[index].code_point == 0x3B3 || words_is_function(run, word->first, index) ||
+    uint32_t latin = word->letters[SCRIPT_LATIN], code_point = run->items[index].code_point;
+    if (word->script_count > 2 || code_point >= 0x1D26) return true; /* small capitals of phonetics */
+    if (words_is_beside_capital(run, word, index) || words_is_function(run, word->first, index) ||
         words_is_function(run, index + 1, word->last + 1))
         return false;
-    if (index > word->first && index < word->last) return latin > 1;
-    bool latin_text = run->letters[SCRIPT_LATIN] / 4 > run->letters[SCRIPT_GREEK];
-    return latin > 2 && latin_text && words_is_lower(run, word->first + 1) && words_is_lower(run, word->last);
+    /* Berber languages write gamma, and no o. */
+    bool prose = run->unmixed[SCRIPT_LATIN] > PROSE_LETTERS_MIN && !run->has_formula;
+    if (code_point == 0x3B3 && !(prose && run->has_o)) return false;
+    if (index > word->first && index < word->last && latin > 1) return true;
+    bool lower = !words_is_capital(run, word->first + 1) && !words_is_capital(run, word->last);
+    bool latin_text = run->letters[SCRIPT_LATIN] / 4 > run->letters[SCRIPT_GREEK] || !run->unmixed[SCRIPT_GREEK];
+    if (!lower || !latin_text || latin == 0) return false;
+    if (word->count > 2) return latin > 2 || prose;
+    /* No formula has iota, omicron or upsilon. */
+    bool no_variable = code_point == 0x3B9 || code_point == 0x3C5;
+    return prose && (no_variable || words_is_short(run, word));
 }
 
 /* Whether a letter that only looks like Latin in some fonts, or is at home beside it, was put into a Latin word. */
@@ -131,15 +211,29 @@ static bool words_is_disguised(const SanitizeRun *run, const Word *word, uint32_
     if (item->classes & CLASS_CYRILLIC) return true;
     if (item->classes & CLASS_GREEK) return words_is_disguised_greek(run, word, index);
     if (index > word->first && index < word->last) return true;
+    if (words_is_armenian(item)) return !run->unmixed[SCRIPT_ARMENIAN];
     uint32_t neighbour = index == word->first ? index + 1 : index - 1;
     return run->letters[SCRIPT_ARMENIAN] == 0 && neighbour < word->end &&
            words_is_evidence(&run->items[neighbour]);
 }
 
+/* Whether a small b or l was put among capitals, where it looks like a soft sign or a capital stroke. */
+static bool words_is_among_capitals(const SanitizeRun *run, const Word *word, uint32_t index)
+{
+    bool before = index == word->first || words_is_upper(run, index - 1);
+    bool after = index == word->last || words_is_upper(run, index + 1);
+    return before && after && word->count > 1;
+}
+
 static bool words_takes_loose(const SanitizeRun *run, const Word *word, uint32_t index, WordScript target)
 {
+    uint32_t code_point = run->items[index].code_point;
+    if (code_point == 'l' || code_point == 'b') return words_is_among_capitals(run, word, index);
     if (target == SCRIPT_LATIN) return words_is_disguised(run, word, index);
     if (target == SCRIPT_GREEK) return true;
+    if (target == SCRIPT_CYRILLIC && run->unmixed[target] > PROSE_LETTERS_MIN &&
+        run->unmixed[target] > run->unmixed[SCRIPT_LATIN] + run->unmixed[SCRIPT_GREEK])
+        return true;
     return word->letters[target] > 1 || (index > word->first && index < word->last);
 }
 
@@ -156,6 +250,28 @@ static bool words_is_compound(const SanitizeRun *run, const Word *word)
     return words_is_lower(run, next);
 }
 
+bool words_is_strange(const SanitizeRun *run, const Word *word)
+{
+    static const uint16_t letters[] = {0x196, 0x1A9, 0x245, 0x25B, 0x263, 0x269, 0x278, 0x28B};
+    for (uint32_t i = word->first; i <= word->last; i++) {
+        for (size_t k = 0; k < sizeof letters / sizeof letters[0]; k++) {
+            if (run->items[i].code_point == letters[k]) return true;
+        }
+    }
+    return false;
+}
+
+uint32_t words_count_loose(const SanitizeRun *run, const Word *word, WordScript target)
+{
+    uint32_t count = 0;
+    for (uint32_t i = word->first; i <= word->last; i++) {
+        if (!words_is_foreign(&run->items[i], target)) continue;
+        const Confusable *row = confusables_find(run->items[i].code_point);
+        count += row && row->loose >> target & 1;
+    }
+    return count;
+}
+
 /* Single Greek letters beside Latin ones are honest in formulas and names: delta T, gamma delta T. */
 static bool words_is_greek(const SanitizeRun *run, const Word *word, const uint64_t near[SCRIPT_COUNT])
 {
@@ -165,7 +281,9 @@ static bool words_is_greek(const SanitizeRun *run, const Word *word, const uint6
         if (steps && words_is_foreign(&run->items[i], SCRIPT_GREEK)) return false;
     }
     if (near[SCRIPT_GREEK] > near[SCRIPT_LATIN]) {
-        return word->count > 2 || (words_is_lower(run, word->first) && words_is_lower(run, word->last));
+        bool lower = words_is_lower(run, word->first) && words_is_lower(run, word->last);
+        lower = lower && run->unmixed[SCRIPT_GREEK] > PROSE_LETTERS_MIN;
+        return word->count > 2 || lower || word->exclusive == 0 || words_is_strange(run, word);
     }
     return greek > 2 || (greek == 2 && word->count > 3 && !near[SCRIPT_LATIN]);
 }
@@ -194,6 +312,7 @@ bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, c
         if (!words_is_foreign(&run->items[i], target)) continue;
         const Confusable *row = confusables_find(run->items[i].code_point);
         if (!row || !row->targets[target]) return false;
+        if (row->targets[target] == 'b' && word->count > 1 && words_is_among_capitals(run, word, i)) return false;
         if (row->loose >> target & 1 && !words_takes_loose(run, word, i, target)) return false;
     }
     if (target == SCRIPT_LATIN) return word->letters[SCRIPT_CYRILLIC] < 2 || !words_is_compound(run, word);
@@ -298,9 +417,9 @@ WordScript words_told(const SanitizeRun *run, const Word *word)
 
 bool words_is_camel(const SanitizeRun *run, const Word *word, uint32_t stroke)
 {
-    if (stroke < word->last && words_is_upper(run, stroke + 1) && !words_is_i(run, stroke + 1)) return true;
+    if (stroke < word->last && words_is_capital(run, stroke + 1)) return true;
     for (uint32_t i = word->first + 1; i <= word->last; i++) {
-        if (i != stroke && words_is_upper(run, i) && words_is_lower(run, i - 1)) return true;
+        if (i != stroke && words_is_capital(run, i) && words_is_lower(run, i - 1)) return true;
     }
     return false;
 }

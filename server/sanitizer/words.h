@@ -53,8 +53,14 @@ void words_count_evidence(const SanitizeRun *run, uint32_t begin, uint32_t end,
                           uint64_t letters[SCRIPT_COUNT + 1]);
 /* Finds the next word from `at` on; false: there is none. */
 bool words_next(const SanitizeRun *run, uint32_t at, Word *out);
+/* Looks the line over once for what words that mix scripts are judged by: run->unmixed and what follows it. */
+void words_survey(SanitizeRun *run);
 /* Counts its letters anew. */
 void words_measure(const SanitizeRun *run, Word *word);
+/* Whether a word has a letter of African languages and phonetics that looks like a Greek one. */
+bool words_is_strange(const SanitizeRun *run, const Word *word);
+/* The letters of other scripts that look like `target`'s in some fonts only. */
+uint32_t words_count_loose(const SanitizeRun *run, const Word *word, WordScript target);
 /* Whether all letters of a word that mixes scripts can be `target`'s, one of them, and it is not honestly mixed. `near`
  * counts letters around the word that only one script has. */
 bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, const uint64_t near[SCRIPT_COUNT]);

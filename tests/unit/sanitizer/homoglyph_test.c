@@ -103,6 +103,44 @@ static void honest_mixtures_are_left_alone(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) cleaning_expect_nothing(texts[i]);
 }
 
+static void greek_letters_of_formulas_and_names_stay(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "NF\u03BAB and I\u03BAB\u03B1 are activated by TNF\u03B1, PPAR\u03B3 by \u03B3H2AX",
+        "let d\u03B1 = 0 and dx = 1; the vector \u03B1t + \u03B2u is in V",
+        "if \u03B1n converges, then so does \u03B2n, and \u0394G = kT - k\u03B2",
+        "tamazi\u03B3t taqbaylit yi\u03B3il n", /* Berber, with gamma for its own letter */
+        "\u03BBx.\u03BBy.x y",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) cleaning_expect_nothing(texts[i]);
+}
+
+static void greek_letters_in_prose_are_repaired(void **state)
+{
+    (void)state;
+    cleaning_expect("a f\u03B9ne film \u03B1nd the\u03B3 know", "a fine film and they know");
+    cleaning_expect("\u03B9t is \u03BD\u03BF\u03B9d o\u0584 all sense", "it is void of all sense");
+    cleaning_expect("wi\u0399\u0399 they", "will they");
+}
+
+static void strokes_are_read_by_what_stands_around_them(void **state)
+{
+    (void)state;
+    cleaning_expect("we \u0399ike \u0399taly, a\u0399\u0399 of it", "we like Italy, all of it");
+    cleaning_expect("O\u0406d f\u04CFsh and mi\u04CFk", "Old fish and milk");
+    cleaning_expect("\u0399'm here", "I'm here");
+}
+
+static void small_letters_among_capitals_are_capitals(void **state)
+{
+    (void)state;
+    cleaning_expect("\u041E\u0427\u0415\u041Db \u042E", "\u041E\u0427\u0415\u041D\u042C \u042E");
+    cleaning_expect("\u042F\u041Al \u0404", "\u042F\u041A\u0406 \u0404");
+    cleaning_expect("\u039C\u0399\u0391 TA \u03A0\u039B\u0397\u0398\u0397 T\u0391",
+                    "\u039C\u0399\u0391 TA \u03A0\u039B\u0397\u0398\u0397 \u03A4\u0391");
+}
+
 static void endings_of_russian_behind_latin_names_stay(void **state)
 {
     (void)state;
@@ -161,6 +199,10 @@ int main(void)
         cmocka_unit_test(strokes_take_the_case_of_their_word),
         cmocka_unit_test(an_exclamation_mark_is_no_click),
         cmocka_unit_test(honest_mixtures_are_left_alone),
+        cmocka_unit_test(greek_letters_of_formulas_and_names_stay),
+        cmocka_unit_test(greek_letters_in_prose_are_repaired),
+        cmocka_unit_test(strokes_are_read_by_what_stands_around_them),
+        cmocka_unit_test(small_letters_among_capitals_are_capitals),
         cmocka_unit_test(endings_of_russian_behind_latin_names_stay),
         cmocka_unit_test(a_whole_word_is_reported_and_at_the_strict_level_repaired),
         cmocka_unit_test(whole_words_of_a_script_that_the_text_has_nowhere_else_are_repaired),
