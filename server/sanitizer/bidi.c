@@ -252,7 +252,8 @@ static bool bidi_begins_line(const BidiLine *line, uint32_t index)
     uint32_t code_point = line->run->items[index].code_point;
     if (code_point != BIDI_RLE && code_point != BIDI_RLI) return false;
     for (uint32_t i = index; i-- > 0;) {
-        if (line->run->items[i].code_point != ' ') return false;
+        const Item *item = &line->run->items[i];
+        if (item->code_point != ' ' && !(item->classes & CLASS_INVISIBLE)) return false;
     }
     return line->right[line->end[index]] > line->right[index];
 }

@@ -75,8 +75,10 @@ static unsigned classes_of_neighbours(uint32_t code_point, unsigned category)
 {
     if (code_point == UNICODE_ZWNJ) return CLASS_NON_JOINER;
     if (code_point == UNICODE_EMOJI_SELECTOR) return CLASS_SELECTOR;
+    bool arabic = code_point == 0x623 || code_point == 0x625 || code_point == 0x629 || code_point == 0x643 ||
+                  code_point == 0x64A;
     if (unicode_joins(code_point) && !(category & UNICODE_M) && !unicode_is_ignorable(code_point))
-        return CLASS_BEFORE_NON_JOINER;
+        return CLASS_BEFORE_NON_JOINER | (arabic ? CLASS_OF_ARABIC : 0);
     bool emoji = code_point > 0x7F && unicode_takes_selector(code_point, UNICODE_EMOJI_SELECTOR);
     return emoji && !unicode_is_ignorable(code_point) ? CLASS_BEFORE_SELECTOR : 0;
 }

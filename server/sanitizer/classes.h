@@ -27,6 +27,7 @@ typedef enum CharacterClass {
     CLASS_BEFORE_SELECTOR = 1 << 16,   /* a sign that can be an emoji */
     CLASS_NON_JOINER = 1 << 17,        /* ZWNJ */
     CLASS_SELECTOR = 1 << 18,          /* the emoji selector */
+    CLASS_OF_ARABIC = 1 << 19,         /* letters of Arabic that other languages in its script write otherwise */
 } CharacterClass;
 
 /* A letter that no other script has the like of has its script a second time, so far up. */

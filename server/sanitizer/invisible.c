@@ -122,9 +122,11 @@ static uint64_t judge_run(SanitizeRun *run, InvisibleJudge *judge, uint32_t begi
 /* In a line that hides something, nothing hidden is given the benefit of the doubt. */
 static void drop_doubtful(SanitizeRun *run, bool selectors)
 {
+    bool thai = false;
+    for (uint32_t at = 0; at < run->count && !thai; at++) thai = invisible_is_thai(run->items[at].code_point);
     for (uint32_t at = 0; at < run->count; at++) {
         const Item *item = &run->items[at];
-        if (!(item->classes & CLASS_INVISIBLE) || !invisible_is_doubtful(item, selectors)) continue;
+        if (!(item->classes & CLASS_INVISIBLE) || !invisible_is_doubtful(item, selectors, thai)) continue;
         bool selector = item->classes & CLASS_MARK;
         drop_group(run, selector ? RULE_INV_VARSEL : RULE_INV_ZERO_WIDTH, at, at + 1);
     }

@@ -9,9 +9,13 @@ enum {
     SOFT_HYPHEN = 0xAD,
     GRAPHEME_JOINER = 0x34F,
     ARABIC_LETTER_MARK = 0x61C,
+    ARABIC_FIRST = 0x600,
+    ARABIC_LAST = 0x6FF,
+    ARABIC_HEH = 0x647,
     ARABIC_HAMZA = 0x621, /* joins nothing and yet ends words that Persian joins to others */
     INDIC_FIRST = 0x900,
     THAI_FIRST = 0xE00,
+    THAI_LAST = 0xE7F,
     CHOSEONG_FILLER = 0x115F,
     JUNGSEONG_FILLER = 0x1160,
     MONGOLIAN_SEPARATOR = 0x180E,
@@ -37,6 +41,7 @@ enum {
     SYLLABLE_LETTERS_MIN = 2, /* hyphenation keeps at least two letters together in all languages */
     LATIN_LAST = 0x24F,
     MARKS_LOOKED_OVER_MAX = 8,
+    NOISE_MIN = 4,     /* so many side by side are no accident, and none of them has a meaning */
     ACCIDENTS_MAX = 2, /* borders and viramas are often typed with two */
 };
 
@@ -134,6 +139,35 @@ static bool is_odia(uint32_t letter)
     return in_range(letter, 0xB00, 0xB7F);
 }
 
+/* What the line is written in, as far as letters tell that only Arabic has, only Kurdish, or others but Arabic. */
+static void survey_arabic(InvisibleJudge *judge)
+{
+    bool arabic = false, other = false;
+    if (judge->arabic_surveyed) return;
+    judge->arabic_surveyed = true;
+    for (uint32_t i = 0; i < judge->count; i++) {
+        uint32_t letter = judge->items[i].code_point;
+        arabic =
+            arabic || letter == 0x623 || letter == 0x625 || letter == 0x629 || letter == 0x643 || letter == 0x64A;
+        other = other || in_range(letter, 0x671, 0x6D3) || letter == 0x6D5;
+        judge->kurdish = judge->kurdish || letter == 0x695 || letter == 0x6B5 || letter == 0x6C6 ||
+                         letter == 0x6CE || letter == 0x6D5;
+    }
+    judge->arabic = arabic && !other;
+}
+
+/* A letter of Arabic script at an end of a word shows a form that it has not there: alone, in abbreviations, and as
+ * Kurdish was typed before it had a letter of its own. */
+static bool shows_form(InvisibleJudge *judge, uint32_t letter, bool before)
+{
+    if (!in_range(letter, ARABIC_FIRST, ARABIC_LAST)) return true;
+    uint32_t beyond = before ? judge->begin - 2 : judge->end + 1;
+    bool joined = beyond < judge->count && has_category(judge->items[beyond].code_point, WORD_CATEGORIES);
+    if (!joined) return true;
+    survey_arabic(judge);
+    return judge->kurdish && before && letter == ARABIC_HEH;
+}
+
 /* Odia, Telugu, Kannada, Malayalam: ZWNJ parts a word from the ending or the word that follows. */
 static bool takes_endings(uint32_t letter)
 {
@@ -162,19 +196,28 @@ static bool shapes_syllable(const InvisibleJudge *judge, uint32_t joiner)
 
 /* Cursive scripts (RFC 5892 A.1): ZWNJ parts a word from its ending. ZWJ shows a letter as if it were joined: at the
  * end of a word, as letters join each other without it. */
-static bool shapes_letters(const InvisibleJudge *judge, uint32_t joiner)
+static bool shapes_letters(InvisibleJudge *judge, uint32_t joiner)
 {
-    bool before = is_cursive(letter_before(judge)), after = is_cursive(judge->after);
+    uint32_t letter = letter_before(judge);
+    bool before = is_cursive(letter), after = is_cursive(judge->after);
     bool mark = has_category(judge->after, UNICODE_M);
-    if (joiner == UNICODE_ZWJ && !mark && before != after) return true;
+    if (joiner == UNICODE_ZWJ && !mark && before != after)
+        return shows_form(judge, before ? letter : judge->after, before);
+    if (joiner == UNICODE_ZWNJ &&
+        (in_range(letter, ARABIC_FIRST, ARABIC_LAST) || in_range(judge->after, ARABIC_FIRST, ARABIC_LAST))) {
+        survey_arabic(judge);
+        if (judge->arabic) return false; /* no word of Arabic itself is parted */
+    }
     if (joiner == UNICODE_ZWNJ && (before || (after && !invisible_is_gap(judge->before)))) return true;
     if (joiner == UNICODE_ZWJ && shapes_odia(judge)) return true;
     return shapes_syllable(judge, joiner);
 }
 
-/* A border of words where words stand without spaces; never within a syllable. */
+/* A border of words where words stand without spaces; never within a syllable, nor in Thai beside a space. */
 static bool divides_words(const InvisibleJudge *judge)
 {
+    bool thai = in_range(judge->before, THAI_FIRST, THAI_LAST) || in_range(judge->after, THAI_FIRST, THAI_LAST);
+    if (thai && (invisible_is_gap(judge->before) || invisible_is_gap(judge->after))) return false;
     bool before = judge->before >= THAI_FIRST && unicode_is_without_spaces(judge->before);
     bool after = judge->after >= THAI_FIRST && unicode_is_without_spaces(judge->after);
     if (!before && !after) return false;
@@ -324,7 +367,10 @@ static SanitizeRule judge_zero_width(InvisibleJudge *judge, uint32_t at)
         keep = word_is_hyphenated(judge, at);
         break;
     }
-    if (!keep || *kept == kept_max) return RULE_INV_ZERO_WIDTH;
+    /* What was there before noise was put beside it stands at its edge. */
+    bool edge = judge->joiner_count == 1 && (at == judge->begin || at + 1 == judge->end);
+    bool noise = judge->is_noise && !judge->joins_emoji && !(edge && kept != &judge->kept_spaces);
+    if (!keep || *kept == kept_max || noise) return RULE_INV_ZERO_WIDTH;
     *kept += 1;
     return INVISIBLE_KEPT;
 }
@@ -356,9 +402,16 @@ static SanitizeRule judge_one(InvisibleJudge *judge, uint32_t at)
     return keeps_filler(judge, code_point) ? INVISIBLE_KEPT : RULE_INV_FILLER;
 }
 
-bool invisible_is_doubtful(const Item *item, bool selectors)
+bool invisible_is_thai(uint32_t code_point)
+{
+    return in_range(code_point, THAI_FIRST, THAI_LAST);
+}
+
+bool invisible_is_doubtful(const Item *item, bool selectors, bool thai)
 {
     switch (item->code_point) {
+    case ZERO_WIDTH_SPACE:
+        return thai;
     case SOFT_HYPHEN:
     case WORD_JOINER:
         return true;
@@ -376,12 +429,18 @@ uint32_t invisible_begin_run(InvisibleJudge *judge, uint32_t begin)
     judge->end = skip_hidden(judge, begin);
     judge->before = begin > 0 ? judge->items[begin - 1].code_point : NOTHING;
     judge->after = judge->end < judge->count ? judge->items[judge->end].code_point : NOTHING;
-    judge->selector_count = 0;
+    judge->selector_count = judge->joiner_count = 0;
     bool joiner = false;
+    uint32_t zero_widths = 0;
     for (uint32_t at = begin; at < judge->end; at++) {
+        uint32_t code_point = judge->items[at].code_point;
+        zero_widths +=
+            in_range(code_point, ZERO_WIDTH_SPACE, UNICODE_ZWJ) || in_range(code_point, WORD_JOINER, MATH_LAST);
         judge->selector_count += unicode_is_selector(judge->items[at].code_point);
         joiner = joiner || judge->items[at].code_point == UNICODE_ZWJ;
+        judge->joiner_count += code_point == UNICODE_ZWJ || code_point == UNICODE_ZWNJ;
     }
+    judge->is_noise = zero_widths >= NOISE_MIN;
     judge->joins_emoji = joiner && joins_emoji(judge);
     judge->kept_any = false;
     judge->kept_joiners = judge->kept_non_joiners = judge->kept_spaces = judge->kept_others = 0;

@@ -19,7 +19,9 @@ typedef struct InvisibleJudge {
     uint32_t before;
     uint32_t after;
     uint32_t selector_count;
+    uint32_t joiner_count; /* ZWJ, ZWNJ */
     bool joins_emoji;
+    bool is_noise; /* many zero-width characters */
     bool kept_any;
     unsigned kept_joiners;     /* ZWJ */
     unsigned kept_non_joiners; /* ZWNJ */
@@ -32,11 +34,14 @@ typedef struct InvisibleJudge {
     bool hyphenated;
     bool direction_known;
     bool right_to_left; /* letters of the line */
-    bool surveyed;      /* what follows is known */
-    bool japanese;      /* with kana */
-    bool chinese;       /* prose, not names that may be Japanese */
-    bool alphabetic;    /* letters, and none of East Asia */
-    uint32_t styled;    /* signs and letters with a form that is the style of all of them; 0: it is not */
+    bool arabic_surveyed;
+    bool arabic; /* the language, not others in its script */
+    bool kurdish;
+    bool surveyed;   /* what follows is known */
+    bool japanese;   /* with kana */
+    bool chinese;    /* prose, not names that may be Japanese */
+    bool alphabetic; /* letters, and none of East Asia */
+    uint32_t styled; /* signs and letters with a form that is the style of all of them; 0: it is not */
 } InvisibleJudge;
 
 /* Does the item not show? Those that are gone do not. */
@@ -52,5 +57,6 @@ uint32_t invisible_begin_run(InvisibleJudge *judge, uint32_t begin);
 /* The rule that item `at` of the run breaks, or INVISIBLE_KEPT. Asked of each item in order. */
 SanitizeRule invisible_judge(InvisibleJudge *judge, uint32_t at);
 /* Whether it is kept only for want of evidence: soft hyphens between syllables and their like could be anybody's, and
- * with `selectors` so could the forms of ideographs. */
-bool invisible_is_doubtful(const Item *item, bool selectors);
+ * with `selectors` so could the forms of ideographs, and in a line of Thai borders of words. */
+bool invisible_is_doubtful(const Item *item, bool selectors, bool thai);
+bool invisible_is_thai(uint32_t code_point);

@@ -76,10 +76,11 @@ static LineNote scan_classes(const SanitizeRun *run, ByteRange line, uint64_t *o
         }
     }
     uint32_t scripts = seen & CLASSES_SCRIPTS;
+    bool parted = (seen & CLASS_NON_JOINER) && (seen & CLASS_OF_ARABIC);
     *out_letters = letters;
     return (LineNote){
         .size = (uint16_t)(line.end - line.begin),
-        .suspect = stacked || (seen & CLASSES_SUSPECT) || (run->options->enabled & SPELLING_RULES),
+        .suspect = stacked || parted || (seen & CLASSES_SUSPECT) || (run->options->enabled & SPELLING_RULES),
         .doubtful = (scripts & (scripts - 1)) || (seen & CLASS_RETURN),
         .scripts = (uint8_t)(seen & CLASS_CONFUSABLE ? scripts / CLASS_LATIN : 0),
     };

@@ -74,10 +74,30 @@ static void words_without_spaces_keep_their_borders(void **state)
     cleaning_expect_nothing("\u1797\u17B6\u179F\u17B6\u200B\u1781\u17D2\u1798"); /* Khmer */
     cleaning_expect_nothing("\u0F56\u0F7C\u0F51\u200B\u0F66");                   /* Tibetan */
     cleaning_expect_nothing("\u0E04\u0E33\u200B\u200B\u0E44\u0E17\u0E22 \u0CA8\u0CCD\u200C\u200C\u0CA8");
-    cleaning_expect_rule("\u0E04\u200B\u200B\u200B\u200B\u0E44", "\u0E04\u200B\u200B\u0E44", RULE_INV_ZERO_WIDTH,
-                         2);
+    cleaning_expect_rule("\u0E04\u200B\u200B\u200B\u200B\u0E44", "\u0E04\u0E44", RULE_INV_ZERO_WIDTH, 4);
+    cleaning_expect("\u0E04\u200B\u0E44 \u200B\u0E44", "\u0E04\u0E44 \u0E44"); /* no border beside a space */
     cleaning_expect_rule("\u0E19\u200B\u0E49\u0E33", "\u0E19\u0E49\u0E33", RULE_INV_ZERO_WIDTH, 1);
     cleaning_expect_rule("\u0E44\u200B\u0E17\u0E22", "\u0E44\u0E17\u0E22", RULE_INV_ZERO_WIDTH, 1);
+}
+
+static void arabic_itself_has_no_joiners(void **state)
+{
+    (void)state;
+#define ARABIC_BOOK "\u0643\u062A\u0627\u0628"
+    cleaning_expect("\u0633\u200C\u0647\u0645 " ARABIC_BOOK "\u200C", "\u0633\u0647\u0645 " ARABIC_BOOK);
+    cleaning_expect(ARABIC_BOOK "\u200D \u200D" ARABIC_BOOK, ARABIC_BOOK " " ARABIC_BOOK);
+    cleaning_expect_nothing("\u0647\u200D.\u0634");
+    cleaning_expect_nothing("\u0645\u06CC\u200C\u0634\u0648\u062F \u0643");
+    cleaning_expect_nothing("\u06AF\u0647\u200D \u06C6"); /* Kurdish as it was typed */
+#undef ARABIC_BOOK
+}
+
+static void among_noise_a_joiner_stays_at_its_edge_only(void **state)
+{
+    (void)state;
+    cleaning_expect("\u0645\u06CC\u200B\u200C\u200B\u200B\u0634", "\u0645\u06CC\u0634");
+    cleaning_expect("\u0645\u06CC\u200C\u2062\u2064\u200B\u2062\u0634", "\u0645\u06CC\u200C\u0634");
+    cleaning_expect("\u0645\u06CC\u200C\u200D\u200B\u200B\u0634", "\u0645\u06CC\u0634");
 }
 
 static void marks_of_direction_stay_near_letters_from_the_right(void **state)
@@ -192,7 +212,8 @@ static void what_passes_is_kept_where_it_is_looked_at(void **state)
     for (uint32_t code_point = 0x80; code_point <= 0x10FFFF; code_point++) {
         char text[64];
         uint32_t classes = classes_of(classes_table(), code_point);
-        if (classes & CLASSES_SUSPECT || !(classes & (CLASS_BEFORE_NON_JOINER | CLASS_BEFORE_SELECTOR))) continue;
+        if (classes & (CLASSES_SUSPECT | CLASS_OF_ARABIC)) continue;
+        if (!(classes & (CLASS_BEFORE_NON_JOINER | CLASS_BEFORE_SELECTOR))) continue;
         const char *hidden = classes & CLASS_BEFORE_NON_JOINER ? "\u200C" : "\uFE0F";
         char *end = text + utf8_write(code_point, text);
         snprintf(end, sizeof text - UTF8_BYTES_MAX, "%s \U0001F469\u200D\U0001F52C", hidden);
@@ -275,6 +296,8 @@ int main(void)
         cmocka_unit_test(joiners_that_join_no_emoji_go),
         cmocka_unit_test(scripts_keep_their_joiners),
         cmocka_unit_test(words_without_spaces_keep_their_borders),
+        cmocka_unit_test(arabic_itself_has_no_joiners),
+        cmocka_unit_test(among_noise_a_joiner_stays_at_its_edge_only),
         cmocka_unit_test(marks_of_direction_stay_near_letters_from_the_right),
         cmocka_unit_test(soft_hyphens_stay_between_syllables),
         cmocka_unit_test(a_byte_order_mark_goes_and_bound_dashes_stay),
