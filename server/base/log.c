@@ -55,14 +55,6 @@ static void log_write_time(char out_time[LOG_TIME_BYTES])
     snprintf(out_time + used, LOG_TIME_BYTES - used, ".%03uZ", (unsigned)(now.tv_nsec / 1000000) % 1000);
 }
 
-/* A file's name may hold a newline or an escape sequence: neither may forge a line or steer a terminal. */
-static void log_clean(char *details)
-{
-    for (char *byte = details; *byte; byte++) {
-        if ((unsigned char)*byte < 0x20 || *byte == 0x7F) *byte = '?';
-    }
-}
-
 static size_t log_line_text(char line[LOG_LINE_BYTES], LogLevel level, const char *event, const char *details)
 {
     char time_text[LOG_TIME_BYTES];
@@ -118,7 +110,8 @@ void log_event(LogLevel level, const char *event, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(details, sizeof details, format, arguments);
     va_end(arguments);
-    log_clean(details);
+    text_clean(
+        details); /* a newline or an escape sequence in a file's name may not forge a line or steer a terminal */
     char line[LOG_LINE_BYTES];
     size_t size = log_format == LOG_JSON ? log_line_json(line, level, event, details) : 0;
     if (size == 0) size = log_line_text(line, level, event, details);

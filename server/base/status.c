@@ -8,33 +8,26 @@
 #include <string.h>
 
 typedef struct StatusRow {
-    const char *text;
+    const char *name;
     int grpc_code;
-    bool retryable;
 } StatusRow;
 
 static const StatusRow status_rows[STATUS_COUNT] = {
-#define STATUS(name, text, grpc_code, retryable) [STATUS_##name] = {text, grpc_code, retryable},
+#define STATUS(name, grpc_code) [STATUS_##name] = {#name, grpc_code},
 #include "base/status.def"
 #undef STATUS
 };
 
-const char *status_text(Status status)
+const char *status_name(Status status)
 {
     assert(status < STATUS_COUNT);
-    return status_rows[status].text;
+    return status_rows[status].name;
 }
 
 int status_grpc_code(Status status)
 {
     assert(status < STATUS_COUNT);
     return status_rows[status].grpc_code;
-}
-
-bool status_retryable(Status status)
-{
-    assert(status < STATUS_COUNT);
-    return status_rows[status].retryable;
 }
 
 /* A message travels in a gRPC trailer and in logs: no control bytes, and valid UTF-8, whatever it quotes. */
@@ -46,11 +39,7 @@ static void error_clean(char *message)
         if (size > 0 && (unsigned char)message[size - 1] >= 0xC0) size--;
         message[size] = '\0';
     }
-    for (char *at = message, *end = message + size; at < end;) {
-        size_t bytes = text_utf8_size(at, (size_t)(end - at));
-        if (bytes == 0 || (unsigned char)*at < 0x20 || *at == 0x7F) *at = '?';
-        at += bytes ? bytes : 1;
-    }
+    text_clean(message);
 }
 
 Status error_set(Error *error, Status status, const char *format, ...)

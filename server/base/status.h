@@ -7,7 +7,7 @@
 #define CHECKED __attribute__((warn_unused_result))
 
 typedef enum Status {
-#define STATUS(name, text, grpc_code, retryable) STATUS_##name,
+#define STATUS(name, grpc_code) STATUS_##name,
 #include "base/status.def"
 #undef STATUS
     STATUS_COUNT
@@ -18,16 +18,14 @@ enum { ERROR_MESSAGE_BYTES = 512 };
 /* The first cause of a failure, carried unchanged to whoever reports it. A plain value: owns nothing. */
 typedef struct Error {
     Status status;
-    uint64_t retry_after_ns; /* when to try again; 0: unknown. Only with a retryable status. */
+    uint64_t retry_after_ns; /* when to try again; 0: unknown */
     char message[ERROR_MESSAGE_BYTES];
 } Error;
 
-/* The static text of `status`, for logs. Any thread. */
-const char *status_text(Status status);
+/* "NOT_FOUND", for what tests say. Any thread. */
+const char *status_name(Status status);
 /* The gRPC code (0..16) of `status`. Any thread. */
 int status_grpc_code(Status status);
-/* Whether the same request may succeed later. Any thread. */
-bool status_retryable(Status status);
 
 /* Writes `status` and the formatted message, cut at ERROR_MESSAGE_BYTES on a UTF-8 border, and with '?' for control
  * bytes and what is no UTF-8, into `error` (NULL: only returns). Returns `status`, so that a failure is one line:

@@ -47,6 +47,9 @@ static inline size_t text_utf8_size(const char *bytes, size_t left)
     return size;
 }
 
+/* Puts '?' for each control byte of a terminated text, and for each byte that is no UTF-8. */
+void text_clean(char *text);
+
 /* Appends `name` to the terminated list "a, b" in a buffer of `capacity` bytes, as errors name what there is; where it
  * does not fit whole, and from there on, the list ends with "...". */
 void text_list_add(char *list, size_t capacity, TextView name);

@@ -126,10 +126,10 @@ static void anchor_enter(Anchor *anchor, AnchorStage stage, uint32_t copies)
     anchor->stage_end = end < anchor->surrogate.sample_count ? end : anchor->surrogate.sample_count;
 }
 
-/* Brings the `count` arms of the highest means to the front. */
-static void anchor_sort(Anchor *anchor, uint32_t count)
+/* Brings the arms of the highest means to the front, as many as a beam has. */
+static void anchor_sort(Anchor *anchor)
 {
-    for (uint32_t i = 0; i < count && i < anchor->arm_count; i++) {
+    for (uint32_t i = 0; i < BEAM && i < anchor->arm_count; i++) {
         uint32_t best = i;
         for (uint32_t k = i + 1; k < anchor->arm_count; k++) {
             if (arm_mean(&anchor->arms[k]) > arm_mean(&anchor->arms[best])) best = k;
@@ -173,7 +173,7 @@ static void anchor_grow(Anchor *anchor)
 static bool anchor_find_rivals(Anchor *anchor, uint32_t *out_weakest, uint32_t *out_strongest)
 {
     double level = anchor_level(anchor), lowest = 2, highest = -1;
-    anchor_sort(anchor, BEAM);
+    anchor_sort(anchor);
     for (uint32_t i = 0; i < anchor->arm_count; i++) {
         double bound = arm_bound(&anchor->arms[i], level, i >= BEAM);
         if (i < BEAM && bound < lowest) {
@@ -228,7 +228,7 @@ static bool anchor_is_spent(const Anchor *anchor)
 /* Rules of the beam are proved one after the other, as long as they may be precise enough. */
 static bool anchor_ask_proof(Anchor *anchor)
 {
-    anchor_sort(anchor, BEAM);
+    anchor_sort(anchor);
     for (uint32_t i = 0; i < BEAM && i < anchor->arm_count; i++) {
         const Arm *arm = &anchor->arms[i];
         double lower = arm_lower(arm);

@@ -52,7 +52,7 @@ RpcCall *call_create(RpcServer *server, const RpcSlot *slot)
     rpc_tag_set(&call->sent, call_sent, call);
     rpc_tag_set(&call->ended, call_ended, call);
     call->progress = (RpcLoopItem){.run = call_progress, .owner = call};
-    call->verdict = rpc_verdict_of(NULL, NULL);
+    call->verdict = rpc_verdict_of(NULL);
     grpc_metadata_array_init(&call->metadata);
     grpc_call_details_init(&call->details);
     atomic_init(&call->references, 1);
@@ -225,19 +225,19 @@ static void call_send_next(RpcCall *call)
     if (call->sending) return;
     if (head && head->state == RPC_FAILED) {
         RpcVerdict verdict = head->verdict;
-        head->verdict = rpc_verdict_of(NULL, NULL);
+        head->verdict = rpc_verdict_of(NULL);
         call_start_end(call, verdict, NULL);
     } else if (head && head->state == RPC_REPLIED) {
         grpc_slice reply = head->reply;
         head->reply = grpc_empty_slice();
         call_discard_message(call, call_pop(call));
         if (call->slot->row->shape == RPC_UNARY) {
-            call_start_end(call, rpc_verdict_of(NULL, NULL), &reply);
+            call_start_end(call, rpc_verdict_of(NULL), &reply);
         } else {
             call_push(call, reply);
         }
     } else if (!head && call->half_closed) {
-        call_start_end(call, rpc_verdict_of(NULL, NULL), NULL);
+        call_start_end(call, rpc_verdict_of(NULL), NULL);
     }
 }
 
@@ -300,7 +300,7 @@ void call_accept(RpcCall *call, const Error *refusal)
     call->phase = RPC_OPEN;
     call_start_close(call);
     if (refusal) {
-        call_start_end(call, rpc_verdict_of(refusal, NULL), NULL);
+        call_start_end(call, rpc_verdict_of(refusal), NULL);
     } else {
         if (call->slot->row->shape != RPC_BIDI) {
             atomic_store(&call->expires_ns, now_ns + call->server->options.body_timeout_ns);
@@ -330,7 +330,7 @@ static void call_half_close(RpcCall *call)
     if (call->slot->row->shape == RPC_BIDI || call->message_count > 0) return;
     Error error;
     (void)error_set(&error, STATUS_INVALID_ARGUMENT, "the call has no request message");
-    call_start_end(call, rpc_verdict_of(&error, NULL), NULL);
+    call_start_end(call, rpc_verdict_of(&error), NULL);
 }
 
 static void call_received(RpcTag *tag, bool ok)
@@ -442,7 +442,7 @@ static void call_closed(RpcTag *tag, bool ok)
 void call_end(RpcCall *call, const Error *error)
 {
     call_lock(call);
-    if (call->phase == RPC_OPEN && !call->sending) call_start_end(call, rpc_verdict_of(error, NULL), NULL);
+    if (call->phase == RPC_OPEN && !call->sending) call_start_end(call, rpc_verdict_of(error), NULL);
     call_unlock(call);
 }
 

@@ -9,7 +9,7 @@
 CHECKED Status inference_explain_reserve(TaskCall *call, CodecFault *out_fault);
 /* Gives them back: no step is queued. */
 void inference_explain_release(TaskCall *call);
-/* Every job has run well, and some explanation has steps: runs them, then calls inference_task_finish. The call is
+/* Every job has run well, and some explanation has steps: runs them; with the last one the call answers. It is
  * theirs. A worker's thread. */
 void inference_explain_start(TaskCall *call);
 /* A step of what the scheduler's background is at. A worker's thread. */

@@ -315,19 +315,8 @@ static bool call_went_well(const TaskCall *call)
     return true;
 }
 
-/* On the worker that finished the last job. Explanations that take more than that come behind; the call is gone
- * afterwards, or theirs. */
-static void call_computed(TaskCall *call)
-{
-    if (!call->explaining && call_went_well(call) && inference_explanations_begin(call)) {
-        inference_explain_start(call);
-        return;
-    }
-    inference_explain_release(call);
-    inference_task_finish(call);
-}
-
-void inference_task_finish(TaskCall *call)
+/* All that there was to compute is done, or has failed: answers. The call is gone afterwards. */
+static void call_finish(TaskCall *call)
 {
     if (call_failed(call)) return;
     if (call->method->stream) {
@@ -346,4 +335,16 @@ void inference_task_finish(TaskCall *call)
     } else {
         inference_call_reply(&call->base, reply);
     }
+}
+
+/* On the worker that finished the last job. Explanations that take more than that come behind; the call is gone
+ * afterwards, or theirs. */
+static void call_computed(TaskCall *call)
+{
+    if (!call->explaining && call_went_well(call) && inference_explanations_begin(call)) {
+        inference_explain_start(call);
+        return;
+    }
+    inference_explain_release(call);
+    call_finish(call);
 }

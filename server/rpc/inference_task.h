@@ -118,6 +118,3 @@ void inference_task_start(const TaskMethod *method, Inference *inference, RpcMes
                           size_t size);
 /* The job, or what it has in the background, was run or dropped. A worker's thread, or that of scheduler_stop. */
 void inference_task_job_done(TaskJob *job);
-/* All that there was to compute is done, or has failed: answers. The call is gone afterwards. A worker's thread, or
- * that of scheduler_stop. */
-void inference_task_finish(TaskCall *call);

@@ -58,14 +58,14 @@ RpcMessage *message_create(RpcCall *call, grpc_byte_buffer *buffer)
     message->arrival = (RpcLoopItem){.run = message_deliver, .owner = message};
     message->call = call;
     message->reply = grpc_empty_slice();
-    message->verdict = rpc_verdict_of(NULL, NULL);
+    message->verdict = rpc_verdict_of(NULL);
     message->wire = grpc_empty_slice();
     message->received = buffer;
     message->arrived_ns = clock_now_ns(&clock_monotonic);
     Error error;
     if (message_hold(message, grpc_byte_buffer_length(buffer), &error) != STATUS_OK) {
         message->state = RPC_FAILED;
-        message->verdict = rpc_verdict_of(&error, NULL);
+        message->verdict = rpc_verdict_of(&error);
         message_drop_request(message);
     }
     return message;

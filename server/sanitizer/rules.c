@@ -4,8 +4,7 @@
 
 static const RuleInfo RULES[] = {
 #define RULE(code, severity, reject, state, action, clean, title, reason, reference) \
-    {#code,    SEVERITY_##severity, LEVEL_##reject, STATE_##state, ACTION_##action, LEVEL_##clean, title, reason, \
-     reference},
+    {#code, SEVERITY_##severity, LEVEL_##reject, STATE_##state, ACTION_##action, LEVEL_##clean, title},
 #include "sanitizer/rules.def"
 #undef RULE
 };

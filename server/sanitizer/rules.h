@@ -50,8 +50,6 @@ typedef struct RuleInfo {
     FindingAction action; /* of SANITIZE_CLEAN */
     RuleLevel clean_level;
     const char *title;
-    const char *reason;
-    const char *reference;
 } RuleInfo;
 
 /* The row of `rule`. Any thread. */

@@ -184,14 +184,6 @@ SchedulerGauge scheduler_gauge(Scheduler *scheduler)
     return gauge;
 }
 
-void scheduler_drain(Scheduler *scheduler)
-{
-    pthread_mutex_lock(&scheduler->lock);
-    scheduler->core.draining = true;
-    pthread_cond_broadcast(&scheduler->changed); /* nobody is held back for company any more */
-    pthread_mutex_unlock(&scheduler->lock);
-}
-
 void scheduler_stop(Scheduler *scheduler)
 {
     SchedulerJob *dropped = NULL;

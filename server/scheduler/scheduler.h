@@ -142,11 +142,9 @@ typedef struct SchedulerGauge {
 /* A consistent snapshot. Any thread. */
 SchedulerGauge scheduler_gauge(Scheduler *scheduler);
 
-/* Refuses new jobs from now on; queued ones still run. Any thread. */
-void scheduler_drain(Scheduler *scheduler);
-/* Drains, drops what is still queued with UNAVAILABLE, waits for running batches and joins the workers. Other
- * threads may still submit, and get UNAVAILABLE. Not from a callback; the second call is a no-op, but not at the
- * same time. */
+/* Refuses new jobs from now on, drops what is still queued with UNAVAILABLE, waits for running batches and joins the
+ * workers. Other threads may still submit, and get UNAVAILABLE. Not from a callback; the second call is a no-op, but
+ * not at the same time. */
 void scheduler_stop(Scheduler *scheduler);
 /* Stops and frees; no other call on this scheduler may be under way or follow. NULL is a no-op. Not from a
  * callback. */

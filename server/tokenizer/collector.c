@@ -72,7 +72,7 @@ static bool collector_is_space(uint32_t code_point)
     return code_point == BYTE_ALPHABET_SPACE || (characters_flags(code_point) & CHARACTER_WHITE_SPACE) != 0;
 }
 
-TokenEdges collector_edges_of(TextView text)
+static TokenEdges collector_edges_of(TextView text)
 {
     TokenEdges edges = {0, 0};
     uint32_t code_point;

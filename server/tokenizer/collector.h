@@ -56,7 +56,6 @@ void collector_begin_word(Collector *collector);
  * white space that it took, or an unknown piece. */
 void collector_push(Collector *collector, CollectedToken token);
 void collector_push_text(Collector *collector, CollectedToken token, TextView text);
-TokenEdges collector_edges_of(TextView text);
 /* The edges of the `index`-th of the `kept` tokens, whose text in the vocabulary is `text`. */
 TokenEdges collector_edges(const Collector *collector, uint32_t kept, uint32_t index, TextView text);
 /* The `index`-th of the `kept` tokens on the side that truncation keeps. */

@@ -47,25 +47,24 @@ static Status normalizer_add_passes(const Reader *reader, const BertNormalizer *
     return status;
 }
 
-/* A flag of BertNormalizer; where tokenizer.json lacks it, tokenizer_config.json's or else the library's default.
- */
+/* A flag of BertNormalizer; where tokenizer.json lacks it, tokenizer_config.json's or else true. */
 static Status bert_flag(const Reader *reader, const JsonValue *value, const char *key, const char *config_key,
-                        bool fallback, bool *out_flag)
+                        bool *out_flag)
 {
-    bool configured;
-    if (config_key && json_boolean(json_member(reader->config, config_key), &configured)) fallback = configured;
+    bool fallback = true;
+    if (config_key) (void)json_boolean(json_member(reader->config, config_key), &fallback);
     return read_flag(reader, value, key, fallback, out_flag);
 }
 
 Status read_bert_normalizer(Reader *reader, const JsonValue *value)
 {
     BertNormalizer bert = {.enabled = true};
-    Status status = bert_flag(reader, value, "clean_text", NULL, true, &bert.clean_text);
+    Status status = bert_flag(reader, value, "clean_text", NULL, &bert.clean_text);
     if (!status) {
-        status = bert_flag(reader, value, "handle_chinese_chars", "tokenize_chinese_chars", true,
-                           &bert.handle_chinese_chars);
+        status =
+            bert_flag(reader, value, "handle_chinese_chars", "tokenize_chinese_chars", &bert.handle_chinese_chars);
     }
-    if (!status) status = bert_flag(reader, value, "lowercase", "do_lower_case", true, &bert.lowercase);
+    if (!status) status = bert_flag(reader, value, "lowercase", "do_lower_case", &bert.lowercase);
     if (status) return status;
     const JsonValue *strip = json_member(value, "strip_accents");
     if (!strip) strip = json_member(reader->config, "strip_accents");

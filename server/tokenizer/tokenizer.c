@@ -74,16 +74,6 @@ uint32_t tokenizer_pad_id(const Tokenizer *tokenizer)
     return tokenizer->special_ids[SPECIAL_PADDING];
 }
 
-uint32_t tokenizer_separator_id(const Tokenizer *tokenizer)
-{
-    return tokenizer->special_ids[SPECIAL_SEPARATOR];
-}
-
-uint32_t tokenizer_classifier_id(const Tokenizer *tokenizer)
-{
-    return tokenizer->special_ids[SPECIAL_CLASSIFIER];
-}
-
 TokenizerTypes tokenizer_types(const Tokenizer *tokenizer)
 {
     return tokenizer->types;

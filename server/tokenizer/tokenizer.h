@@ -74,8 +74,6 @@ TextView tokenizer_token_text(const Tokenizer *tokenizer, uint32_t id);
  * names; TOKENIZER_NO_ID: there is none. */
 uint32_t tokenizer_mask_id(const Tokenizer *tokenizer);
 uint32_t tokenizer_pad_id(const Tokenizer *tokenizer);
-uint32_t tokenizer_separator_id(const Tokenizer *tokenizer);
-uint32_t tokenizer_classifier_id(const Tokenizer *tokenizer);
 /* Whether transformers hands the template's segment ids to the model, which it does when the tokenizer's
  * model_input_names have token_type_ids: by tokenizer_config.json, or by the class that it names. */
 typedef enum TokenizerTypes {

@@ -114,7 +114,7 @@ static void bench_drop(void *context, SchedulerJob *job, Status reason)
 {
     (void)context;
     (void)job;
-    fprintf(stderr, "scheduler_bench: a job was dropped: %s\n", status_text(reason));
+    fprintf(stderr, "scheduler_bench: a job was dropped: %s\n", status_name(reason));
     exit(1);
 }
 

@@ -70,8 +70,8 @@ static void walk_check_failure(const char *name, size_t step, Status status, con
 {
     bool expected = status == STATUS_NO_MEMORY || status == STATUS_IO || status == STATUS_RESOURCE_EXHAUSTED;
     if (expected && error->status == status && error->message[0]) return;
-    fail_msg("%s, failing call %zu: status \"%s\", error \"%s\": %s", name, step, status_text(status),
-             status_text(error->status), error->message);
+    fail_msg("%s, failing call %zu: status \"%s\", error \"%s\": %s", name, step, status_name(status),
+             status_name(error->status), error->message);
 }
 
 void walk_faults(const char *name, WalkOperation *operation, void *context, WalkTolerance tolerance)

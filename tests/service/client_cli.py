@@ -1,23 +1,20 @@
 """What the client's tests share: a gRPC server that a test can make misbehave, and ways to run the client."""
 
 import os
-import pathlib
 import pty
 import random
 import re
 import struct
 import subprocess
-import threading
+import time
 from concurrent import futures
 
 import grpc
+from builds import CLIENT
 from explained import explained_parts
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from transport import message_class
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-CLIENT = pathlib.Path(os.environ.get("HEADLIGHT_BUILD", ROOT / "build")) / "client" / "headlight"
-SANITIZED = CLIENT.exists() and re.search(rb"__[at]san_init", CLIENT.read_bytes()) is not None
 INFERENCE = "headlight.v1.Inference"
 MODELS = "headlight.v1.Models"
 DETAILS = "grpc-status-details-bin"
@@ -185,7 +182,7 @@ class Server:
 
     def refuse_later(self, context, seconds):
         info = message("google.rpc.RetryInfo")
-        info.retry_delay.nanos = int(seconds * 1e9)
+        info.retry_delay.FromNanoseconds(int(seconds * 1e9))
         self.refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "the queue is full", info)
 
     def refuse_input(self, context, index, text, *details):
@@ -201,10 +198,15 @@ def fake_server():
     made.server.stop(None)
 
 
-def environment(**changes):
-    clean = {name: value for name, value in os.environ.items()
-             if not name.startswith(("HEADLIGHT_", "HF_")) and not name.lower().endswith("_proxy")}
-    return clean | changes
+def wait_until(done):
+    while not done():
+        time.sleep(0.01)
+
+
+def catches(process, number):
+    """Whether the program has come so far that it handles the signal."""
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+        return int(re.search(r"SigCgt:\s+(\w+)", status.read())[1], 16) >> (number - 1) & 1
 
 
 def headlight(*arguments, server=None, stdin="", timeout=60, **variables):
@@ -212,7 +214,7 @@ def headlight(*arguments, server=None, stdin="", timeout=60, **variables):
         variables["HEADLIGHT_ADDRESS"] = server.address
     data = stdin if isinstance(stdin, bytes) else stdin.encode()
     done = subprocess.run([CLIENT, *map(str, arguments)], input=data, capture_output=True, timeout=timeout,
-                          env=environment(**variables), check=False)
+                          env=os.environ | variables, check=False)
     assert "Sanitizer" not in done.stderr.decode(errors="replace"), done.stderr.decode(errors="replace")
     assert done.returncode >= 0, f"died of signal {-done.returncode}"
     return done
@@ -223,7 +225,7 @@ def on_a_terminal(server, *arguments, **variables):
     ours, theirs = pty.openpty()
     variables["HEADLIGHT_ADDRESS"] = server.address
     with subprocess.Popen([CLIENT, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE,
-                          env=environment(**variables)) as process:
+                          env=os.environ | variables) as process:
         os.close(theirs)
         shown = b""
         while True:

@@ -1,7 +1,7 @@
 """Starts headlightd as a user would and gives tests its stubs, generated from proto/ into a temporary folder.
 
-HEADLIGHT_BUILD is the build folder (default: build), HEADLIGHT_TEST_MODEL a checkpoint to serve instead of the small
-one in tests/golden/pipeline/queries; tests whose expectations belong to the small one then skip.
+HEADLIGHT_TEST_MODEL is a checkpoint to serve instead of the small one in tests/golden/pipeline/queries; tests whose
+expectations belong to the small one then skip.
 """
 
 import contextlib
@@ -18,12 +18,9 @@ import pytest
 import grpc_tools
 from grpc_tools import protoc
 
+from builds import PROGRAM, ROOT
 from task_models import make_model
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("HEADLIGHT_BUILD", ROOT / "build"))
-PROGRAM = BUILD / "server" / "headlightd"
-SANITIZED = BUILD.name in ("build-asan", "build-tsan")
 SMALL_MODEL = ROOT / "tests" / "golden" / "pipeline" / "queries"
 REAL_MODEL = ROOT / "models" / "all-MiniLM-L6-v2"
 WELL_KNOWN = Path(grpc_tools.__file__).parent / "_proto"

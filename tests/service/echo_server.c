@@ -219,7 +219,7 @@ static int echo_open(int count, char **arguments, Echo *echo)
     options.method_count = sizeof methods / sizeof *methods;
     Error error;
     if (rpc_server_open(&options, &echo->loop, &echo->server, &error) != STATUS_OK) {
-        fprintf(stderr, "%s: %s\n", status_text(error.status), error.message);
+        fprintf(stderr, "%s: %s\n", status_name(error.status), error.message);
         return 1;
     }
     echo->address_count = options.address_count;

@@ -8,7 +8,8 @@ import shutil
 import struct
 
 import pytest
-from conftest import BUILD, SMALL_MODEL
+from builds import BUILD
+from conftest import SMALL_MODEL
 
 SECONDS_MAX = 1 if BUILD.name == "build" else 20  # sanitizers and valgrind are slow
 WORD_EMBEDDINGS = "embeddings.word_embeddings.weight"

@@ -7,7 +7,8 @@ import grpc
 import numpy
 import pytest
 import task_models
-from conftest import SANITIZED, SMALL_MODEL, refused
+from builds import SANITIZED
+from conftest import SMALL_MODEL, refused
 from task_models import make_model, sigmoid, softmax
 from test_long import TASKS, WORDS, stretch
 

@@ -4,7 +4,8 @@ what they must add up to; tests/unit holds both to torch."""
 import numpy
 import pytest
 
-from conftest import ROOT, refused
+from builds import ROOT
+from conftest import refused
 from test_explain import LONG, TEXT, asked, classify, explained, matrix, options
 
 MODERNBERT = ROOT / "tests" / "golden" / "tasks" / "modernbert" / "classify"

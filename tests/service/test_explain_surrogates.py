@@ -8,7 +8,8 @@ import re
 import grpc
 import numpy
 import pytest
-from conftest import SANITIZED, refused
+from builds import SANITIZED
+from conftest import refused
 
 TEXT = "A dull, lifeless mess of a film that is never funny."
 SAMPLES = 100 if SANITIZED else 1000

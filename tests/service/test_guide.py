@@ -5,7 +5,8 @@ import os
 import re
 
 import pytest
-from client_cli import ROOT, headlight, out
+from builds import ROOT
+from client_cli import headlight, out
 
 GUIDE = (ROOT / "server" / "sanitizer" / "GUIDE.md").read_text(encoding="utf-8")
 TABLE = re.search(r"<!-- examples of [^>]* -->\n(.*?)<!-- end of examples -->", GUIDE, re.DOTALL)[1]

@@ -9,7 +9,8 @@ import grpc
 import numpy
 import pytest
 
-from conftest import SANITIZED, refused
+from builds import SANITIZED
+from conftest import refused
 
 LONG = "the long question is a short search to it " * 8
 WORDS = "the a of to and in is it query passage search document cat dog server answers question long short".split()

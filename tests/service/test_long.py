@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from builds import SANITIZED
 
-from conftest import SANITIZED
 
 TASKS = Path(__file__).resolve().parents[1] / "golden" / "tasks"
 POSITIONS = 3000

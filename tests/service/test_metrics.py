@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from conftest import ROOT
+from builds import ROOT
 
 METRIC = re.compile(r'^METRIC\((\w+), (\w+), "([^"]*)"', re.MULTILINE)
 

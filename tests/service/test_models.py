@@ -10,7 +10,7 @@ import time
 
 import grpc
 import pytest
-from conftest import PROGRAM, SANITIZED, SMALL_MODEL
+from builds import PROGRAM, SANITIZED
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 WAIT_SECONDS = 60

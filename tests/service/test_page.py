@@ -8,7 +8,8 @@ import grpc
 import numpy as np
 import pytest
 from browser import Browser
-from client_cli import SANITIZED, fake_server, headlight, message, out
+from builds import SANITIZED
+from client_cli import fake_server, headlight, message, out
 from explained import HEADS, LAYERS, attention_of, attribution, explained_parts, tokens_of
 
 # What writes the page is tested by test_client_explain.py as well; this is about the page itself.

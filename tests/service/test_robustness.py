@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from builds import ROOT
 
 sys.path[:0] = [str(ROOT / "deploy" / "models"), str(ROOT / "tests" / "bench")]
 import disguises  # noqa: E402

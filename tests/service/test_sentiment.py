@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PROGRAM, ROOT, SANITIZED
+from builds import PROGRAM, ROOT, SANITIZED
 
 sys.path.insert(0, str(ROOT / "deploy" / "models"))
 from sentiment_reviews import is_clear, label_of, read_reviews, split_of  # noqa: E402

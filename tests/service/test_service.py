@@ -13,7 +13,8 @@ import time
 
 import grpc
 import pytest
-from conftest import PROGRAM, SANITIZED, SMALL_MODEL
+from builds import PROGRAM, SANITIZED
+from conftest import SMALL_MODEL
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 

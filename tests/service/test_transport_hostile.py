@@ -11,19 +11,13 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from builds import SANITIZED
 from transport import (ACK, DATA, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, RawConnection,
-                       Server, error_details, error_of, frame, sanitized)
+                       Server, echo_server, error_details, error_of, frame)
 
 Code = grpc.StatusCode
-
-
-@pytest.fixture(name="server")
-def echo_server():
-    with Server() as server:
-        yield server
 
 
 # ---- Compression as a weapon ----
@@ -34,7 +28,7 @@ def test_a_gzip_bomb_is_refused_in_bounded_memory(server):
     for _ in range(3):
         error = error_of(unary, bytes(200 << 20), compression=grpc.Compression.Gzip)
         assert error.code() == Code.RESOURCE_EXHAUSTED and str(4 << 20) in error.details()
-    assert sanitized() or server.memory_mib("VmHWM") - before < 32
+    assert SANITIZED or server.memory_mib("VmHWM") - before < 32
 
 
 def compressed_call(raw, stream, body):
@@ -65,7 +59,7 @@ def test_a_stream_whose_answers_are_not_read_holds_little(server):
     stream = server.stream("BigStream")(requests())
     assert len(next(stream)) == 1024 * 1000
     time.sleep(2)
-    assert sanitized() or server.memory_mib() - before < 32
+    assert SANITIZED or server.memory_mib() - before < 32
     assert len(taken) < 1000 and server.answers()
     stream.cancel()
 
@@ -113,19 +107,19 @@ def test_ten_thousand_calls_wait_and_all_are_answered():
 def test_calls_beyond_the_limit_are_told_when_to_return():
     with Server("--calls", 10) as server:
         channel = server.channel()
-        waiting = [server.unary("Slow", channel).future(b"1500") for _ in range(10)]
+        waiting = [server.unary("Slow", channel).future(b"3000") for _ in range(10)]
         time.sleep(0.3)
         error = error_of(server.unary("Unary", channel), b"")
         assert error.code() == Code.RESOURCE_EXHAUSTED and "its limit" in error.details()
         assert error_details(error)[1][0].retry_delay.nanos > 0
         health = health_pb2_grpc.HealthStub(channel)  # a probe must not kill a busy server
         assert health.Check(health_pb2.HealthCheckRequest()).status == health_pb2.HealthCheckResponse.NOT_SERVING
-        assert all(call.result() == b"1500" for call in waiting) and server.answers()
+        assert all(call.result() == b"3000" for call in waiting) and server.answers()
 
 
 def test_the_bytes_of_waiting_requests_are_bounded():
     with Server("--held-bytes", 8 << 20) as server:
-        message = b"1000".ljust(1 << 20)
+        message = b"3000".ljust(1 << 20)
         calls = [server.unary("Slow").future(message) for _ in range(16)]
         codes = [call.code() for call in calls]
         assert codes.count(Code.OK) == 8 and codes.count(Code.RESOURCE_EXHAUSTED) == 8
@@ -139,7 +133,7 @@ def test_messages_of_100_mb_leave_others_served(server):
     while not all(call.done() for call in calls):
         assert server.answers()
     assert all(call.code() in (Code.RESOURCE_EXHAUSTED, Code.UNAVAILABLE) for call in calls)
-    assert sanitized() or server.memory_mib("VmHWM") < 600
+    assert SANITIZED or server.memory_mib("VmHWM") < 600
 
 
 def test_memory_returns_to_where_it_was(server):
@@ -153,7 +147,7 @@ def test_memory_returns_to_where_it_was(server):
     before = server.memory_mib()
     load()
     load()
-    assert sanitized() or server.memory_mib() - before < 4
+    assert SANITIZED or server.memory_mib() - before < 4
 
 
 # ---- Clients that break ----

@@ -1,6 +1,5 @@
 """Servers for the transport's tests, and a client that speaks raw HTTP/2 where a well-behaved library would not."""
 
-import os
 import re
 import signal
 import socket
@@ -12,20 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import grpc
+import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_tools import protoc
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("HEADLIGHT_BUILD", ROOT / "build"))
-ECHO_SERVER = Path(os.environ.get("ECHO_SERVER", BUILD / "tests/service/echo_server"))
+from builds import ECHO_SERVER, ROOT
 
 UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
-
-
-def sanitized():
-    """Sanitizers keep freed memory: bounds on resident memory mean nothing then."""
-    symbols = subprocess.run(["nm", "-D", str(ECHO_SERVER)], capture_output=True, text=True, check=False).stdout
-    return re.search(r"__(asan|tsan)_init", symbols) is not None
 
 
 @lru_cache
@@ -114,6 +106,12 @@ class Server:
     def answers(self):
         """Whether another client is served, soon."""
         return self.unary("Unary")(b"still there?", timeout=20) == b"still there?"
+
+
+@pytest.fixture(name="server")
+def echo_server():
+    with Server() as server:
+        yield server
 
 
 def error_of(call, *arguments, **options):

@@ -25,7 +25,7 @@ static void assert_refused(TextView text, Status expected, const char *reason)
     Error error = {.message = ""};
     Status status = json_document_parse(text, &document, &error);
     if (status != expected || !strstr(error.message, reason)) {
-        fail_msg("'%.60s': status \"%s\", message \"%s\", expected \"%s\"", text.bytes, status_text(status),
+        fail_msg("'%.60s': status \"%s\", message \"%s\", expected \"%s\"", text.bytes, status_name(status),
                  error.message, reason);
     }
     assert_null(document);

@@ -42,7 +42,7 @@ static void assert_refused(Status expected, const char *reason)
     Error error = {.message = ""};
     Status status = checkpoint_open(scratch.path, &checkpoint, &error);
     if (status != expected || !strstr(error.message, reason) || !strstr(error.message, scratch.path)) {
-        fail_msg("status \"%s\", message \"%s\", expected \"%s\"", status_text(status), error.message, reason);
+        fail_msg("status \"%s\", message \"%s\", expected \"%s\"", status_name(status), error.message, reason);
     }
     assert_null(checkpoint);
 }

@@ -61,7 +61,7 @@ static void assert_refused(const char *base, const char *changes, Status expecte
     Error error = {.message = ""};
     Status status = read_config(base, changes, &config, &error);
     if (status != expected || !strstr(error.message, reason))
-        fail_msg("%s: status \"%s\", message \"%s\", expected \"%s\"", changes, status_text(status), error.message,
+        fail_msg("%s: status \"%s\", message \"%s\", expected \"%s\"", changes, status_name(status), error.message,
                  reason);
     assert_int_equal(config.hidden_size, 77);
 }

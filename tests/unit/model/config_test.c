@@ -34,7 +34,7 @@ static void assert_refused(const char *changes, Status expected, const char *rea
     Status status = read_config(changes, &config, &error);
     if (status != expected || !strstr(error.message, reason) ||
         strncmp(error.message, "m/config.json: ", 15) != 0) {
-        fail_msg("%s: status \"%s\", message \"%s\", expected \"%s\"", changes, status_text(status), error.message,
+        fail_msg("%s: status \"%s\", message \"%s\", expected \"%s\"", changes, status_name(status), error.message,
                  reason);
     }
     assert_int_equal(config.hidden_size, 77);

@@ -48,7 +48,7 @@ static void assert_refused(const char *header, size_t data_size, Status expected
     Status status = append_claiming(strlen(header), header, data_size, &table, &error);
     if (status != expected || !strstr(error.message, reason) ||
         strncmp(error.message, "m.safetensors: ", 15) != 0) {
-        fail_msg("%s: status \"%s\", message \"%s\", expected \"%s\"", header, status_text(status), error.message,
+        fail_msg("%s: status \"%s\", message \"%s\", expected \"%s\"", header, status_name(status), error.message,
                  reason);
     }
     assert_int_equal(table.count, 0);

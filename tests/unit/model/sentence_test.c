@@ -88,7 +88,7 @@ static void assert_refused(Part part, const char *text, Status expected, const c
     Error error = {.message = ""};
     Status status = read_part(part, text, &error);
     if (status != expected || !strstr(error.message, reason) || strncmp(error.message, "f: ", 3) != 0) {
-        fail_msg("%s: status \"%s\", message \"%s\", expected \"%s\"", text, status_text(status), error.message,
+        fail_msg("%s: status \"%s\", message \"%s\", expected \"%s\"", text, status_name(status), error.message,
                  reason);
     }
 }

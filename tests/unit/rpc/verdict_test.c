@@ -16,7 +16,7 @@
 static void verdict_of_no_error_is_ok(void **state)
 {
     (void)state;
-    RpcVerdict verdict = rpc_verdict_of(NULL, NULL);
+    RpcVerdict verdict = rpc_verdict_of(NULL);
     assert_int_equal(verdict.code, GRPC_STATUS_OK);
     assert_int_equal(GRPC_SLICE_LENGTH(verdict.text) + GRPC_SLICE_LENGTH(verdict.details), 0);
     rpc_verdict_release(&verdict);
@@ -28,7 +28,7 @@ static void verdict_has_the_code_of_every_status(void **state)
     for (Status status = STATUS_OK + 1; status < STATUS_COUNT; status++) {
         Error error;
         (void)error_set(&error, status, "cause");
-        RpcVerdict verdict = rpc_verdict_of(&error, NULL);
+        RpcVerdict verdict = rpc_verdict_of(&error);
         assert_int_equal(verdict.code, status_grpc_code(status));
         assert_true(verdict.code > 0 && verdict.code <= 16);
         assert_memory_equal(GRPC_SLICE_START_PTR(verdict.text), "cause", 5);
@@ -56,7 +56,7 @@ static void verdict_sends_only_utf8(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Error error = {.status = STATUS_INTERNAL};
         strcpy(error.message, cases[i].message);
-        RpcVerdict verdict = rpc_verdict_of(&error, NULL);
+        RpcVerdict verdict = rpc_verdict_of(&error);
         assert_int_equal(GRPC_SLICE_LENGTH(verdict.text), strlen(cases[i].sent));
         assert_memory_equal(GRPC_SLICE_START_PTR(verdict.text), cases[i].sent, strlen(cases[i].sent));
         rpc_verdict_release(&verdict);
@@ -69,7 +69,7 @@ static void verdict_details_say_when_to_retry_and_what_is_wrong(void **state)
     Error error;
     (void)error_set(&error, STATUS_RESOURCE_EXHAUSTED, "the queue is full");
     error.retry_after_ns = 2 * NS_PER_S + 5;
-    RpcVerdict verdict = rpc_verdict_of(&error, "inputs[3].text");
+    RpcVerdict verdict = rpc_verdict_detailed(&error, "inputs[3].text", NULL);
     Google__Rpc__Status *status = google__rpc__status__unpack(NULL, GRPC_SLICE_LENGTH(verdict.details),
                                                               GRPC_SLICE_START_PTR(verdict.details));
     assert_non_null(status);

@@ -267,30 +267,6 @@ static void scheduler_stop_while_submitting_loses_no_job(void **state)
     run_submitters(&server, 2 * NS_PER_MS);
 }
 
-static void scheduler_drain_runs_what_is_queued(void **state)
-{
-    (void)state;
-    TestServer server;
-    SchedulerOptions options = test_options();
-    test_server_open(&server, &options);
-    atomic_store(&server.gate_open, false);
-    enum { COUNT = 40 };
-    TestJob jobs[COUNT];
-    for (int i = 0; i < COUNT; i++) {
-        test_job_fill(&jobs[i], (uint64_t)i % 3, 200);
-        assert_int_equal(scheduler_submit(server.scheduler, &(SchedulerJob *){&jobs[i].job}, 1, NULL), STATUS_OK);
-    }
-    scheduler_drain(server.scheduler);
-    TestJob late;
-    test_job_fill(&late, 1, 1);
-    Error error;
-    assert_int_equal(scheduler_submit(server.scheduler, &(SchedulerJob *){&late.job}, 1, &error),
-                     STATUS_UNAVAILABLE);
-    atomic_store(&server.gate_open, true);
-    wait_for(&server.run_count, COUNT);
-    scheduler_close(server.scheduler);
-}
-
 static void scheduler_close_drops_the_queued_as_unavailable(void **state)
 {
     (void)state;
@@ -484,7 +460,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scheduler_answers_each_accepted_job_exactly_once),
         cmocka_unit_test(scheduler_stop_while_submitting_loses_no_job),
-        cmocka_unit_test(scheduler_drain_runs_what_is_queued),
         cmocka_unit_test(scheduler_close_drops_the_queued_as_unavailable),
         cmocka_unit_test(scheduler_starts_a_lone_job_at_once),
         cmocka_unit_test(scheduler_run_may_submit_a_further_job),

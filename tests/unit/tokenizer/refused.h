@@ -32,6 +32,6 @@ static inline void assert_refusal(const Refused *refused)
     bool named = strstr(error.message, "tokenizer.json") && strstr(error.message, refused->field) &&
                  strstr(error.message, refused->found);
     if (status != refused->status || tokenizer || !named) {
-        fail_msg("%.300s: status \"%s\", message \"%s\"", refused->json, status_text(status), error.message);
+        fail_msg("%.300s: status \"%s\", message \"%s\"", refused->json, status_name(status), error.message);
     }
 }
