@@ -5,6 +5,7 @@
 #include "encoder/head_run.h"
 #include "encoder/target.h"
 #include "encoder/weights.h"
+#include "unit/kernels/openblas.h"
 
 #include <math.h>
 
@@ -155,11 +156,7 @@ static void gradients_equal_torch(void **state)
 static void gradients_with_openblas_equal_torch(void **state)
 {
     (void)state;
-    const Kernels *kernels;
-    Error error;
-    Status status = kernels_open("auto", "openblas", &kernels, &error);
-    if (status == STATUS_NOT_FOUND) skip();
-    golden_check(status, &error);
+    const Kernels *kernels = openblas_kernels();
     compare_with_torch(TESTS_DATA "/golden/encoder/bert/seven_heads", kernels);
     compare_with_torch(TESTS_DATA "/golden/tasks/electra/classify", kernels);
 }

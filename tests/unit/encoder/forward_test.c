@@ -2,7 +2,7 @@
 #include "unit/encoder/golden.h"
 
 #include "base/file.h"
-#include "kernels/kernels.h"
+#include "unit/kernels/openblas.h"
 
 #include <math.h>
 #include <time.h>
@@ -78,12 +78,7 @@ static void compare_model_with(const char *name, void *kernels)
 static void hidden_states_with_openblas_equal_transformers(void **state)
 {
     (void)state;
-    const Kernels *kernels;
-    Error error;
-    Status status = kernels_open("auto", "openblas", &kernels, &error);
-    if (status == STATUS_NOT_FOUND) skip();
-    golden_check(status, &error);
-    golden_each(compare_model_with, (void *)kernels);
+    golden_each(compare_model_with, (void *)openblas_kernels());
 }
 
 static void compare_packing(const Golden *golden, const Encoder *encoder, EncoderWorkspace *workspace,

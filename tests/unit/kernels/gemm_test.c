@@ -1,6 +1,8 @@
 /* Whole products: weights of any shape, laid out and multiplied by either backend. */
 #include "kernels/gemm.h"
 
+#include "unit/kernels/openblas.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -162,12 +164,7 @@ static void products_of_any_shape_equal_their_definition(void **state)
 static void products_of_openblas_equal_their_definition(void **state)
 {
     (void)state;
-    const Kernels *kernels;
-    Error error;
-    Status status = kernels_open("auto", "openblas", &kernels, &error);
-    if (status == STATUS_NOT_FOUND) skip();
-    assert_int_equal(status, STATUS_OK);
-    check_shapes(kernels);
+    check_shapes(openblas_kernels());
 }
 
 static void check_row_alone(const Kernels *kernels, uint32_t columns, uint32_t depth)
