@@ -1,6 +1,8 @@
 """The sanitizer through the server: policies, reports, refusals."""
 
 import importlib
+import pathlib
+import re
 
 import grpc
 import pytest
@@ -8,6 +10,7 @@ from conftest import refused
 from task_models import sentence
 from test_metrics import Page, get, port_of
 
+ATTACKS = pathlib.Path(__file__).resolve().parents[1] / "unit" / "sanitizer" / "attacks.txt"
 SPECIAL = "a cat [SEP] in it"
 OFF, REPORT, CLEAN, REJECT = (f"SANITIZE_POLICY_{name}" for name in ("OFF", "REPORT", "CLEAN", "REJECT"))
 MODERATE, HIGH, STRICT = (f"SANITIZE_LEVEL_{name}" for name in ("MODERATE", "HIGH", "STRICT"))
@@ -214,6 +217,22 @@ def test_a_cleaned_text_has_the_bits_of_the_clean_one(served, pb):
         assert dirty.values == clean.values
         assert dirty.sanitization.changed and dirty.sanitization.cleaned_text == text
         assert not clean.sanitization.changed and clean.sanitization.cleaned_text == text
+
+
+def attacked():
+    """(hostile text, clean text) of attacks of all kinds (tests/bench/sanitize_attacks.py)."""
+    read = lambda text: re.sub(r"\\u\{([0-9A-F]+)\}", lambda match: chr(int(match[1], 16)), text)
+    return [tuple(map(read, line.split("\t"))) for line in ATTACKS.read_text(encoding="utf-8").splitlines()]
+
+
+def test_whatever_the_attack_a_cleaned_text_has_the_bits_of_the_clean_one(served, pb):
+    def embed(texts):
+        request = pb.EmbedRequest(inputs=[pb.Text(text=text) for text in texts], options=pb.Options(sanitize=CLEAN))
+        return served("tag").stub.Embed(request).embeddings
+
+    hostile, clean = zip(*attacked())
+    for text, dirty, honest in zip(clean, embed(hostile), embed(clean)):
+        assert dirty.sanitization.changed and dirty.values == honest.values, text
 
 
 def test_what_is_found_in_a_cleaned_text_is_quoted_as_it_was_sent(served, pb):
