@@ -2,7 +2,8 @@
  * vocabularies are sorted by how often their training met a word, so that its logarithm falls with that of the id; a
  * word that lost a letter is longer than its rivals; and chance makes a swap of few words. With all-MiniLM-L6-v2's
  * vocabulary, words of film reviews with one random edit that leaves no word come back in 90 % of all cases (swapped
- * letters 100 %, one too many 94 %, another one 86 %, a missing one 80 %); by the id alone, in 82 %. */
+ * letters 100 %, one too many 94 %, another one 86 %, a missing one 80 %); by the id alone, in 82 %. Words of the
+ * vocabulary with an ending are left alone: else 3.0 and not 1.8 % of the words of honest reviews are touched. */
 #include "pipeline/repair.h"
 
 #include "unicode/property.h"
@@ -13,6 +14,7 @@
 enum {
     TYPO_LETTERS_MIN = 4, /* shorter words are one edit from too many others */
     TYPO_LETTERS_MAX = 14,
+    TYPO_STEM_LETTERS_MIN = 3,
 };
 
 /* In natural logarithms of an id: what a letter more is worth, and a swap. */
@@ -106,12 +108,54 @@ static void typo_offer_new(TypoSearch *search)
     }
 }
 
+static bool typo_is_known(const TypoSearch *search, const uint32_t *letters, uint32_t count)
+{
+    char bytes[(TYPO_LETTERS_MAX + 1) * UTF8_BYTES_MAX];
+    uint32_t size = 0;
+    for (uint32_t i = 0; i < count; i++) size += (uint32_t)utf8_write(letters[i], bytes + size);
+    return tokenizer_find_word(search->tokenizer, (TextView){bytes, size}) != TOKENIZER_NO_ID;
+}
+
+/* Whether a word of the vocabulary stands before the last `ending` letters, as English spells it there: flow-s,
+ * wag-e-d, skip-p-ed, part-i-es; the e and the second consonant only if it is `fused`. */
+static bool typo_has_stem(const TypoSearch *search, uint32_t ending, bool fused)
+{
+    uint32_t letters[TYPO_LETTERS_MAX + 1], count = search->count - ending;
+    memcpy(letters, search->letters, count * sizeof *letters);
+    if (typo_is_known(search, letters, count)) return true;
+    bool doubled = letters[count - 1] == letters[count - 2];
+    if (fused && doubled && typo_is_known(search, letters, count - 1)) return true;
+    letters[count] = 'e';
+    if (fused && typo_is_known(search, letters, count + 1)) return true;
+    if (letters[count - 1] != 'i') return false;
+    letters[count - 1] = 'y';
+    return typo_is_known(search, letters, count);
+}
+
+/* Whether it is a word of the vocabulary with an ending of English: no vocabulary has all forms of its words. */
+static bool typo_is_inflected(const TypoSearch *search)
+{
+    static const struct {
+        const char *letters;
+        bool fused;
+    } endings[] = {{"s", false},  {"es", false},  {"ed", true},  {"er", true},    {"ers", true},
+                   {"ing", true}, {"ings", true}, {"ly", false}, {"ness", false}, {"less", false}};
+    for (size_t e = 0; e < sizeof endings / sizeof endings[0]; e++) {
+        const char *letters = endings[e].letters;
+        uint32_t size = (uint32_t)strlen(letters), same = 0;
+        if (search->count < size + TYPO_STEM_LETTERS_MIN) continue;
+        while (same < size && search->letters[search->count - size + same] == (unsigned char)letters[same]) same++;
+        if (same == size && typo_has_stem(search, size, endings[e].fused)) return true;
+    }
+    return false;
+}
+
 bool typo_find(const Tokenizer *tokenizer, TypoWord *word)
 {
     TypoSearch search = {.tokenizer = tokenizer, .word = word};
     uint32_t code_point;
     word->id = TOKENIZER_NO_ID;
-    if (!typo_read(&search, word->word)) return false;
+    if (!typo_read(&search, word->word) || typo_is_inflected(&search)) return false;
     typo_offer_own(&search);
     typo_offer_new(&search);
     (void)utf8_decode(word->word.bytes, &code_point);

@@ -114,6 +114,7 @@ SEARCHES = {  # (edit, whether it is told logits)
     "search: characters that a reader does not see": (HIDDEN, True),
 }
 TRANSFERRED = "search: typing errors"
+CARRIED = "off"
 
 
 def main():
@@ -134,9 +135,10 @@ def main():
         serving.wait_serving(address)
         messages, services = serving.stubs()
         stub = services.InferenceStub(grpc.insecure_channel(address))
+        carried = []
         for policy in POLICIES:
             judges = [Judge(messages, stub, name, policy) for name in models]
-            print_table(arguments, judges, policy, reviews[:arguments.sentences])
+            print_table(arguments, judges, policy, reviews[:arguments.sentences], carried)
     finally:
         serving.stop_server(process)
 
@@ -198,7 +200,7 @@ def search(generator, text, edit, margins, query_count):
 # ---- The table
 
 
-def print_table(arguments, judges, policy, reviews):
+def print_table(arguments, judges, policy, reviews, carried):
     texts, truth = [review.text for review in reviews], [label_of(review) for review in reviews]
     print(f"Sanitizer: {policy}. {len(texts)} sentences, {min(len(texts), arguments.searched)} of them searched.\n")
     print("| attack | " + " | ".join(judge.name for judge in judges) + " |\n|---|" + "---|" * len(judges))
@@ -212,6 +214,11 @@ def print_table(arguments, judges, policy, reviews):
         hostile = [searched(arguments, judge, texts, truth, edit, raw) for judge in judges]
         print_row(arguments, name, [judge.right(found, truth) for judge, found in zip(judges, hostile)])
         if name == TRANSFERRED:
+            # What the first table's search found, so that the sanitizer alone is judged.
+            if carried:
+                print_row(arguments, f"{name}, found under {CARRIED}", [judge.right(carried, truth) for judge in judges])
+            elif policy == CARRIED:
+                carried += hostile[0]
             against = f"{name}, against {judges[0].name}"
             print_row(arguments, against, [judge.right(hostile[0], truth) for judge in judges])
     confidence = [np.mean([max(scores.values()) for scores in judge.scores(texts)]) for judge in judges]
