@@ -28,6 +28,8 @@ typedef enum CharacterClass {
     CLASS_NON_JOINER = 1 << 17,        /* ZWNJ */
     CLASS_SELECTOR = 1 << 18,          /* the emoji selector */
     CLASS_OF_ARABIC = 1 << 19,         /* letters of Arabic that other languages in its script write otherwise */
+    /* Of an item, beside its classes: it is not what the original has there. */
+    CLASS_MADE = 1 << 20,
 } CharacterClass;
 
 /* A letter that no other script has the like of has its script a second time, so far up. */
@@ -39,6 +41,7 @@ typedef enum CharacterClass {
 #define CLASSES_SUSPECT \
     (CLASS_CONTROL | CLASS_BIDI | CLASS_INVISIBLE | CLASS_COMPAT | CLASS_RESERVED | CLASS_OVERLAY)
 #define CLASSES_SCRIPTS (CLASS_LATIN | CLASS_GREEK | CLASS_CYRILLIC | CLASS_OTHER_SCRIPT)
+#define CLASSES_EVIDENCE (CLASSES_SCRIPTS << CLASS_EVIDENCE_SHIFT)
 
 enum { CLASS_BLOCK_SIZE = 256, CLASS_BLOCK_COUNT = 0x110000 / CLASS_BLOCK_SIZE };
 
@@ -54,7 +57,8 @@ const ClassTable *classes_table(void);
 static inline uint64_t classes_evidence(uint32_t classes)
 {
     /* Puts bit k to 16 k. */
-    return (classes >> CLASS_EVIDENCE_SHIFT) / CLASS_LATIN * UINT64_C(0x200040008001) & UINT64_C(0x1000100010001);
+    return (classes & CLASSES_EVIDENCE) / (CLASS_LATIN << CLASS_EVIDENCE_SHIFT) * UINT64_C(0x200040008001) &
+           UINT64_C(0x1000100010001);
 }
 
 /* Whether a code point that does not show stands where it is honest whatever else the line has, as long as the next one

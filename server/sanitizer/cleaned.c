@@ -24,34 +24,32 @@ bool cleaned_append(Cleaned *cleaned, const char *bytes, uint32_t size, ByteRang
     return offset_map_append(&cleaned->map, NULL, size, origin, copied);
 }
 
-/* One code point, `size` bytes, that came from `origin` of the original. */
-static bool cleaned_append_one(Cleaned *cleaned, const SanitizeRun *run, const char *bytes, uint32_t size,
-                               ByteRange origin)
+/* The items from `index` on that are as they stand in the original, one behind the other: where they end. */
+static uint32_t cleaned_same_end(const SanitizeRun *run, uint32_t index)
 {
-    bool copied = size == origin.end - origin.begin && memcmp(run->text.bytes + origin.begin, bytes, size) == 0;
-    return cleaned_append(cleaned, bytes, size, origin, copied);
+    const Item *items = run->items;
+    do index++;
+    while (index < run->count && !(items[index].classes & CLASS_MADE) &&
+           items[index].origin.begin == items[index - 1].origin.end);
+    return index;
 }
 
 bool cleaned_append_items(Cleaned *cleaned, const SanitizeRun *run)
 {
     OffsetMap *map = &cleaned->map;
     if (!cleaned_reserve(cleaned, run->count * UTF8_BYTES_MAX)) return false;
-    for (uint32_t i = 0; i < run->count; i++) {
+    for (uint32_t i = 0, end; i < run->count; i = end) {
         char *bytes = cleaned->bytes + map->cleaned_size;
         ByteRange origin = run->items[i].origin;
-        const char *original = run->text.bytes + origin.begin;
-        uint32_t code_point = run->items[i].code_point, size = origin.end - origin.begin;
-        bool copied;
-        if (code_point < 0x80) {
-            *bytes = (char)code_point;
-            copied = size == 1 && *original == *bytes;
-            size = 1;
-        } else {
-            uint32_t written = (uint32_t)utf8_write(code_point, bytes);
-            copied = size == written && memcmp(original, bytes, size) == 0;
-            size = written;
-        }
-        if (!offset_map_append(map, NULL, size, origin, copied)) return false;
+        bool made = (run->items[i].classes & CLASS_MADE) != 0;
+        end = made ? i + 1 : cleaned_same_end(run, i);
+        origin.end = run->items[end - 1].origin.end;
+        uint32_t size = origin.end - origin.begin;
+        if (made)
+            size = (uint32_t)utf8_write(run->items[i].code_point, bytes);
+        else
+            memcpy(bytes, run->text.bytes + origin.begin, size);
+        if (!offset_map_append(map, NULL, size, origin, !made)) return false;
     }
     return true;
 }
@@ -66,10 +64,10 @@ bool cleaned_copy(Cleaned *cleaned, const SanitizeRun *run, ByteRange range)
     }
     OffsetCursor cursor = {0};
     for (uint32_t at = range.begin; at < range.end;) {
-        uint32_t size = (uint32_t)text_utf8_size(bytes + at, range.end - at);
-        ByteRange origin = offset_map_next(run->source_map, &cursor, (ByteRange){at, at + size});
-        if (!cleaned_append_one(cleaned, run, bytes + at, size, origin)) return false;
-        at += size;
+        ByteRange origin = offset_map_next(run->source_map, &cursor, (ByteRange){at, range.end});
+        uint32_t end = cursor.span.cleaned.end < range.end ? cursor.span.cleaned.end : range.end;
+        if (!cleaned_append(cleaned, bytes + at, end - at, origin, cursor.span.copied)) return false;
+        at = end;
     }
     return true;
 }

@@ -6,8 +6,13 @@
 #include <stddef.h>
 
 static const Confusable ROWS[] = {
+    {0}, /* of what looks like nothing else */
 #define CONFUSABLE(source, latin, greek, cyrillic, armenian, loose) \
-    {source, {latin, greek, cyrillic, armenian}, loose},
+    {source, \
+     {latin, greek, cyrillic, armenian}, \
+     (latin ? 1 << SCRIPT_LATIN : 0) | (greek ? 1 << SCRIPT_GREEK : 0) | (cyrillic ? 1 << SCRIPT_CYRILLIC : 0) | \
+         (armenian ? 1 << SCRIPT_ARMENIAN : 0), \
+     loose},
 #include "sanitizer/confusables.def"
 #undef CONFUSABLE
 };
@@ -16,15 +21,15 @@ enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0] };
 
 enum { SOURCE_MAX = 0x1FFFF };
 
-static uint16_t indices[SOURCE_MAX + 1]; /* by source: of its row, from 1 on */
+static uint16_t indices[SOURCE_MAX + 1]; /* by source: of its row */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static atomic_bool filled; /* saves the call for each letter */
 
 static void confusables_fill(void)
 {
-    for (uint32_t i = 0; i < ROW_COUNT; i++) {
+    for (uint32_t i = 1; i < ROW_COUNT; i++) {
         assert(ROWS[i].source <= SOURCE_MAX);
-        indices[ROWS[i].source] = (uint16_t)(i + 1);
+        indices[ROWS[i].source] = (uint16_t)i;
     }
     atomic_store_explicit(&filled, true, memory_order_release);
 }
@@ -35,11 +40,16 @@ static void confusables_fill_once(void)
     assert(!failed);
 }
 
-const Confusable *confusables_find(uint32_t code_point)
+const Confusable *confusables_row_of(uint32_t code_point)
 {
     if (!atomic_load_explicit(&filled, memory_order_acquire)) confusables_fill_once();
-    if (code_point > SOURCE_MAX || !indices[code_point]) return NULL;
-    return &ROWS[indices[code_point] - 1];
+    return &ROWS[indices[code_point <= SOURCE_MAX ? code_point : 0]];
+}
+
+const Confusable *confusables_find(uint32_t code_point)
+{
+    const Confusable *row = confusables_row_of(code_point);
+    return row == ROWS ? NULL : row;
 }
 
 bool confusables_is_close(uint32_t code_point, WordScript own)
@@ -53,11 +63,11 @@ bool confusables_is_close(uint32_t code_point, WordScript own)
 
 uint32_t confusables_count(void)
 {
-    return ROW_COUNT;
+    return ROW_COUNT - 1;
 }
 
 const Confusable *confusables_row(uint32_t index)
 {
-    assert(index < ROW_COUNT);
-    return &ROWS[index];
+    assert(index < confusables_count());
+    return &ROWS[1 + index];
 }

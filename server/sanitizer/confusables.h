@@ -17,13 +17,16 @@ typedef enum WordScript {
 typedef struct Confusable {
     uint32_t source;
     uint16_t targets[SCRIPT_COUNT]; /* the usual letter of that script that looks so; 0: none */
-    uint8_t loose;                  /* a bit each: alike in some fonts, or both stand in honest words */
+    uint8_t scripts;                /* a bit for each script that it has a target in */
+    uint8_t loose;                  /* the same: alike in some fonts, or both stand in honest words */
 } Confusable;
 
 /* The click of Khoisan languages that looks like an exclamation mark. */
 enum { CONFUSABLE_CLICK = 0x1C3 };
 
-/* The row of `code_point`; NULL: it looks like nothing else. */
+/* The row of `code_point`; one without targets: it looks like nothing else. */
+const Confusable *confusables_row_of(uint32_t code_point);
+/* The same; NULL: there is none. */
 const Confusable *confusables_find(uint32_t code_point);
 /* Whether it can be taken for a letter of another one of Latin, Greek and Cyrillic whatever the font. */
 bool confusables_is_close(uint32_t code_point, WordScript own);

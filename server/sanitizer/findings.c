@@ -44,27 +44,30 @@ void sanitizer_set_detail(Finding *finding, TextView text)
     finding->detail_size = (uint8_t)size;
 }
 
-/* Whether `a` stands before `b`. */
-static bool findings_before(const Finding *a, const Finding *b)
+/* Whether a finding of `rule` at `begin` stands before `other`. */
+static bool findings_before(SanitizeRule rule, uint32_t begin, const Finding *other)
 {
-    Severity one = rules_info(a->rule)->severity, other = rules_info(b->rule)->severity;
-    if (one != other) return one > other;
-    if (a->range.begin != b->range.begin) return a->range.begin < b->range.begin;
-    return a->rule < b->rule;
+    Severity severity = rules_info(rule)->severity, than = rules_info(other->rule)->severity;
+    if (severity != than) return severity > than;
+    return begin != other->range.begin ? begin < other->range.begin : rule < other->rule;
+}
+
+bool sanitizer_lists(const Sanitized *sanitized, SanitizeRule rule, uint32_t begin)
+{
+    return sanitized->finding_count < SANITIZE_FINDINGS_MAX ||
+           findings_before(rule, begin, &sanitized->findings[SANITIZE_FINDINGS_MAX - 1]);
 }
 
 void sanitizer_add_finding(Sanitized *sanitized, const Finding *finding)
 {
+    uint32_t begin = finding->range.begin, at = sanitized->finding_count;
     sanitized->totals[finding->rule]++;
-    uint32_t at = sanitized->finding_count;
-    if (at == SANITIZE_FINDINGS_MAX) {
-        if (!findings_before(finding, &sanitized->findings[at - 1])) return;
+    if (!sanitizer_lists(sanitized, finding->rule, begin)) return;
+    if (at == SANITIZE_FINDINGS_MAX)
         at--;
-    } else {
+    else
         sanitized->finding_count++;
-    }
-    for (; at > 0 && findings_before(finding, &sanitized->findings[at - 1]); at--) {
+    for (; at > 0 && findings_before(finding->rule, begin, &sanitized->findings[at - 1]); at--)
         sanitized->findings[at] = sanitized->findings[at - 1];
-    }
     sanitized->findings[at] = *finding;
 }

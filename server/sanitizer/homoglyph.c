@@ -58,7 +58,7 @@ static uint32_t homoglyph_initial(const SanitizeRun *run, const Word *word)
 static uint32_t homoglyph_map(const SanitizeRun *run, const Word *word, uint32_t index, WordScript target,
                               uint32_t before)
 {
-    uint32_t mapped = confusables_find(run->items[index].code_point)->targets[target];
+    uint32_t mapped = confusables_row_of(run->items[index].code_point)->targets[target];
     bool cased = (run->items[index].classes & (CLASS_GREEK | CLASS_CYRILLIC)) != 0;
     if (mapped == 'l' && cased) return homoglyph_is_l(run, word, index) ? 'l' : 'i';
     if (mapped != 'I' && mapped != 0x406) return mapped;
@@ -88,17 +88,6 @@ static void homoglyph_repair(SanitizeRun *run, const Word *word, WordScript targ
                     (TextView){detail, size});
 }
 
-/* Letters around the word that only one script has. */
-static void homoglyph_count_context(const SanitizeRun *run, const Word *word,
-                                    uint64_t out_letters[SCRIPT_COUNT + 1])
-{
-    uint32_t begin = word->begin > CONTEXT_ITEMS ? word->begin - CONTEXT_ITEMS : 0;
-    uint32_t end = run->count - word->end > CONTEXT_ITEMS ? word->end + CONTEXT_ITEMS : run->count;
-    memset(out_letters, 0, (SCRIPT_COUNT + 1) * sizeof out_letters[0]);
-    words_count_evidence(run, begin, word->begin, out_letters);
-    words_count_evidence(run, word->end, end, out_letters);
-}
-
 /* The more likely one of two scripts in either of which a word can be written: what tells it, then its neighbours',
  * then the text's, then what the letters say. */
 static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, WordScript a, WordScript b)
@@ -106,13 +95,14 @@ static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, Wor
     uint64_t near[SCRIPT_COUNT + 1];
     WordScript told = a == SCRIPT_LATIN && b == SCRIPT_CYRILLIC ? words_told(run, word) : SCRIPT_NONE;
     if (told != SCRIPT_NONE) return told;
-    homoglyph_count_context(run, word, near);
+    words_count_context(run, word, near);
     bool loose_a = words_count_loose(run, word, a) > 0, loose_b = words_count_loose(run, word, b) > 0;
     if (loose_a != loose_b && near[loose_a ? b : a]) return loose_a ? b : a;
     if (b == SCRIPT_GREEK && near[b] >= near[a] && words_is_strange(run, word)) return b;
     if (near[a] != near[b]) return near[a] > near[b] ? a : b;
-    if (a < SCRIPT_ARMENIAN && b < SCRIPT_ARMENIAN && run->letters[a] != run->letters[b]) {
-        return run->letters[a] > run->letters[b] ? a : b;
+    if (a < SCRIPT_ARMENIAN && b < SCRIPT_ARMENIAN) {
+        if (run->scripts.more[a][b]) return a;
+        if (run->scripts.more[b][a]) return b;
     }
     return words_guess(run, word, a, b);
 }
@@ -122,34 +112,23 @@ static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, Wor
 static bool homoglyph_is_latin(const SanitizeRun *run, const Word *word, WordScript target)
 {
     if (word->letters[SCRIPT_LATIN] || !words_reads_as(run, word, SCRIPT_LATIN)) return false;
-    return target == SCRIPT_NONE || (run->letters[SCRIPT_LATIN] && !run->letters[target]);
+    return target == SCRIPT_NONE || (run->scripts.has[SCRIPT_LATIN] && !run->scripts.has[target]);
 }
 
 static void homoglyph_look_at_mixed(SanitizeRun *run, const Word *word)
 {
     WordScript target = SCRIPT_NONE;
-    uint64_t near[SCRIPT_COUNT + 1] = {0};
     if (word->letters[SCRIPT_CYRILLIC] && words_is_inflected(run, word)) return;
-    /* Only Greek words are judged by it, and most that are attacked have none. */
-    if (word->letters[SCRIPT_GREEK]) homoglyph_count_context(run, word, near);
     if (!run->surveyed) words_survey(run);
+    unsigned loose, targets = words_targets(run, word, &loose);
     for (int script = 0; script < SCRIPT_COUNT; script++) {
-        if (!word->letters[script] || !words_can_be(run, word, (WordScript)script, near)) continue;
+        if (!word->letters[script] || !(targets >> script & 1)) continue;
+        if (!words_can_be(run, word, (WordScript)script, loose)) continue;
         target =
             target == SCRIPT_NONE ? (WordScript)script : homoglyph_choose(run, word, target, (WordScript)script);
     }
     if (homoglyph_is_latin(run, word, target)) target = SCRIPT_LATIN;
     if (target != SCRIPT_NONE) homoglyph_repair(run, word, target, RULE_HOMO_MIXED);
-}
-
-/* The script of most letters that only one script has. */
-static WordScript homoglyph_main_script(const uint64_t letters[SCRIPT_COUNT])
-{
-    WordScript most = SCRIPT_LATIN;
-    for (int script = SCRIPT_GREEK; script <= SCRIPT_CYRILLIC; script++) {
-        if (letters[script] > letters[most]) most = (WordScript)script;
-    }
-    return letters[most] ? most : SCRIPT_NONE;
 }
 
 /* Whether there are small letters near the word: tables of letters are labelled in capitals. */
@@ -182,7 +161,7 @@ static bool homoglyph_is_ending(const SanitizeRun *run, const Word *word)
 static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordScript text)
 {
     uint64_t near[SCRIPT_COUNT + 1];
-    if (text != SCRIPT_LATIN || word->script > SCRIPT_CYRILLIC || run->letters[word->script]) return false;
+    if (text != SCRIPT_LATIN || word->script > SCRIPT_CYRILLIC || run->scripts.has[word->script]) return false;
     /* Acronyms, and words that are spoken of, are cited. */
     if (words_is_quoted(run, word)) return false;
     if (word->count > 1 && homoglyph_is_among_ideographs(run, word)) return true;
@@ -192,7 +171,7 @@ static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordS
     if (word->count == 1 && !strchr("aeiouyAEIOUY", (int)latin)) return false;
     if (word->count == 1 && homoglyph_is_ending(run, word)) return false;
     if (!homoglyph_is_prose(run, word)) return false;
-    homoglyph_count_context(run, word, near);
+    words_count_context(run, word, near);
     return near[text] >= CONTEXT_LETTERS_MIN;
 }
 
@@ -200,7 +179,7 @@ static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordS
  * that stands beside honest ones of its own. */
 static void homoglyph_look_at_whole(SanitizeRun *run, const Word *word, const uint64_t line[SCRIPT_COUNT + 1])
 {
-    WordScript own = word->script, text = homoglyph_main_script(run->letters);
+    WordScript own = word->script, text = (WordScript)run->scripts.most;
     if (own == text) return;
     if (text == SCRIPT_NONE) text = words_is_rare(run, word) ? SCRIPT_LATIN : own;
     if (own == text || line[own] || !words_reads_as(run, word, text)) return;
@@ -208,7 +187,7 @@ static void homoglyph_look_at_whole(SanitizeRun *run, const Word *word, const ui
         homoglyph_repair(run, word, text, RULE_HOMO_MIXED);
         return;
     }
-    bool alone = run->letters[own < SCRIPT_ARMENIAN ? own : SCRIPT_ARMENIAN] == 0;
+    bool alone = !run->scripts.has[own < SCRIPT_ARMENIAN ? own : SCRIPT_ARMENIAN];
     if (word->count < 2 && (own != SCRIPT_CYRILLIC || !alone)) return;
     if (line[text] || alone || words_is_rare(run, word)) homoglyph_repair(run, word, text, RULE_HOMO_WHOLE);
 }
@@ -230,7 +209,7 @@ static bool homoglyph_is_evident(const SanitizeRun *run)
 {
     uint32_t evidence = 0, armenian = 0;
     for (uint32_t i = 0; i < run->count; i++) {
-        evidence |= run->items[i].classes >> CLASS_EVIDENCE_SHIFT;
+        evidence |= run->items[i].classes & CLASSES_EVIDENCE;
         armenian |= words_is_armenian(&run->items[i]);
     }
     return evidence && !armenian;
@@ -240,17 +219,17 @@ void homoglyph_pass(SanitizeRun *run)
 {
     Word word;
     uint64_t line[SCRIPT_COUNT + 1] = {0};
-    unsigned scripts = run->seen & CLASSES_SCRIPTS, main_script = run->main_script;
-    bool native = scripts == (main_script ? main_script : CLASS_LATIN);
+    unsigned scripts = run->seen & CLASSES_SCRIPTS, main_class = run_main_class(run);
+    bool native = scripts == (main_class ? main_class : CLASS_LATIN);
     bool single = (scripts & (scripts - 1)) == 0;
     if (!(run->seen & CLASS_COMPAT) && (native || !scripts || (single && homoglyph_is_evident(run)))) return;
     words_count_evidence(run, 0, run->count, line);
     run->surveyed = false;
-    for (uint32_t at = 0; words_next(run, at, &word); at = word.end) {
+    for (uint32_t at = 0; words_next_doubtful(run, at, &word); at = word.end) {
         homoglyph_look_at_clicks(run, &word);
         if (word.script_count > 1)
             homoglyph_look_at_mixed(run, &word);
-        else if (word.count && word.letters[word.script] != word.exclusive)
+        else if (word.letters[word.script] != word.exclusive)
             homoglyph_look_at_whole(run, &word, line);
     }
 }

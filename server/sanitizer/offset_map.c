@@ -219,7 +219,7 @@ static ByteRange span_part(const OffsetSpan *span, ByteRange cleaned)
     return (ByteRange){span->original.begin + from, span->original.begin + to};
 }
 
-ByteRange offset_map_next(const OffsetMap *map, OffsetCursor *cursor, ByteRange cleaned)
+ByteRange offset_map_seek(const OffsetMap *map, OffsetCursor *cursor, ByteRange cleaned)
 {
     bool begun = cursor->span.cleaned.end > 0 && cleaned.begin >= cursor->span.cleaned.begin;
     if (!begun) *cursor = cursor_find(map, cleaned.begin);

@@ -50,8 +50,17 @@ typedef struct OffsetCursor {
 /* The original bytes of a range of the cleaned text: the smallest range that holds all of them. An empty range maps to
  * where its position came from. `map` NULL: the same range. */
 ByteRange sanitizer_original_range(const OffsetMap *map, ByteRange cleaned);
-/* The same for ranges that rise, each within one span. */
-ByteRange offset_map_next(const OffsetMap *map, OffsetCursor *cursor, ByteRange cleaned);
+/* The original bytes of what the span that `cleaned` begins in has of it; ranges rise from call to call. */
+ByteRange offset_map_seek(const OffsetMap *map, OffsetCursor *cursor, ByteRange cleaned);
+/* The same, fast for many small ranges. */
+static inline ByteRange offset_map_next(const OffsetMap *map, OffsetCursor *cursor, ByteRange cleaned)
+{
+    const OffsetSpan *span = &cursor->span;
+    bool inside = span->copied && cleaned.begin >= span->cleaned.begin && cleaned.end <= span->cleaned.end;
+    if (!inside) return offset_map_seek(map, cursor, cleaned);
+    uint32_t moved = span->original.begin - span->cleaned.begin;
+    return (ByteRange){cleaned.begin + moved, cleaned.end + moved};
+}
 /* Ends the last span and begins another; false: no memory. */
 bool offset_map_begin(OffsetMap *map, Arena *arena, uint32_t size, ByteRange original, bool copied);
 /* Appends `size` cleaned bytes that came from `original`. `copied`: byte by byte; they join copied bytes before them.

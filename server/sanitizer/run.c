@@ -40,6 +40,10 @@ void run_find_bytes(SanitizeRun *run, SanitizeRule rule, ByteRange range, uint32
         return;
     }
     run_flush_rule(run, rule);
+    if (detail.size && !sanitizer_lists(run->out, rule, range.begin)) {
+        run->out->totals[rule]++;
+        return;
+    }
     run->any_pending = true;
     pending->rule = rule;
     pending->range = range;

@@ -31,6 +31,15 @@ typedef struct LineNote {
 /* Lines beyond are looked at twice: six bytes each, and texts of millions of lines are rare. */
 enum { LINES_NOTED_MAX = 1 << 20 };
 
+/* What a text's letters that only one script has say of its words. Nothing else outside of their line is asked, so as
+ * long as this stays the same, lines that do are judged as before. */
+typedef struct TextScripts {
+    bool has[SCRIPT_COUNT];                      /* SCRIPT_ARMENIAN: any other script */
+    bool more[SCRIPT_ARMENIAN][SCRIPT_ARMENIAN]; /* more of the first than of the second */
+    bool latin_prevails;                         /* over Greek, more than four to one */
+    uint8_t most;                                /* the WordScript of most, Armenian left aside; SCRIPT_NONE */
+} TextScripts;
+
 typedef struct SanitizeRun {
     const SanitizeOptions *options;
     TextView text;               /* the original */
@@ -40,10 +49,10 @@ typedef struct SanitizeRun {
     const ClassTable *table;
     uint64_t looked_for, repaired; /* what the options make of rules, a bit each */
     Sanitized *out;
-    /* Of the scan: letters of the whole text that only one script has (Latin, Greek, Cyrillic, of another script), the
-     * class of the script of most of them, what lines may be, and where it goes on. */
-    uint64_t letters[4];
-    unsigned main_script;
+    /* Of the scan: letters of the whole text that only one script has (Latin, Greek, Cyrillic, of another script), as
+     * many as there are now; what they said before this round; what lines may be, and where it goes on. */
+    uint64_t letters[SCRIPT_COUNT];
+    TextScripts scripts;
     /* Of words_survey, of the line: letters of its words of one script each; whether it has an o, and anything of a
      * formula. */
     uint32_t unmixed[SCRIPT_COUNT + 1];
@@ -57,7 +66,7 @@ typedef struct SanitizeRun {
     Item *items;
     uint32_t count;
     uint32_t capacity;
-    unsigned seen; /* the classes of all items that it has or had */
+    unsigned seen; /* the classes of all items that it has, or had before a pass */
     Item *spare;
     uint32_t spare_count;
     uint32_t spare_capacity;
@@ -65,8 +74,11 @@ typedef struct SanitizeRun {
     bool whole;        /* the line is all of the text */
     bool changed;      /* by the passes so far */
     bool gone;         /* some items are */
-    bool failed;       /* no memory */
-    void *scratch;     /* run_scratch */
+    bool
+        spreads; /* what became of the line may bear on others, or on itself: feeds, or that it would have grown */
+    bool settled;  /* no line of this round need be looked at again */
+    bool failed;   /* no memory */
+    void *scratch; /* run_scratch */
     size_t scratch_size;
     UnicodeBidi *bidi;           /* NULL until it is needed */
     Finding pending[RULE_COUNT]; /* the last of each rule, which may still grow; count 0: none */
@@ -81,6 +93,12 @@ static inline bool run_looks_for(const SanitizeRun *run, SanitizeRule rule)
 static inline bool run_repairs(const SanitizeRun *run, SanitizeRule rule)
 {
     return (run->repaired >> rule & 1) != 0;
+}
+
+/* The class of the script of most letters; 0: there are none. */
+static inline unsigned run_main_class(const SanitizeRun *run)
+{
+    return run->scripts.most == SCRIPT_NONE ? 0 : (unsigned)CLASS_LATIN << run->scripts.most;
 }
 
 /* An ideograph, or a syllable of Japanese or Korean. */
@@ -113,10 +131,17 @@ void rewrite_keep(SanitizeRun *run, uint32_t index);
 void rewrite_put(SanitizeRun *run, uint32_t code_point, ByteRange origin);
 void rewrite_end(SanitizeRun *run);
 
-/* For the run loop: makes a line of run->source the working text (false: no memory), takes out what is gone, and hands
- * the pending findings on. */
+/* For the run loop: makes a line of run->source the working text (false: no memory), takes out what is gone after a
+ * pass, and looks at all that is there before the next round of them. */
 bool rewrite_load(SanitizeRun *run, ByteRange line);
 void rewrite_sweep(SanitizeRun *run);
+void rewrite_look_again(SanitizeRun *run);
+/* Whether `line` is a whole one, and no piece of a longer one, whose pieces bear on each other. */
+bool rewrite_is_line(const SanitizeRun *run, ByteRange line);
+/* Whether what became of it is that too: then the other lines of the text are judged as before if run->scripts stay the
+ * same, and so is this one when it is loaded anew. */
+bool rewrite_stays_apart(const SanitizeRun *run, ByteRange line);
+/* Hand the pending findings on, add one, free what families share. */
 void run_flush(SanitizeRun *run);
 void run_find_bytes(SanitizeRun *run, SanitizeRule rule, ByteRange range, uint32_t count, TextView detail);
 void run_close(SanitizeRun *run); /* NULL is a no-op */

@@ -8,7 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Rounds of all families over the text: three that change it and one that proves that the last changed nothing. */
+/* Rounds of all families over a line, and over the text where what became of a line bears on others: three that change
+ * something and one that proves that the last changed nothing. */
 enum { ROUND_COUNT_MAX = 4, GROWTH_MAX = 3 };
 
 static_assert(GROWTH_MAX * TEXT_BYTES_MAX <= INT32_MAX, "positions and what is between them have 32 bits");
@@ -38,29 +39,61 @@ static bool sanitizer_decode(SanitizeRun *run, Cleaned *next)
     return true;
 }
 
-/* One round: the suspect lines go through the families. `next` is what becomes of the text, from the first line on that
- * changes; empty: nothing does. */
+/* Whether no family would change a line with what there is in run->seen: letters of the text's main script alone. */
+static bool sanitizer_is_calm(const SanitizeRun *run)
+{
+    unsigned scripts = run->seen & CLASSES_SCRIPTS, own = run_main_class(run) ? run_main_class(run) : CLASS_LATIN;
+    return !(run->seen & (CLASSES_SUSPECT | CLASS_MARK | CLASS_RETURN)) && !(scripts & ~own) &&
+           !(run->options->enabled & SPELLING_RULES);
+}
+
+static void sanitizer_pass(SanitizeRun *run)
+{
+    run->changed = false;
+    for (size_t i = 0; i < sizeof PASSES / sizeof PASSES[0] && !run->failed; i++) {
+        PASSES[i](run);
+        rewrite_sweep(run);
+    }
+    if (run->changed) rewrite_look_again(run);
+}
+
+/* The families, again and again until none changes anything, where that says all about the line. false: no memory. */
+static bool sanitizer_line(SanitizeRun *run, ByteRange line)
+{
+    if (!rewrite_load(run, line)) return false;
+    unsigned round = run->round, round_max = rewrite_is_line(run, line) ? ROUND_COUNT_MAX : 1;
+    sanitizer_pass(run);
+    bool changed = run->changed;
+    while (run->changed && !run->failed && !sanitizer_is_calm(run) && run->round + 1 < round + round_max) {
+        run->round++;
+        sanitizer_pass(run);
+    }
+    bool rests = !run->changed || sanitizer_is_calm(run);
+    run->settled = run->settled && rests && (!changed || rewrite_stays_apart(run, line));
+    run->round = round;
+    run->changed = changed;
+    run_flush(run);
+    return !run->failed;
+}
+
+/* One round: the suspect lines go through the families. `next` is what becomes of the text if anything changes. */
 static bool sanitizer_round(SanitizeRun *run, Cleaned *next, bool *out_changed)
 {
     uint32_t done = 0, size = (uint32_t)run->source.size;
+    run->settled = true;
     *out_changed = false;
     if (scan_is_plain(run->source) && !run->options->enabled) return true;
     scan_text(run);
     for (ByteRange line = scan_next(run); line.begin < size; line = scan_next(run)) {
-        if (!rewrite_load(run, line)) return false;
-        run->changed = false;
-        for (size_t i = 0; i < sizeof PASSES / sizeof PASSES[0] && !run->failed; i++) {
-            PASSES[i](run);
-            rewrite_sweep(run);
-        }
-        run_flush(run);
-        if (run->failed) return false;
+        if (!sanitizer_line(run, line)) return false;
         if (!run->changed) continue;
-        *out_changed = true;
         if (!cleaned_copy(next, run, (ByteRange){done, line.begin})) return false;
         if (!cleaned_append_items(next, run)) return false;
         done = line.end;
+        *out_changed = true;
     }
+    TextScripts scripts = scan_scripts(run);
+    run->settled = run->settled && memcmp(&scripts, &run->scripts, sizeof scripts) == 0;
     return !*out_changed || cleaned_copy(next, run, (ByteRange){done, size});
 }
 
@@ -100,9 +133,9 @@ static bool sanitizer_work(SanitizeRun *run, bool malformed, Cleaned *now, Clean
     for (unsigned round = 0; round < ROUND_COUNT_MAX; round++) {
         bool changed;
         if (!sanitizer_round(run, next, &changed)) return false;
-        if (!changed) return true;
-        sanitizer_take(run, now, next);
+        if (changed) sanitizer_take(run, now, next);
         if (run->source.size > GROWTH_MAX * run->text.size) break;
+        if (run->settled) return true;
     }
     if (!sanitizer_keep_plain(run, next)) return false;
     sanitizer_take(run, now, next);

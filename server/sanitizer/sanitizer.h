@@ -60,6 +60,8 @@ CHECKED Status sanitizer_run(TextView text, const SanitizeOptions *options, Aren
 void sanitizer_set_detail(Finding *finding, TextView text);
 /* Puts a finding in its place, or only counts it where graver ones take all places. */
 void sanitizer_add_finding(Sanitized *sanitized, const Finding *finding);
+/* Whether one that begins there would be listed, and not only counted. */
+bool sanitizer_lists(const Sanitized *sanitized, SanitizeRule rule, uint32_t begin);
 /* Whether SANITIZE_REJECT refuses a text of these findings at the level of `options`. */
 bool sanitizer_refuses(const Sanitized *sanitized, const SanitizeOptions *options);
 /* Whether `rule` is looked for at all, and whether SANITIZE_CLEAN repairs it. */

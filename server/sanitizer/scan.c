@@ -7,7 +7,7 @@
 enum { SCAN_BLOCK = 64, SCAN_MARKS_MAX = 4 };
 
 /* A letter's script, and that it is evidence of it. */
-#define SCAN_SCRIPTS (CLASSES_SCRIPTS | CLASSES_SCRIPTS << CLASS_EVIDENCE_SHIFT)
+#define SCAN_SCRIPTS (CLASSES_SCRIPTS | CLASSES_EVIDENCE)
 
 static_assert(SANITIZE_LINE_BYTES_MAX <= 1 << 16, "lines have sizes and counts of 16 bits");
 
@@ -99,21 +99,28 @@ static bool scan_words(const SanitizeRun *run, ByteRange line)
         at += utf8_decode(at, &code_point);
         uint32_t classes = classes_of(run->table, code_point);
         uint32_t goes_on = -(uint32_t)((classes & CLASS_WORD) != 0), ended = word & ~goes_on;
-        lookalike |= ended & -(uint32_t)(ended >> CLASS_EVIDENCE_SHIFT == 0);
+        lookalike |= ended & -(uint32_t)((ended & CLASSES_EVIDENCE) == 0);
         word = (word & goes_on) | (classes & SCAN_SCRIPTS);
         odd |= word & CLASSES_SCRIPTS & ((word & CLASSES_SCRIPTS) - 1);
         if (code_point == '\r') odd |= at < end && *at != '\n';
     }
-    lookalike |= word & -(uint32_t)(word >> CLASS_EVIDENCE_SHIFT == 0);
-    return odd || (lookalike & ~run->main_script);
+    lookalike |= word & -(uint32_t)((word & CLASSES_EVIDENCE) == 0);
+    return odd || (lookalike & ~run_main_class(run));
 }
 
-/* The script of most letters that only one script has; 0: there are none. */
-static unsigned scan_main_script(const SanitizeRun *run)
+TextScripts scan_scripts(const SanitizeRun *run)
 {
-    unsigned most = 0;
-    for (unsigned i = 1; i < 3; i++) most = run->letters[i] > run->letters[most] ? i : most;
-    return run->letters[most] ? (unsigned)CLASS_LATIN << most : 0;
+    const uint64_t *letters = run->letters;
+    TextScripts scripts = {.most = SCRIPT_LATIN,
+                           .latin_prevails = letters[SCRIPT_LATIN] / 4 > letters[SCRIPT_GREEK]};
+    for (int script = 0; script < SCRIPT_COUNT; script++) scripts.has[script] = letters[script] != 0;
+    for (uint8_t script = 0; script < SCRIPT_ARMENIAN; script++) {
+        for (int other = 0; other < SCRIPT_ARMENIAN; other++)
+            scripts.more[script][other] = letters[script] > letters[other];
+        if (scripts.more[script][scripts.most]) scripts.most = script;
+    }
+    if (!letters[scripts.most]) scripts.most = SCRIPT_NONE;
+    return scripts;
 }
 
 /* Makes room for one more note; false: there is no more. */
@@ -137,11 +144,11 @@ void scan_text(SanitizeRun *run)
         ByteRange line = scan_line_at(run->source, at);
         uint64_t letters;
         LineNote note = scan_classes(run, line, &letters);
-        for (int i = 0; i < 4; i++) run->letters[i] += letters >> 16 * i & 0xFFFF;
+        for (int i = 0; i < SCRIPT_COUNT; i++) run->letters[i] += letters >> 16 * i & 0xFFFF;
         if (scan_reserve_note(run, index)) run->notes[index] = note;
         at = line.end;
     }
-    run->main_script = scan_main_script(run);
+    run->scripts = scan_scripts(run);
 }
 
 ByteRange scan_next(SanitizeRun *run)
@@ -159,7 +166,7 @@ ByteRange scan_next(SanitizeRun *run)
         }
         run->line_at = line.end;
         if (note.suspect) return line;
-        bool strange = (note.scripts * CLASS_LATIN & ~run->main_script) != 0;
+        bool strange = (note.scripts * CLASS_LATIN & ~run_main_class(run)) != 0;
         if ((note.doubtful || strange) && scan_words(run, line)) return line;
     }
     return (ByteRange){run->line_at, run->line_at};

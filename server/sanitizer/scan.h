@@ -9,5 +9,7 @@
 bool scan_is_plain(TextView text);
 /* Counts run->letters of run->source, which is valid UTF-8, and notes which lines may be suspect. */
 void scan_text(SanitizeRun *run);
+/* What run->letters say. */
+TextScripts scan_scripts(const SanitizeRun *run);
 /* The next suspect line after those that were given since scan_text; empty at the text's end: none. */
 ByteRange scan_next(SanitizeRun *run);

@@ -24,7 +24,7 @@ static bool words_is_digit(uint32_t code_point)
 static bool words_goes_on(const SanitizeRun *run, uint32_t index)
 {
     const Item *item = &run->items[index];
-    if (words_is_letter(item) || item->classes & CLASS_MARK || words_is_digit(item->code_point)) return true;
+    if (item->classes & (CLASSES_SCRIPTS | CLASS_MARK) || words_is_digit(item->code_point)) return true;
     return words_is_apostrophe(item->code_point) && index + 1 < run->count &&
            words_is_letter(&run->items[index + 1]);
 }
@@ -54,63 +54,106 @@ void words_count_evidence(const SanitizeRun *run, uint32_t begin, uint32_t end, 
     if (stop < end) words_count_evidence(run, stop, end, letters);
 }
 
-/* Counts items[index] as part of the word if it is a letter. */
-static void words_add(const SanitizeRun *run, Word *word, uint32_t index)
+void words_count_context(const SanitizeRun *run, const Word *word, uint64_t out_letters[SCRIPT_COUNT + 1])
 {
-    const Item *item = &run->items[index];
-    if (!words_is_letter(item)) return;
-    if (word->count++ == 0) word->first = index;
-    word->last = index;
-    word->script = words_script(item);
-    word->script_count += word->letters[word->script]++ == 0;
-    word->exclusive += !(item->classes & CLASS_CONFUSABLE);
+    uint32_t begin = word->begin > CONTEXT_ITEMS ? word->begin - CONTEXT_ITEMS : 0;
+    uint32_t end = run->count - word->end > CONTEXT_ITEMS ? word->end + CONTEXT_ITEMS : run->count;
+    memset(out_letters, 0, (SCRIPT_COUNT + 1) * sizeof out_letters[0]);
+    words_count_evidence(run, begin, word->begin, out_letters);
+    words_count_evidence(run, word->end, end, out_letters);
 }
 
-bool words_next(const SanitizeRun *run, uint32_t at, Word *out)
+/* The next word from `at` on: out->begin, end and count. Returns its classes, all together; 0: there is none. */
+static uint32_t words_find(const SanitizeRun *run, uint32_t at, Word *out)
 {
+    uint32_t classes = 0, count = 0;
     while (at < run->count && !words_is_letter(&run->items[at])) at++;
+    if (at == run->count) return 0;
     at += words_markup(run, at);
-    *out = (Word){.begin = at, .first = at, .last = at};
-    for (; at < run->count && words_goes_on(run, at); at++) words_add(run, out, at);
+    out->begin = at;
+    for (; at < run->count && words_goes_on(run, at); at++) {
+        classes |= run->items[at].classes;
+        count += words_is_letter(&run->items[at]);
+    }
     out->end = at;
-    return out->begin < out->end;
+    out->count = count;
+    return classes;
 }
 
-/* Whether items[at] is of a formula: a sign, or a Greek letter that is like no Latin one. */
-static bool words_is_of_formula(const SanitizeRun *run, uint32_t at)
+/* Whether a letter that stands alone is no word of any language: a variable. */
+static bool words_is_variable(uint32_t letter)
 {
-    const Item *item = &run->items[at];
-    if (item->classes & CLASS_GREEK) {
-        const Confusable *row = confusables_find(item->code_point);
-        return !row || !row->targets[SCRIPT_LATIN];
+    return letter < 0x80 && !strchr("aeiouyAEIOUY", (int)letter);
+}
+
+/* Whether an item is of a formula: a sign, or a Greek letter that is like no Latin one. */
+static bool words_is_of_formula(const Item *item)
+{
+    if (item->classes & CLASS_GREEK) return !confusables_row_of(item->code_point)->targets[SCRIPT_LATIN];
+    if (item->classes & CLASSES_SCRIPTS) return false;
+    switch (item->code_point) {
+    case '=':
+    case '+':
+    case '<':
+    case '>':
+    case '^':
+        return true;
+    default:
+        return item->code_point >= 0x80 && (unicode_category(item->code_point) & UNICODE_SM);
     }
-    if (item->code_point < 0x80) return item->code_point && strchr("=+<>^", (int)item->code_point);
-    return !(item->classes & CLASSES_SCRIPTS) && (unicode_category(item->code_point) & UNICODE_SM);
 }
 
 void words_survey(SanitizeRun *run)
 {
     Word word;
+    uint32_t classes;
     memset(run->unmixed, 0, sizeof run->unmixed);
     run->surveyed = true;
     run->has_o = run->has_formula = false;
-    for (uint32_t at = 0; words_next(run, at, &word); at = word.end) {
-        if (word.script_count != 1) continue;
-        run->unmixed[word.script] += word.count;
-        bool alone = word.end - word.begin == 1 && word.script == SCRIPT_LATIN;
-        if (alone && !strchr("aeiouyAEIOUY", (int)(run->items[word.first].code_point & 0x7F)))
+    for (uint32_t at = 0; (classes = words_find(run, at, &word)); at = word.end) {
+        uint32_t scripts = classes & CLASSES_SCRIPTS;
+        if (scripts & (scripts - 1)) continue;
+        if (scripts == CLASS_OTHER_SCRIPT) words_measure(run, &word);
+        if (scripts == CLASS_OTHER_SCRIPT && word.script_count > 1) continue;
+        run->unmixed[words_script(&run->items[word.begin])] += word.count;
+        if (scripts == CLASS_LATIN && word.end - word.begin == 1 &&
+            words_is_variable(run->items[word.begin].code_point))
             run->has_formula = true;
     }
     for (uint32_t at = 0; at < run->count; at++) {
         run->has_o = run->has_o || run->items[at].code_point == 'o';
-        run->has_formula = run->has_formula || words_is_of_formula(run, at);
+        run->has_formula = run->has_formula || words_is_of_formula(&run->items[at]);
     }
 }
 
 void words_measure(const SanitizeRun *run, Word *word)
 {
-    *word = (Word){.begin = word->begin, .end = word->end, .first = word->begin, .last = word->begin};
-    for (uint32_t i = word->begin; i < word->end; i++) words_add(run, word, i);
+    *word = (Word){.begin = word->begin, .end = word->end, .first = word->begin};
+    for (uint32_t i = word->begin; i < word->end; i++) {
+        const Item *item = &run->items[i];
+        if (!words_is_letter(item)) continue;
+        word->last = i;
+        word->count++;
+        word->script_count += word->letters[words_script(item)]++ == 0;
+        word->exclusive += !(item->classes & CLASS_CONFUSABLE);
+    }
+    word->script = words_script(&run->items[word->last]);
+}
+
+/* Whether these are classes of a word of one script with a letter that no other has the like of: nearly all are. */
+static bool words_is_honest(uint32_t classes)
+{
+    uint32_t scripts = classes & CLASSES_SCRIPTS;
+    return (scripts & (scripts - 1)) == 0 && (classes & CLASSES_EVIDENCE) &&
+           !(classes & (CLASS_OTHER_SCRIPT | CLASS_COMPAT));
+}
+
+bool words_next_doubtful(const SanitizeRun *run, uint32_t at, Word *out)
+{
+    uint32_t classes;
+    while ((classes = words_find(run, at, out)) && words_is_honest(classes)) at = out->end;
+    if (classes) words_measure(run, out);
+    return classes != 0;
 }
 
 static bool words_is_lower(const SanitizeRun *run, uint32_t index)
@@ -196,7 +239,7 @@ static bool words_is_disguised_greek(const SanitizeRun *run, const Word *word, u
     if (code_point == 0x3B3 && !(prose && run->has_o)) return false;
     if (index > word->first && index < word->last && latin > 1) return true;
     bool lower = !words_is_capital(run, word->first + 1) && !words_is_capital(run, word->last);
-    bool latin_text = run->letters[SCRIPT_LATIN] / 4 > run->letters[SCRIPT_GREEK] || !run->unmixed[SCRIPT_GREEK];
+    bool latin_text = run->scripts.latin_prevails || !run->unmixed[SCRIPT_GREEK];
     if (!lower || !latin_text || latin == 0) return false;
     if (word->count > 2) return latin > 2 || prose;
     /* No formula has iota, omicron or upsilon. */
@@ -213,7 +256,7 @@ static bool words_is_disguised(const SanitizeRun *run, const Word *word, uint32_
     if (index > word->first && index < word->last) return true;
     if (words_is_armenian(item)) return !run->unmixed[SCRIPT_ARMENIAN];
     uint32_t neighbour = index == word->first ? index + 1 : index - 1;
-    return run->letters[SCRIPT_ARMENIAN] == 0 && neighbour < word->end &&
+    return !run->scripts.has[SCRIPT_ARMENIAN] && neighbour < word->end &&
            words_is_evidence(&run->items[neighbour]);
 }
 
@@ -225,7 +268,7 @@ static bool words_is_among_capitals(const SanitizeRun *run, const Word *word, ui
     return before && after && word->count > 1;
 }
 
-static bool words_takes_loose(const SanitizeRun *run, const Word *word, uint32_t index, WordScript target)
+static bool words_takes_loose_letter(const SanitizeRun *run, const Word *word, uint32_t index, WordScript target)
 {
     uint32_t code_point = run->items[index].code_point;
     if (code_point == 'l' || code_point == 'b') return words_is_among_capitals(run, word, index);
@@ -266,20 +309,21 @@ uint32_t words_count_loose(const SanitizeRun *run, const Word *word, WordScript 
     uint32_t count = 0;
     for (uint32_t i = word->first; i <= word->last; i++) {
         if (!words_is_foreign(&run->items[i], target)) continue;
-        const Confusable *row = confusables_find(run->items[i].code_point);
-        count += row && row->loose >> target & 1;
+        count += confusables_row_of(run->items[i].code_point)->loose >> target & 1;
     }
     return count;
 }
 
 /* Single Greek letters beside Latin ones are honest in formulas and names: delta T, gamma delta T. */
-static bool words_is_greek(const SanitizeRun *run, const Word *word, const uint64_t near[SCRIPT_COUNT])
+static bool words_is_greek(const SanitizeRun *run, const Word *word)
 {
+    uint64_t near[SCRIPT_COUNT + 1];
     uint32_t greek = word->letters[SCRIPT_GREEK];
     for (uint32_t i = word->first + 1; i <= word->last; i++) {
         bool steps = words_is_upper(run, i) && words_is_lower(run, i - 1);
         if (steps && words_is_foreign(&run->items[i], SCRIPT_GREEK)) return false;
     }
+    words_count_context(run, word, near);
     if (near[SCRIPT_GREEK] > near[SCRIPT_LATIN]) {
         bool lower = words_is_lower(run, word->first) && words_is_lower(run, word->last);
         lower = lower && run->unmixed[SCRIPT_GREEK] > PROSE_LETTERS_MIN;
@@ -292,7 +336,7 @@ bool words_is_inflected(const SanitizeRun *run, const Word *word)
 {
     uint32_t at = word->first;
     if (word->count == word->end - word->begin) return false;
-    bool evident = false, upper = true, cyrillic = run->letters[SCRIPT_CYRILLIC] > run->letters[SCRIPT_LATIN];
+    bool evident = false, upper = true, cyrillic = run->scripts.more[SCRIPT_CYRILLIC][SCRIPT_LATIN];
     for (; at < word->end && run->items[at].classes & CLASS_LATIN; at++) {
         evident = evident || words_is_evidence(&run->items[at]);
         upper = upper && words_is_upper(run, at);
@@ -306,17 +350,39 @@ bool words_is_inflected(const SanitizeRun *run, const Word *word)
     return cyrillic;
 }
 
-bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, const uint64_t near[SCRIPT_COUNT])
+unsigned words_targets(const SanitizeRun *run, const Word *word, unsigned *out_loose)
+{
+    unsigned targets = (1u << SCRIPT_COUNT) - 1, loose = 0;
+    for (uint32_t i = word->first; i <= word->last; i++) {
+        const Item *item = &run->items[i];
+        if (!words_is_letter(item)) continue;
+        const Confusable *row = confusables_row_of(item->code_point);
+        unsigned own = 1u << words_script(item);
+        targets &= own | row->scripts;
+        loose |= row->loose & ~own;
+        if (row->targets[SCRIPT_LATIN] == 'b') loose |= 1u << SCRIPT_LATIN; /* beside small letters */
+    }
+    *out_loose = loose;
+    return targets;
+}
+
+/* Whether those of its letters that are only alike were put there. */
+static bool words_takes_loose(const SanitizeRun *run, const Word *word, WordScript target)
 {
     for (uint32_t i = word->first; i <= word->last; i++) {
         if (!words_is_foreign(&run->items[i], target)) continue;
-        const Confusable *row = confusables_find(run->items[i].code_point);
-        if (!row || !row->targets[target]) return false;
-        if (row->targets[target] == 'b' && word->count > 1 && words_is_among_capitals(run, word, i)) return false;
-        if (row->loose >> target & 1 && !words_takes_loose(run, word, i, target)) return false;
+        const Confusable *row = confusables_row_of(run->items[i].code_point);
+        if (row->targets[target] == 'b' && words_is_among_capitals(run, word, i)) return false;
+        if (row->loose >> target & 1 && !words_takes_loose_letter(run, word, i, target)) return false;
     }
+    return true;
+}
+
+bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, unsigned loose)
+{
+    if (loose >> target & 1 && !words_takes_loose(run, word, target)) return false;
     if (target == SCRIPT_LATIN) return word->letters[SCRIPT_CYRILLIC] < 2 || !words_is_compound(run, word);
-    if (target == SCRIPT_GREEK) return words_is_greek(run, word, near);
+    if (target == SCRIPT_GREEK) return words_is_greek(run, word);
     if (target == SCRIPT_CYRILLIC) return !words_is_compound(run, word);
     return word->letters[target] > 1;
 }

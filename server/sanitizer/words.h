@@ -7,7 +7,7 @@
 /* Letters with the marks, digits and apostrophes between them: items[begin, end). */
 typedef struct Word {
     uint32_t begin, end;
-    uint32_t first, last; /* letters */
+    uint32_t first, last; /* letters; the first is items[begin] */
     uint32_t count;       /* of letters */
     uint32_t letters[SCRIPT_COUNT + 1];
     uint32_t script_count;
@@ -29,30 +29,35 @@ static inline bool words_is_armenian(const Item *item)
     return item->code_point >= 0x531 && item->code_point <= 0x588;
 }
 
+/* Of a letter. */
 static inline WordScript words_script(const Item *item)
 {
-    if (item->classes & CLASS_LATIN) return SCRIPT_LATIN;
-    if (item->classes & CLASS_GREEK) return SCRIPT_GREEK;
-    if (item->classes & CLASS_CYRILLIC) return SCRIPT_CYRILLIC;
+    uint32_t scripts = (item->classes & CLASSES_SCRIPTS) / CLASS_LATIN;
+    if (scripts < 1u << SCRIPT_ARMENIAN) return (WordScript)(scripts / 2); /* 1, 2, 4 */
     return words_is_armenian(item) ? SCRIPT_ARMENIAN : SCRIPT_NONE;
 }
 
 static inline bool words_is_foreign(const Item *item, WordScript own)
 {
-    return words_is_letter(item) && words_script(item) != own;
+    uint32_t others =
+        item->classes & CLASSES_SCRIPTS & ~(own < SCRIPT_ARMENIAN ? (uint32_t)CLASS_LATIN << own : 0);
+    return others && !(own == SCRIPT_ARMENIAN && words_is_armenian(item));
 }
 
 /* A letter that tells which script is meant: no other one has its like. */
 static inline bool words_is_evidence(const Item *item)
 {
-    return item->classes >> CLASS_EVIDENCE_SHIFT != 0;
+    return (item->classes & CLASSES_EVIDENCE) != 0;
 }
 
 /* Adds the letters of items[begin, end) that are evidence of a script. */
 void words_count_evidence(const SanitizeRun *run, uint32_t begin, uint32_t end,
                           uint64_t letters[SCRIPT_COUNT + 1]);
-/* Finds the next word from `at` on; false: there is none. */
-bool words_next(const SanitizeRun *run, uint32_t at, Word *out);
+/* Counts such letters in the word's context. */
+void words_count_context(const SanitizeRun *run, const Word *word, uint64_t out_letters[SCRIPT_COUNT + 1]);
+/* Finds the next word from `at` on that has letters of several scripts, of others than Latin, Greek and Cyrillic, or
+ * none that only one script has; false: there is none. */
+bool words_next_doubtful(const SanitizeRun *run, uint32_t at, Word *out);
 /* Looks the line over once for what words that mix scripts are judged by: run->unmixed and what follows it. */
 void words_survey(SanitizeRun *run);
 /* Counts its letters anew. */
@@ -61,9 +66,11 @@ void words_measure(const SanitizeRun *run, Word *word);
 bool words_is_strange(const SanitizeRun *run, const Word *word);
 /* The letters of other scripts that look like `target`'s in some fonts only. */
 uint32_t words_count_loose(const SanitizeRun *run, const Word *word, WordScript target);
-/* Whether all letters of a word that mixes scripts can be `target`'s, one of them, and it is not honestly mixed. `near`
- * counts letters around the word that only one script has. */
-bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, const uint64_t near[SCRIPT_COUNT]);
+/* The scripts in which all letters of a word have a like, a bit each. *out_loose: those in which some are only alike in
+ * some fonts, or honest beside them. */
+unsigned words_targets(const SanitizeRun *run, const Word *word, unsigned *out_loose);
+/* Whether a word that mixes scripts can be of `target`, one of them and of words_targets, and is not honestly mixed. */
+bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, unsigned loose);
 /* Whether it is a Latin name with a Cyrillic ending behind an apostrophe, as Russian inflects them. */
 bool words_is_inflected(const SanitizeRun *run, const Word *word);
 /* Whether a word of one script reads as one of `target`. */

@@ -1,9 +1,9 @@
 /* How fast texts are sanitized, on one thread:
  *     sanitize_bench [FILE...]
  * A row for each kind of text: MB/s under report and under clean, and how much longer the text takes than a tenth of
- * it does, as its tenths do on average. Each FILE is one more kind. Texts are words in a random order, since processors
- * learn texts that repeat, and so they would one tenth that is run ten times. Processor time
- * of the best of many runs, and runs that are compared take turns: what else the machine does disturbs little. */
+ * it does, as its tenths do on average. With FILEs, those are the kinds. Texts are words in a random order, since
+ * processors learn texts that repeat, and so they would one tenth that is run ten times. Processor time of the best of
+ * many runs, and runs that are compared take turns: what else the machine does disturbs little. */
 #include "base/file.h"
 #include "base/limits.h"
 #include "sanitizer/sanitizer.h"
@@ -184,10 +184,8 @@ static size_t bench_attack_line(char *out, size_t attack)
     return size;
 }
 
-int main(int argument_count, char **arguments)
+static void bench_generated(char *bytes)
 {
-    char *bytes = malloc(BENCH_BYTES);
-    if (!bytes) return 1;
     for (size_t kind = 0; kind <= LANGUAGE_COUNT; kind++) { /* the last is all of them, line by line */
         size_t size = 0;
         for (size_t next; size < BENCH_BYTES - BENCH_LINE_BYTES_MAX; size += next) {
@@ -201,14 +199,28 @@ int main(int argument_count, char **arguments)
         while (size < BENCH_BYTES - BENCH_LINE_BYTES_MAX) size += bench_attack_line(bytes + size, kind);
         bench_row(ATTACKS[kind].name, (TextView){bytes, size});
     }
+}
+
+static bool bench_file(const char *path)
+{
+    char *file;
+    size_t size;
+    if (file_read(path, TEXT_BYTES_MAX, &file, &size, NULL)) return false;
+    const char *name = strrchr(path, '/');
+    bench_row(name ? name + 1 : path, (TextView){file, size});
+    free(file);
+    return true;
+}
+
+int main(int argument_count, char **arguments)
+{
     for (int i = 1; i < argument_count; i++) {
-        char *file;
-        size_t size;
-        if (file_read(arguments[i], TEXT_BYTES_MAX, &file, &size, NULL)) return 1;
-        const char *name = strrchr(arguments[i], '/');
-        bench_row(name ? name + 1 : arguments[i], (TextView){file, size});
-        free(file);
+        if (!bench_file(arguments[i])) return 1;
     }
+    if (argument_count > 1) return 0;
+    char *bytes = malloc(BENCH_BYTES);
+    if (!bytes) return 1;
+    bench_generated(bytes);
     free(bytes);
     return 0;
 }

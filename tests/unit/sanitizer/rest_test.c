@@ -37,6 +37,7 @@ static const PointRange RANGES[] = {
     {0x1100, 0x11FF},   {0x115F, 0x1160},   {0x3164, 0x3164},   {0x00AD, 0x00AD},   {0x034F, 0x034F},
     {0x180B, 0x180F},   {0xE000, 0xE010},   {0xFFF9, 0xFFFF},   {0x1F1E6, 0x1F1FF}, {0xFB00, 0xFB06},
     {0x1AB0, 0x1ACE},   {0xFDFA, 0xFDFB},   {0x13A0, 0x13F5},   {0x10D0, 0x10FF},   {0x1F600, 0x1F64F},
+    {'\n', '\n'},
 };
 
 enum { RANGE_COUNT = sizeof RANGES / sizeof RANGES[0], TEXT_POINTS_MAX = 48, KINDS_MAX = 5 };
@@ -47,6 +48,7 @@ static TextView make_text(char *bytes)
     uint32_t kinds[KINDS_MAX], kind_count = 1 + pick(KINDS_MAX), count = 1 + pick(TEXT_POINTS_MAX), size = 0;
     for (uint32_t i = 0; i < kind_count; i++) kinds[i] = pick(RANGE_COUNT);
     kinds[0] = pick(3) ? 0 : kinds[0];
+    if (kind_count > 2 && pick(2)) kinds[1] = RANGE_COUNT - 1; /* lines bear on each other */
     for (uint32_t i = 0; i < count; i++) {
         const PointRange *range = &RANGES[kinds[pick(kind_count)]];
         size += (uint32_t)utf8_write(range->first + pick(range->last - range->first + 1), bytes + size);
