@@ -50,6 +50,16 @@ static inline bool words_is_evidence(const Item *item)
     return (item->classes & CLASSES_EVIDENCE) != 0;
 }
 
+static inline bool words_is_apostrophe(uint32_t code_point)
+{
+    return code_point == '\'' || code_point == 0x2019 || code_point == 0x2BC;
+}
+
+static inline bool words_is_digit(uint32_t code_point)
+{
+    return code_point >= '0' && code_point <= '9';
+}
+
 /* Adds the letters of items[begin, end) that are evidence of a script. */
 void words_count_evidence(const SanitizeRun *run, uint32_t begin, uint32_t end,
                           uint64_t letters[SCRIPT_COUNT + 1]);
