@@ -2,10 +2,9 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stddef.h>
 
-static const Confusable ROWS[] = {
+const Confusable confusables_rows[] = {
     {0}, /* of what looks like nothing else */
 #define CONFUSABLE(source, latin, greek, cyrillic, armenian, loose) \
     {source, \
@@ -17,39 +16,25 @@ static const Confusable ROWS[] = {
 #undef CONFUSABLE
 };
 
-enum { ROW_COUNT = sizeof ROWS / sizeof ROWS[0] };
+enum { ROW_COUNT = sizeof confusables_rows / sizeof confusables_rows[0] };
 
-enum { SOURCE_MAX = 0x1FFFF };
-
-static uint16_t indices[SOURCE_MAX + 1]; /* by source: of its row */
+uint16_t confusables_indices[CONFUSABLE_SOURCE_MAX + 1];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static atomic_bool filled; /* saves the call for each letter */
 
 static void confusables_fill(void)
 {
     for (uint32_t i = 1; i < ROW_COUNT; i++) {
-        assert(ROWS[i].source <= SOURCE_MAX);
-        indices[ROWS[i].source] = (uint16_t)i;
+        assert(confusables_rows[i].source <= CONFUSABLE_SOURCE_MAX);
+        confusables_indices[confusables_rows[i].source] = (uint16_t)i;
     }
-    atomic_store_explicit(&filled, true, memory_order_release);
-}
-
-static void confusables_fill_once(void)
-{
-    int failed = pthread_once(&once, confusables_fill);
-    assert(!failed);
-}
-
-const Confusable *confusables_row_of(uint32_t code_point)
-{
-    if (!atomic_load_explicit(&filled, memory_order_acquire)) confusables_fill_once();
-    return &ROWS[indices[code_point <= SOURCE_MAX ? code_point : 0]];
 }
 
 const Confusable *confusables_find(uint32_t code_point)
 {
+    int failed = pthread_once(&once, confusables_fill);
+    assert(!failed);
     const Confusable *row = confusables_row_of(code_point);
-    return row == ROWS ? NULL : row;
+    return row == confusables_rows ? NULL : row;
 }
 
 bool confusables_is_close(uint32_t code_point, WordScript own)
@@ -69,5 +54,5 @@ uint32_t confusables_count(void)
 const Confusable *confusables_row(uint32_t index)
 {
     assert(index < confusables_count());
-    return &ROWS[1 + index];
+    return &confusables_rows[1 + index];
 }

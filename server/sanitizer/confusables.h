@@ -24,10 +24,19 @@ typedef struct Confusable {
 /* The click of Khoisan languages that looks like an exclamation mark. */
 enum { CONFUSABLE_CLICK = 0x1C3 };
 
-/* The row of `code_point`; one without targets: it looks like nothing else. */
-const Confusable *confusables_row_of(uint32_t code_point);
-/* The same; NULL: there is none. */
+enum { CONFUSABLE_SOURCE_MAX = 0x1FFFF };
+
+/* confusables.def, behind a row of what looks like nothing else; and by source the index of its row. */
+extern const Confusable confusables_rows[];
+extern uint16_t confusables_indices[CONFUSABLE_SOURCE_MAX + 1];
+
+/* The row of `code_point`; NULL: it looks like nothing else. */
 const Confusable *confusables_find(uint32_t code_point);
+/* The same, or a row without targets: for each letter, once classes_table() or confusables_find has been called. */
+static inline const Confusable *confusables_row_of(uint32_t code_point)
+{
+    return &confusables_rows[confusables_indices[code_point <= CONFUSABLE_SOURCE_MAX ? code_point : 0]];
+}
 /* Whether it can be taken for a letter of another one of Latin, Greek and Cyrillic whatever the font. */
 bool confusables_is_close(uint32_t code_point, WordScript own);
 /* The number of rows, and each of them: for tests. */

@@ -21,8 +21,8 @@ static uint32_t homoglyph_ascii(const SanitizeRun *run, const Word *word, uint32
 {
     if (index < word->first || index > word->last) return 26;
     uint32_t code_point = run->items[index].code_point, parts[UNICODE_DECOMPOSITION_MAX];
-    const Confusable *row = confusables_find(code_point);
-    if (row && row->targets[SCRIPT_LATIN] && words_script(&run->items[index]) != SCRIPT_LATIN)
+    const Confusable *row = confusables_row_of(code_point);
+    if (row->targets[SCRIPT_LATIN] && words_script(&run->items[index]) != SCRIPT_LATIN)
         code_point = row->targets[SCRIPT_LATIN];
     if (code_point >= 0x80 && unicode_decompose(code_point, false, parts)) code_point = parts[0];
     uint32_t letter = (code_point | 0x20) - 'a';
@@ -79,9 +79,12 @@ static void homoglyph_repair(SanitizeRun *run, const Word *word, WordScript targ
     uint32_t size = 0, before = ' ';
     bool repairs = run_repairs(run, rule);
     for (uint32_t i = word->begin; i < word->end; i++) {
-        bool foreign = words_is_foreign(&run->items[i], target);
-        before = foreign ? homoglyph_map(run, word, i, target, before) : run->items[i].code_point;
-        if (foreign && repairs) rewrite_replace(run, i, before);
+        if (words_is_foreign(&run->items[i], target)) {
+            before = homoglyph_map(run, word, i, target, before);
+            if (repairs) rewrite_replace(run, i, before);
+        } else {
+            before = run->items[i].code_point;
+        }
         if (size < FINDING_DETAIL_BYTES_MAX) size += (uint32_t)utf8_write(before, detail + size);
     }
     run_find_detail(run, rule, word->begin, word->end, word->count - word->letters[target],
@@ -119,7 +122,6 @@ static void homoglyph_look_at_mixed(SanitizeRun *run, const Word *word)
 {
     WordScript target = SCRIPT_NONE;
     if (word->letters[SCRIPT_CYRILLIC] && words_is_inflected(run, word)) return;
-    if (!run->surveyed) words_survey(run);
     unsigned loose, targets = words_targets(run, word, &loose);
     for (int script = 0; script < SCRIPT_COUNT; script++) {
         if (!word->letters[script] || !(targets >> script & 1)) continue;
@@ -167,7 +169,7 @@ static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordS
     if (word->count > 1 && homoglyph_is_among_ideographs(run, word)) return true;
     if (word->count > 1 && unicode_category(run->items[word->last].code_point) == UNICODE_LU) return false;
     /* A letter alone is a word in Latin, or one of a list of letters. */
-    uint32_t latin = confusables_find(run->items[word->last].code_point)->targets[SCRIPT_LATIN];
+    uint32_t latin = confusables_row_of(run->items[word->last].code_point)->targets[SCRIPT_LATIN];
     if (word->count == 1 && !strchr("aeiouyAEIOUY", (int)latin)) return false;
     if (word->count == 1 && homoglyph_is_ending(run, word)) return false;
     if (!homoglyph_is_prose(run, word)) return false;
@@ -177,12 +179,14 @@ static bool homoglyph_is_planted(const SanitizeRun *run, const Word *word, WordS
 
 /* A word of one script that reads as one of the text's main script. Short words do that by accident, so none counts
  * that stands beside honest ones of its own. */
-static void homoglyph_look_at_whole(SanitizeRun *run, const Word *word, const uint64_t line[SCRIPT_COUNT + 1])
+static void homoglyph_look_at_whole(SanitizeRun *run, const Word *word)
 {
     WordScript own = word->script, text = (WordScript)run->scripts.most;
     if (own == text) return;
     if (text == SCRIPT_NONE) text = words_is_rare(run, word) ? SCRIPT_LATIN : own;
-    if (own == text || line[own] || !words_reads_as(run, word, text)) return;
+    if (own == text || !words_reads_as(run, word, text)) return;
+    const uint64_t *line = words_count_line(run);
+    if (line[own]) return;
     if (homoglyph_is_planted(run, word, text)) {
         homoglyph_repair(run, word, text, RULE_HOMO_MIXED);
         return;
@@ -217,19 +221,19 @@ static bool homoglyph_is_evident(const SanitizeRun *run)
 
 void homoglyph_pass(SanitizeRun *run)
 {
-    Word word;
-    uint64_t line[SCRIPT_COUNT + 1] = {0};
     unsigned scripts = run->seen & CLASSES_SCRIPTS, main_class = run_main_class(run);
     bool native = scripts == (main_class ? main_class : CLASS_LATIN);
     bool single = (scripts & (scripts - 1)) == 0;
     if (!(run->seen & CLASS_COMPAT) && (native || !scripts || (single && homoglyph_is_evident(run)))) return;
-    words_count_evidence(run, 0, run->count, line);
-    run->surveyed = false;
-    for (uint32_t at = 0; words_next_doubtful(run, at, &word); at = word.end) {
+    uint32_t count;
+    const WordSpan *spans = words_survey(run, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        Word word = {.begin = spans[i].begin, .end = spans[i].end};
+        words_measure(run, &word);
         homoglyph_look_at_clicks(run, &word);
         if (word.script_count > 1)
             homoglyph_look_at_mixed(run, &word);
         else if (word.letters[word.script] != word.exclusive)
-            homoglyph_look_at_whole(run, &word, line);
+            homoglyph_look_at_whole(run, &word);
     }
 }

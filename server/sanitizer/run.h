@@ -57,7 +57,8 @@ typedef struct SanitizeRun {
      * formula. */
     uint32_t unmixed[SCRIPT_COUNT + 1];
     bool has_o, has_formula;
-    bool surveyed;
+    uint64_t line_letters[SCRIPT_COUNT + 1]; /* of words_count_line */
+    bool line_counted;
     LineNote *notes; /* [note_capacity]: of the first lines; malloc's */
     uint32_t note_capacity;
     uint32_t line_at;

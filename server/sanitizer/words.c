@@ -38,6 +38,16 @@ void words_count_evidence(const SanitizeRun *run, uint32_t begin, uint32_t end, 
     if (stop < end) words_count_evidence(run, stop, end, letters);
 }
 
+const uint64_t *words_count_line(SanitizeRun *run)
+{
+    if (!run->line_counted) {
+        memset(run->line_letters, 0, sizeof run->line_letters);
+        words_count_evidence(run, 0, run->count, run->line_letters);
+        run->line_counted = true;
+    }
+    return run->line_letters;
+}
+
 void words_count_context(const SanitizeRun *run, const Word *word, uint64_t out_letters[SCRIPT_COUNT + 1])
 {
     uint32_t begin = word->begin > CONTEXT_ITEMS ? word->begin - CONTEXT_ITEMS : 0;
@@ -47,21 +57,18 @@ void words_count_context(const SanitizeRun *run, const Word *word, uint64_t out_
     words_count_evidence(run, word->end, end, out_letters);
 }
 
-/* The next word from `at` on: out->begin, end and count. Returns its classes, all together; 0: there is none. */
-static uint32_t words_find(const SanitizeRun *run, uint32_t at, Word *out)
+void words_measure(const SanitizeRun *run, Word *word)
 {
-    uint32_t classes = 0, count = 0;
-    while (at < run->count && !words_is_letter(&run->items[at])) at++;
-    if (at == run->count) return 0;
-    at += words_markup(run, at);
-    out->begin = at;
-    for (; at < run->count && words_goes_on(run, at); at++) {
-        classes |= run->items[at].classes;
-        count += words_is_letter(&run->items[at]);
+    *word = (Word){.begin = word->begin, .end = word->end, .first = word->begin};
+    for (uint32_t i = word->begin; i < word->end; i++) {
+        const Item *item = &run->items[i];
+        if (!words_is_letter(item)) continue;
+        word->last = i;
+        word->count++;
+        word->script_count += word->letters[words_script(item)]++ == 0;
+        word->exclusive += !(item->classes & CLASS_CONFUSABLE);
     }
-    out->end = at;
-    out->count = count;
-    return classes;
+    word->script = words_script(&run->items[word->last]);
 }
 
 /* Whether a letter that stands alone is no word of any language: a variable. */
@@ -87,43 +94,6 @@ static bool words_is_of_formula(const Item *item)
     }
 }
 
-void words_survey(SanitizeRun *run)
-{
-    Word word;
-    uint32_t classes;
-    memset(run->unmixed, 0, sizeof run->unmixed);
-    run->surveyed = true;
-    run->has_o = run->has_formula = false;
-    for (uint32_t at = 0; (classes = words_find(run, at, &word)); at = word.end) {
-        uint32_t scripts = classes & CLASSES_SCRIPTS;
-        if (scripts & (scripts - 1)) continue;
-        if (scripts == CLASS_OTHER_SCRIPT) words_measure(run, &word);
-        if (scripts == CLASS_OTHER_SCRIPT && word.script_count > 1) continue;
-        run->unmixed[words_script(&run->items[word.begin])] += word.count;
-        if (scripts == CLASS_LATIN && word.end - word.begin == 1 &&
-            words_is_variable(run->items[word.begin].code_point))
-            run->has_formula = true;
-    }
-    for (uint32_t at = 0; at < run->count; at++) {
-        run->has_o = run->has_o || run->items[at].code_point == 'o';
-        run->has_formula = run->has_formula || words_is_of_formula(&run->items[at]);
-    }
-}
-
-void words_measure(const SanitizeRun *run, Word *word)
-{
-    *word = (Word){.begin = word->begin, .end = word->end, .first = word->begin};
-    for (uint32_t i = word->begin; i < word->end; i++) {
-        const Item *item = &run->items[i];
-        if (!words_is_letter(item)) continue;
-        word->last = i;
-        word->count++;
-        word->script_count += word->letters[words_script(item)]++ == 0;
-        word->exclusive += !(item->classes & CLASS_CONFUSABLE);
-    }
-    word->script = words_script(&run->items[word->last]);
-}
-
 /* Whether these are classes of a word of one script with a letter that no other has the like of: nearly all are. */
 static bool words_is_honest(uint32_t classes)
 {
@@ -132,10 +102,62 @@ static bool words_is_honest(uint32_t classes)
            !(classes & (CLASS_OTHER_SCRIPT | CLASS_COMPAT));
 }
 
-bool words_next_doubtful(const SanitizeRun *run, uint32_t at, Word *out)
+/* What a survey meets: words and what is between them, and of the line so far, in run->unmixed and what follows it. */
+typedef struct Survey {
+    SanitizeRun *run;
+    WordSpan word;
+    uint32_t classes; /* of the word, all together */
+    uint32_t count;   /* of its letters */
+} Survey;
+
+/* Finds the next word from `at` on; false: there is none. */
+static bool survey_next(Survey *survey, uint32_t at)
 {
-    uint32_t classes;
-    while ((classes = words_find(run, at, out)) && words_is_honest(classes)) at = out->end;
-    if (classes) words_measure(run, out);
-    return classes != 0;
+    SanitizeRun *run = survey->run;
+    const Item *items = run->items;
+    uint32_t classes = 0, count = 0, end = run->count;
+    for (; at < end && !words_is_letter(&items[at]); at++)
+        run->has_formula = run->has_formula || words_is_of_formula(&items[at]);
+    if (at == end) return false;
+    at += words_markup(run, at);
+    survey->word.begin = at;
+    for (; at < end && words_goes_on(run, at); at++) {
+        classes |= items[at].classes;
+        count += words_is_letter(&items[at]);
+        run->has_o |= items[at].code_point == 'o';
+    }
+    survey->word.end = at;
+    survey->classes = classes;
+    survey->count = count;
+    return true;
+}
+
+/* Counts the word if it is of one script. */
+static void survey_count(Survey *survey)
+{
+    SanitizeRun *run = survey->run;
+    uint32_t scripts = survey->classes & CLASSES_SCRIPTS, letter = run->items[survey->word.begin].code_point;
+    Word word = {.begin = survey->word.begin, .end = survey->word.end};
+    for (uint32_t i = word.begin; i < word.end && scripts & CLASS_GREEK; i++)
+        run->has_formula = run->has_formula || words_is_of_formula(&run->items[i]);
+    if (scripts & (scripts - 1)) return;
+    if (scripts == CLASS_OTHER_SCRIPT) words_measure(run, &word);
+    if (scripts == CLASS_OTHER_SCRIPT && word.script_count > 1) return;
+    run->unmixed[words_script(&run->items[word.begin])] += survey->count;
+    if (scripts == CLASS_LATIN && word.end - word.begin == 1 && words_is_variable(letter)) run->has_formula = true;
+}
+
+const WordSpan *words_survey(SanitizeRun *run, uint32_t *out_count)
+{
+    Survey survey = {.run = run};
+    uint32_t count = 0;
+    WordSpan *doubtful = run_scratch(run, (run->count / 2 + 1) * sizeof *doubtful);
+    memset(run->unmixed, 0, sizeof run->unmixed);
+    run->has_o = run->has_formula = run->line_counted = false;
+    for (uint32_t at = 0; doubtful && survey_next(&survey, at); at = survey.word.end) {
+        if (!words_is_honest(survey.classes)) doubtful[count++] = survey.word;
+        survey_count(&survey);
+    }
+    *out_count = count;
+    return doubtful;
 }

@@ -248,8 +248,8 @@ bool words_reads_as(const SanitizeRun *run, const Word *word, WordScript target)
     if (target == SCRIPT_GREEK || (target == SCRIPT_CYRILLIC && word->count < 4)) return false;
     for (uint32_t i = word->first; i <= word->last; i++) {
         if (!words_is_letter(&run->items[i])) continue;
-        const Confusable *row = confusables_find(run->items[i].code_point);
-        if (!row || !row->targets[target] || row->loose >> target & 1) return false;
+        const Confusable *row = confusables_row_of(run->items[i].code_point);
+        if (!row->targets[target] || row->loose >> target & 1) return false;
         if (target == SCRIPT_CYRILLIC && (!words_is_lower(run, i) || !strchr("aceopxy", (int)row->source)))
             return false;
     }
@@ -381,8 +381,8 @@ WordScript words_guess(const SanitizeRun *run, const Word *word, WordScript a, W
     int weight = 3 * ((int)word->letters[SCRIPT_LATIN] - (int)word->letters[SCRIPT_CYRILLIC]);
     for (uint32_t i = word->first; i <= word->last; i++) {
         if (!words_is_letter(&run->items[i])) continue;
-        const Confusable *row = confusables_find(run->items[i].code_point);
-        bool maps = words_script(&run->items[i]) != SCRIPT_LATIN && row;
+        const Confusable *row = confusables_row_of(run->items[i].code_point);
+        bool maps = words_script(&run->items[i]) != SCRIPT_LATIN && row->source;
         weight += words_latin_weight(maps ? row->targets[SCRIPT_LATIN] : run->items[i].code_point);
     }
     return weight >= 0 ? SCRIPT_LATIN : SCRIPT_CYRILLIC;

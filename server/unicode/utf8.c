@@ -117,13 +117,9 @@ size_t utf8_invalid_size(const char *bytes, size_t left)
     return size;
 }
 
-size_t utf8_write(uint32_t code_point, char out_bytes[UTF8_BYTES_MAX])
+size_t utf8_write_sequence(uint32_t code_point, char out_bytes[UTF8_BYTES_MAX])
 {
     unsigned char *out = (unsigned char *)out_bytes;
-    if (code_point < 0x80) {
-        out[0] = (unsigned char)code_point;
-        return 1;
-    }
     if (code_point < 0x800) {
         out[0] = (unsigned char)(0xC0 | code_point >> 6);
         out[1] = (unsigned char)(0x80 | (code_point & 0x3F));

@@ -16,10 +16,18 @@ size_t utf8_read(const char *bytes, size_t left, uint32_t *out_code_point);
 /* The bytes at `bytes`, which are not valid, that become one U+FFFD: as much as may begin a sequence, or one (Unicode
  * 15, chapter 3.9, substitution of maximal subparts). */
 size_t utf8_invalid_size(const char *bytes, size_t left);
-/* Writes the scalar value `code_point`; returns the bytes written. */
-size_t utf8_write(uint32_t code_point, char out_bytes[UTF8_BYTES_MAX]);
+/* utf8_write of what is not ASCII. */
+size_t utf8_write_sequence(uint32_t code_point, char out_bytes[UTF8_BYTES_MAX]);
 /* The start of the sequence that ends before `position` (at least 1) of valid text. */
 size_t utf8_previous(const char *bytes, size_t position);
+
+/* Writes the scalar value `code_point`; returns the bytes written. */
+static inline size_t utf8_write(uint32_t code_point, char out_bytes[UTF8_BYTES_MAX])
+{
+    if (code_point >= 0x80) return utf8_write_sequence(code_point, out_bytes);
+    out_bytes[0] = (char)code_point;
+    return 1;
+}
 
 /* Decodes one sequence of text that is known to be valid. Returns its size. */
 static inline size_t utf8_decode(const char *bytes, uint32_t *out_code_point)
