@@ -34,6 +34,20 @@ static const Option *options_find(const OptionParse *parse, const char *name, si
     return NULL;
 }
 
+static Status options_unknown(const OptionParse *parse, const char *argument, TextView name, Error *out_error)
+{
+    const char *nearest = NULL;
+    size_t distance = SIZE_MAX;
+    for (size_t table = 0; table < parse->table_count; table++) {
+        for (size_t index = 0; index < parse->tables[table].count; index++) {
+            const char *known = parse->tables[table].options[index].name;
+            if (text_is_nearer(name, text_view(known), &distance)) nearest = known;
+        }
+    }
+    return error_set(out_error, STATUS_INVALID_ARGUMENT, "unknown option %s%s%s%s", argument,
+                     nearest ? " (did you mean --" : "", nearest ? nearest : "", nearest ? "?)" : "");
+}
+
 /* Takes the flag at arguments[*position] and its value; moves *position past both. */
 static Status options_take(OptionParse *parse, size_t *position, Error *out_error)
 {
@@ -48,7 +62,7 @@ static Status options_take(OptionParse *parse, size_t *position, Error *out_erro
         negated = option && option->kind == OPTION_SWITCH;
         if (!negated) option = NULL;
     }
-    if (!option) return error_set(out_error, STATUS_INVALID_ARGUMENT, "unknown option %s", argument);
+    if (!option) return options_unknown(parse, argument, (TextView){name, size}, out_error);
     if (option->kind == OPTION_FLAG || option->kind == OPTION_SWITCH) {
         if (equals) return error_set(out_error, STATUS_INVALID_ARGUMENT, "--%s takes no value", option->name);
         return options_store(option, parse->settings, argument, negated ? "no" : "yes", out_error);

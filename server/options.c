@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "base/text.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -192,40 +194,22 @@ static const OptionRow *row_find(const char *flag, size_t size)
     return NULL;
 }
 
-/* How many letters to insert, delete or replace between two short names (Levenshtein, one row of the table). */
-static size_t name_distance(const char *a, size_t a_size, const char *b, size_t b_size)
-{
-    size_t row[NAME_BYTES + 1];
-    for (size_t j = 0; j <= b_size; j++) row[j] = j;
-    for (size_t i = 1; i <= a_size; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_size; j++) {
-            size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-            size_t shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = replaced < shorter ? replaced : shorter;
-        }
-    }
-    return row[b_size];
-}
-
 static Status row_unknown(const char *argument, size_t size, Error *out_error)
 {
-    char nearest[NAME_BYTES] = "help";
-    size_t nearest_distance = SIZE_MAX;
-    size_t compared = size < NAME_BYTES ? size : NAME_BYTES;
+    char nearest[NAME_BYTES] = "";
+    size_t distance = SIZE_MAX;
     for (size_t i = 0; i < ROW_COUNT; i++) {
         char name[NAME_BYTES];
         row_flag(&rows[i], name);
-        size_t distance = name_distance(argument, compared, name, strlen(name));
-        if (distance >= nearest_distance) continue;
-        nearest_distance = distance;
-        memcpy(nearest, name, sizeof nearest);
+        if (text_is_nearer((TextView){argument, size}, text_view(name), &distance))
+            memcpy(nearest, name, sizeof nearest);
     }
-    bool close = nearest_distance <= 3 && nearest_distance < compared;
-    return error_set(out_error, STATUS_INVALID_ARGUMENT, "unknown flag --%.*s: %s --%s%s", (int)size, argument,
-                     close ? "did you mean" : "see", close ? nearest : "help", close ? "?" : "");
+    if (!nearest[0]) {
+        return error_set(out_error, STATUS_INVALID_ARGUMENT, "unknown flag --%.*s: see --help", (int)size,
+                         argument);
+    }
+    return error_set(out_error, STATUS_INVALID_ARGUMENT, "unknown flag --%.*s: did you mean --%s?", (int)size,
+                     argument, nearest);
 }
 
 static Status text_set(char **text, const char *value, Error *out_error)

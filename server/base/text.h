@@ -1,6 +1,7 @@
 /* Views into bytes that somebody else owns, and ranges of them. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -49,6 +50,10 @@ static inline size_t text_utf8_size(const char *bytes, size_t left)
 
 /* Puts '?' for each control byte of a terminated text, and for each byte that is no UTF-8. */
 void text_clean(char *text);
+
+/* Whether `candidate` may be what somebody meant who wrote `name`, and fewer letters are to insert, delete or replace
+ * (Levenshtein) than *distance, which then becomes their number. Begin with SIZE_MAX. */
+bool text_is_nearer(TextView name, TextView candidate, size_t *distance);
 
 /* Appends `name` to the terminated list "a, b" in a buffer of `capacity` bytes, as errors name what there is; where it
  * does not fit whole, and from there on, the list ends with "...". */

@@ -167,11 +167,22 @@ static void options_refuse_what_is_no_value(void **state)
 {
     (void)state;
     static const char *const wrong[][2] = {
-        {"--count=0", "outside 1 to 100"}, {"--count=101", "outside"},       {"--count=", "whole number"},
-        {"--count=1.5", "whole number"},   {"--count=1x", "whole number"},   {"--count=nan", "whole number"},
-        {"--number=inf", "not a number"},  {"--number=-0.1", "outside"},     {"--wait=0", "outside"},
-        {"--color=blue", "red, green"},    {"--flag=yes", "takes no value"}, {"--unknown", "unknown option"},
-        {"-f", "unknown option"},          {"--count", "needs a value"},     {"--=x", "unknown option"},
+        {"--count=0", "outside 1 to 100"},
+        {"--count=101", "outside"},
+        {"--count=", "whole number"},
+        {"--count=1.5", "whole number"},
+        {"--count=1x", "whole number"},
+        {"--count=nan", "whole number"},
+        {"--number=inf", "not a number"},
+        {"--number=-0.1", "outside"},
+        {"--wait=0", "outside"},
+        {"--color=blue", "red, green"},
+        {"--flag=yes", "takes no value"},
+        {"--unknown", "unknown option"},
+        {"--conut=1", "unknown option --conut=1 (did you mean --count?)"},
+        {"-f", "unknown option"},
+        {"--count", "needs a value"},
+        {"--=x", "unknown option"},
     };
     for (size_t index = 0; index < sizeof wrong / sizeof *wrong; index++) {
         Outcome outcome;
