@@ -68,13 +68,13 @@ static inline bool words_is_digit(uint32_t code_point)
 /* Adds the letters of items[begin, end) that are evidence of a script. */
 void words_count_evidence(const SanitizeRun *run, uint32_t begin, uint32_t end,
                           uint64_t letters[SCRIPT_COUNT + 1]);
-/* The same of the whole line, as it was when it was first asked for. [SCRIPT_COUNT + 1], of `run` until the next line. */
+/* The same of the whole line as it was when it was first asked for: [SCRIPT_COUNT + 1], of `run`, until the next line. */
 const uint64_t *words_count_line(SanitizeRun *run);
 /* Counts such letters in the word's context. */
 void words_count_context(const SanitizeRun *run, const Word *word, uint64_t out_letters[SCRIPT_COUNT + 1]);
-/* Looks the line over for what words that mix scripts are judged by, run->unmixed and what follows it, and for those that
- * are: that have letters of several scripts, of others than Latin, Greek and Cyrillic, or none that only one script has.
- * [*out_count], in run_scratch; NULL: no memory. */
+/* Looks the line over for what words that mix scripts are judged by, run->unmixed and what follows it, and for words
+ * that may be judged: with letters of several scripts, of others than Latin, Greek and Cyrillic, or none that only one
+ * script has. [*out_count], in run_scratch; NULL: no memory. */
 const WordSpan *words_survey(SanitizeRun *run, uint32_t *out_count);
 /* Counts its letters anew. */
 void words_measure(const SanitizeRun *run, Word *word);
