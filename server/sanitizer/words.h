@@ -68,7 +68,8 @@ static inline bool words_is_digit(uint32_t code_point)
 /* Adds the letters of items[begin, end) that are evidence of a script. */
 void words_count_evidence(const SanitizeRun *run, uint32_t begin, uint32_t end,
                           uint64_t letters[SCRIPT_COUNT + 1]);
-/* The same of the whole line as it was when it was first asked for: [SCRIPT_COUNT + 1], of `run`, until the next line. */
+/* The same of the whole line, as it was when it was first asked for. [SCRIPT_COUNT + 1], of `run`: until the next
+ * line. */
 const uint64_t *words_count_line(SanitizeRun *run);
 /* Counts such letters in the word's context. */
 void words_count_context(const SanitizeRun *run, const Word *word, uint64_t out_letters[SCRIPT_COUNT + 1]);
