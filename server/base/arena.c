@@ -13,6 +13,12 @@ struct ArenaChunk {
     size_t used_bytes;
 };
 
+/* Lies in a chunk itself. */
+struct ArenaAdopted {
+    ArenaAdopted *next;
+    void *memory;
+};
+
 static_assert(sizeof(ArenaChunk) <= ARENA_CHUNK_HEADER_BYTES_MAX, "a chunk's header");
 
 void arena_init(Arena *arena, size_t budget_bytes)
@@ -69,6 +75,16 @@ void *arena_allocate_zeroed(Arena *arena, size_t count, size_t size)
     return items;
 }
 
+bool arena_adopt(Arena *arena, void *memory, size_t size)
+{
+    ArenaAdopted *adopted = arena_allocate(arena, sizeof *adopted);
+    if (!adopted || size > arena->budget_bytes - arena->used_bytes) return false;
+    *adopted = (ArenaAdopted){arena->adopted, memory};
+    arena->adopted = adopted;
+    arena->used_bytes += size;
+    return true;
+}
+
 char *arena_copy_text(Arena *arena, TextView text)
 {
     if (text.size == SIZE_MAX) return NULL;
@@ -81,11 +97,13 @@ char *arena_copy_text(Arena *arena, TextView text)
 
 void arena_free(Arena *arena)
 {
+    for (const ArenaAdopted *adopted = arena->adopted; adopted; adopted = adopted->next) free(adopted->memory);
     for (ArenaChunk *chunk = arena->chunks; chunk;) {
         ArenaChunk *next = chunk->next;
         free(chunk);
         chunk = next;
     }
     arena->chunks = NULL;
+    arena->adopted = NULL;
     arena->used_bytes = 0;
 }

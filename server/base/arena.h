@@ -13,10 +13,12 @@ enum {
 };
 
 typedef struct ArenaChunk ArenaChunk;
+typedef struct ArenaAdopted ArenaAdopted;
 
 /* A value; zeroed is an arena without budget. One thread at a time. */
 typedef struct Arena {
     ArenaChunk *chunks;
+    ArenaAdopted *adopted;
     size_t budget_bytes;
     size_t used_bytes; /* of the budget, alignment and chunk headers included */
 } Arena;
@@ -36,6 +38,9 @@ void *arena_allocate_zeroed(Arena *arena, size_t count, size_t size);
  * fail, and without the rests that each chunk of its own would leave. The budget pays for it and a chunk's header.
  * False when the budget or the memory is out. */
 bool arena_reserve(Arena *arena, size_t size);
+/* Makes `memory`, malloc's of `size` bytes, the arena's. False when the budget or the memory is out: then it stays the
+ * caller's. */
+bool arena_adopt(Arena *arena, void *memory, size_t size);
 /* A terminated copy of `text`; NULL as arena_allocate. */
 char *arena_copy_text(Arena *arena, TextView text);
 /* Frees all; the arena may be used again with its budget restored. */

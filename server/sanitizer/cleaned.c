@@ -72,6 +72,18 @@ bool cleaned_copy(Cleaned *cleaned, const SanitizeRun *run, ByteRange range)
     return true;
 }
 
+bool cleaned_store(Cleaned *cleaned, Arena *arena, TextView *out_text)
+{
+    uint32_t size = cleaned->map.cleaned_size;
+    char *bytes = realloc(cleaned->bytes, size ? size : 1);
+    if (!bytes) return false;
+    cleaned->bytes = bytes;
+    if (!arena_adopt(arena, bytes, size)) return false;
+    cleaned->bytes = NULL;
+    *out_text = (TextView){bytes, size};
+    return true;
+}
+
 void cleaned_close(Cleaned *cleaned)
 {
     free(cleaned->bytes);

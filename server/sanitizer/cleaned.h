@@ -15,6 +15,8 @@ bool cleaned_append(Cleaned *cleaned, const char *bytes, uint32_t size, ByteRang
 /* Append the working text, or bytes of run->source as they are. */
 bool cleaned_append_items(Cleaned *cleaned, const SanitizeRun *run);
 bool cleaned_copy(Cleaned *cleaned, const SanitizeRun *run, ByteRange range);
+/* Makes its text the arena's; false: it is out. */
+bool cleaned_store(Cleaned *cleaned, Arena *arena, TextView *out_text);
 void cleaned_close(Cleaned *cleaned);
 
 static inline TextView cleaned_text(const Cleaned *cleaned)

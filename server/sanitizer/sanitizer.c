@@ -143,14 +143,11 @@ static bool sanitizer_work(SanitizeRun *run, bool malformed, Cleaned *now, Clean
 }
 
 /* Hands the cleaned text and its map to the caller; under SANITIZE_CLEAN they are the text. */
-static bool sanitizer_store(const SanitizeRun *run, const Cleaned *now, Arena *arena)
+static bool sanitizer_store(const SanitizeRun *run, Cleaned *now, Arena *arena)
 {
     Sanitized *out = run->out;
-    char *bytes = arena_allocate(arena, run->source.size);
     out->cleaned_map = offset_map_store(&now->map, arena);
-    if (!bytes || !out->cleaned_map) return false;
-    if (run->source.size) memcpy(bytes, run->source.bytes, run->source.size);
-    out->cleaned = (TextView){bytes, run->source.size};
+    if (!out->cleaned_map || !cleaned_store(now, arena, &out->cleaned)) return false;
     if (run->options->policy != SANITIZE_CLEAN) return true;
     out->text = out->cleaned;
     out->map = out->cleaned_map;

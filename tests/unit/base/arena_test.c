@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -115,6 +116,23 @@ static void arena_copies_text_with_a_terminator(void **state)
     arena_free(&arena);
 }
 
+static void arena_adopts_what_its_budget_pays_for(void **state)
+{
+    (void)state;
+    Arena arena;
+    arena_init(&arena, 100000);
+    char *small = malloc(60000), *large = malloc(60000);
+    assert_true(small && large);
+    size_t before = arena.used_bytes;
+    assert_true(arena_adopt(&arena, small, 60000)); /* it is freed with the arena: leak checkers say */
+    assert_true(arena.used_bytes >= before + 60000);
+    assert_false(arena_adopt(&arena, large, 60000));
+    memset(large, 1, 60000);
+    free(large);
+    arena_free(&arena);
+    assert_int_equal(arena.used_bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +143,7 @@ int main(void)
         cmocka_unit_test(arena_without_budget_gives_nothing),
         cmocka_unit_test(arena_zeroes_and_refuses_an_overflowing_product),
         cmocka_unit_test(arena_copies_text_with_a_terminator),
+        cmocka_unit_test(arena_adopts_what_its_budget_pays_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
