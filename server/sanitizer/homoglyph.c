@@ -24,6 +24,7 @@ static uint32_t homoglyph_ascii(const SanitizeRun *run, const Word *word, uint32
     const Confusable *row = confusables_row_of(code_point);
     if (row->targets[SCRIPT_LATIN] && words_script(&run->items[index]) != SCRIPT_LATIN)
         code_point = row->targets[SCRIPT_LATIN];
+    if (code_point == 0x4CF) return (index == word->first + 1 ? 'i' : 'l') - 'a';
     if (code_point >= 0x80 && unicode_decompose(code_point, false, parts)) code_point = parts[0];
     uint32_t letter = (code_point | 0x20) - 'a';
     return letter < 26 ? letter : 26;
@@ -63,9 +64,15 @@ static uint32_t homoglyph_map(const SanitizeRun *run, const Word *word, uint32_t
     if (mapped == 'l' && cased) return homoglyph_is_l(run, word, index) ? 'l' : 'i';
     if (mapped != 'I' && mapped != 0x406) return mapped;
     bool lower_before = index > word->first && homoglyph_is_lower(before);
-    bool lower_after = index < word->last && homoglyph_is_lower(run->items[index + 1].code_point);
+    bool stroke_after = index < word->last && words_is_stroke(run, index + 1);
+    bool lower_after =
+        index < word->last && (stroke_after || homoglyph_is_lower(run->items[index + 1].code_point));
     /* A stroke inside of a lower-case word was an l, or the palochka of Caucasian languages. */
-    if (mapped == 'I' && cased && lower_before && words_is_camel(run, word, index)) return 'I';
+    bool ends = index == word->last || stroke_after;
+    if (mapped == 'I' && cased && lower_before && !ends && words_is_camel(run, word, index)) return 'I';
+    bool contracted = mapped == 'I' && cased && index > word->first && words_is_apostrophe(before) && lower_after;
+    if (contracted && homoglyph_ascii(run, word, index + 1) == 'l' - 'a') return 'l'; /* he'll */
+    if (contracted && stroke_after) return 'l';
     if (mapped == 'I' && cased && index == word->first && index < word->last) return homoglyph_initial(run, word);
     if (mapped == 'I' && index == word->first + 1 && lower_after) return 'l';
     if (mapped == 'I') return lower_before || (!cased && lower_after) ? 'l' : 'I';
@@ -99,6 +106,11 @@ static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, Wor
     WordScript told = a == SCRIPT_LATIN && b == SCRIPT_CYRILLIC ? words_told(run, word) : SCRIPT_NONE;
     if (told != SCRIPT_NONE) return told;
     words_count_context(run, word, near);
+    /* Letters that were put into words are no evidence. */
+    if (!run->unmixed[a] != !run->unmixed[b]) {
+        WordScript only = run->unmixed[a] ? a : b;
+        if (run->unmixed[only] > PROSE_LETTERS_MIN) return only;
+    }
     bool loose_a = words_count_loose(run, word, a) > 0, loose_b = words_count_loose(run, word, b) > 0;
     if (loose_a != loose_b && near[loose_a ? b : a]) return loose_a ? b : a;
     if (b == SCRIPT_GREEK && near[b] >= near[a] && words_is_strange(run, word)) return b;

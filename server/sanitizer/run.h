@@ -56,7 +56,7 @@ typedef struct SanitizeRun {
     /* Of words_survey, of the line: letters of its words of one script each; whether it has an o, and anything of a
      * formula. */
     uint32_t unmixed[SCRIPT_COUNT + 1];
-    bool has_o, has_formula;
+    bool has_o, has_formula, has_prose;
     uint64_t line_letters[SCRIPT_COUNT + 1]; /* of words_count_line */
     bool line_counted;
     LineNote *notes; /* [note_capacity]: of the first lines; malloc's */

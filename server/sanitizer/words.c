@@ -108,6 +108,7 @@ typedef struct Survey {
     WordSpan word;
     uint32_t classes; /* of the word, all together */
     uint32_t count;   /* of its letters */
+    uint32_t latin;   /* letters of words that have Latin ones */
 } Survey;
 
 /* Finds the next word from `at` on; false: there is none. */
@@ -124,7 +125,8 @@ static bool survey_next(Survey *survey, uint32_t at)
     for (; at < end && words_goes_on(run, at); at++) {
         classes |= items[at].classes;
         count += words_is_letter(&items[at]);
-        run->has_o |= items[at].code_point == 'o';
+        uint32_t code_point = items[at].code_point;
+        run->has_o |= code_point == 'o' || code_point == 0x3BF || code_point == 0x43E;
     }
     survey->word.end = at;
     survey->classes = classes;
@@ -140,6 +142,7 @@ static void survey_count(Survey *survey)
     Word word = {.begin = survey->word.begin, .end = survey->word.end};
     for (uint32_t i = word.begin; i < word.end && scripts & CLASS_GREEK; i++)
         run->has_formula = run->has_formula || words_is_of_formula(&run->items[i]);
+    if (scripts & CLASS_LATIN) survey->latin += survey->count;
     if (scripts & (scripts - 1)) return;
     if (scripts == CLASS_OTHER_SCRIPT) words_measure(run, &word);
     if (scripts == CLASS_OTHER_SCRIPT && word.script_count > 1) return;
@@ -158,6 +161,7 @@ const WordSpan *words_survey(SanitizeRun *run, uint32_t *out_count)
         if (!words_is_honest(survey.classes)) doubtful[count++] = survey.word;
         survey_count(&survey);
     }
+    run->has_prose = run->unmixed[SCRIPT_LATIN] > PROSE_LETTERS_MIN || survey.latin > 4 * PROSE_LETTERS_MIN;
     *out_count = count;
     return doubtful;
 }

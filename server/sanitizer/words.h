@@ -20,6 +20,9 @@ typedef struct WordSpan {
     uint32_t begin, end;
 } WordSpan;
 
+/* More letters in words of one script alone than formulas have. */
+enum { PROSE_LETTERS_MIN = 6 };
+
 /* So many items on either side of a word are its context. */
 enum { CONTEXT_ITEMS = 64 };
 
@@ -100,6 +103,8 @@ bool words_is_quoted(const SanitizeRun *run, const Word *word);
 WordScript words_told(const SanitizeRun *run, const Word *word);
 /* Whether items[begin, end) are the name of a mathematical function. */
 bool words_is_function(const SanitizeRun *run, uint32_t begin, uint32_t end);
+/* Whether items[index] is drawn as a stroke, which i and l are as well. */
+bool words_is_stroke(const SanitizeRun *run, uint32_t index);
 /* Whether a word has a capital behind a small letter, or its items[stroke] has one behind it. */
 bool words_is_camel(const SanitizeRun *run, const Word *word, uint32_t stroke);
 /* Whether a Cyrillic word has a letter that next to no language writes. */

@@ -8,9 +8,6 @@
 /* So many of the letter that others write for i show that a language has no i. */
 enum { I_OTHERS_MIN = 2 };
 
-/* More letters in words of Latin alone than formulas have. */
-enum { PROSE_LETTERS_MIN = 6 };
-
 static bool words_is_lower(const SanitizeRun *run, uint32_t index)
 {
     return unicode_category(run->items[index].code_point) == UNICODE_LL;
@@ -21,8 +18,7 @@ static bool words_is_upper(const SanitizeRun *run, uint32_t index)
     return unicode_category(run->items[index].code_point) == UNICODE_LU;
 }
 
-/* Whether items[index] is drawn as a stroke, which i and l are as well. */
-static bool words_is_stroke(const SanitizeRun *run, uint32_t index)
+bool words_is_stroke(const SanitizeRun *run, uint32_t index)
 {
     uint32_t code_point = run->items[index].code_point;
     return code_point == 'I' || code_point == 0x399 || code_point == 0x406 || code_point == 0x4C0;
@@ -90,7 +86,7 @@ static bool words_is_disguised_greek(const SanitizeRun *run, const Word *word, u
         words_is_function(run, index + 1, word->last + 1))
         return false;
     /* Berber languages write gamma, and no o. */
-    bool prose = run->unmixed[SCRIPT_LATIN] > PROSE_LETTERS_MIN && !run->has_formula;
+    bool prose = run->has_prose && !run->has_formula;
     if (code_point == 0x3B3 && !(prose && run->has_o)) return false;
     if (index > word->first && index < word->last && latin > 1) return true;
     bool lower = !words_is_capital(run, word->first + 1) && !words_is_capital(run, word->last);
@@ -118,9 +114,10 @@ static bool words_is_disguised(const SanitizeRun *run, const Word *word, uint32_
 /* Whether a small b or l was put among capitals, where it looks like a soft sign or a capital stroke. */
 static bool words_is_among_capitals(const SanitizeRun *run, const Word *word, uint32_t index)
 {
-    bool before = index == word->first || words_is_upper(run, index - 1);
-    bool after = index == word->last || words_is_upper(run, index + 1);
-    return before && after && word->count > 1;
+    bool before = index > word->first && words_is_upper(run, index - 1);
+    bool after = index < word->last && words_is_upper(run, index + 1);
+    if ((index > word->first && !before) || (index < word->last && !after)) return false;
+    return (before && !words_is_stroke(run, index - 1)) || (after && !words_is_stroke(run, index + 1));
 }
 
 static bool words_takes_loose_letter(const SanitizeRun *run, const Word *word, uint32_t index, WordScript target)
@@ -227,15 +224,25 @@ static bool words_takes_loose(const SanitizeRun *run, const Word *word, WordScri
     for (uint32_t i = word->first; i <= word->last; i++) {
         if (!words_is_foreign(&run->items[i], target)) continue;
         const Confusable *row = confusables_row_of(run->items[i].code_point);
-        if (row->targets[target] == 'b' && words_is_among_capitals(run, word, i)) return false;
         if (row->loose >> target & 1 && !words_takes_loose_letter(run, word, i, target)) return false;
     }
     return true;
 }
 
+/* Whether a soft sign stands among capitals, where it would become a small b. */
+static bool words_has_soft_capital(const SanitizeRun *run, const Word *word)
+{
+    for (uint32_t i = word->first; i <= word->last; i++) {
+        if (run->items[i].code_point == 0x42C && words_is_among_capitals(run, word, i)) return true;
+    }
+    return false;
+}
+
 bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, unsigned loose)
 {
     if (loose >> target & 1 && !words_takes_loose(run, word, target)) return false;
+    if (target == SCRIPT_LATIN && word->letters[SCRIPT_CYRILLIC] && words_has_soft_capital(run, word))
+        return false;
     if (target == SCRIPT_LATIN) return word->letters[SCRIPT_CYRILLIC] < 2 || !words_is_compound(run, word);
     if (target == SCRIPT_GREEK) return words_is_greek(run, word);
     if (target == SCRIPT_CYRILLIC) return !words_is_compound(run, word);

@@ -109,12 +109,12 @@ AT_RANDOM = {  # (edit, budget, share of the words, where 0 is one word)
 }
 SEEN = one_of(press_neighbour, swap_inside, leave_out, repeat, split)
 SEARCHES = {  # (edit, whether it is told logits)
+    "search: a letter mistyped, left out or swapped": (TYPING_ERROR, True),
     "search: typing errors": (SEEN, True),
     "search: typing errors, told probabilities": (SEEN, False),
     "search: characters that a reader does not see": (HIDDEN, True),
 }
 TRANSFERRED = "search: typing errors"
-CARRIED = "off"
 
 
 def main():
@@ -135,7 +135,7 @@ def main():
         serving.wait_serving(address)
         messages, services = serving.stubs()
         stub = services.InferenceStub(grpc.insecure_channel(address))
-        carried = []
+        carried = {}
         for policy in POLICIES:
             judges = [Judge(messages, stub, name, policy) for name in models]
             print_table(arguments, judges, policy, reviews[:arguments.sentences], carried)
@@ -213,12 +213,11 @@ def print_table(arguments, judges, policy, reviews, carried):
     for name, (edit, raw) in SEARCHES.items():
         hostile = [searched(arguments, judge, texts, truth, edit, raw) for judge in judges]
         print_row(arguments, name, [judge.right(found, truth) for judge, found in zip(judges, hostile)])
+        # What the first table's search found, so that the sanitizer alone is judged.
+        first = carried.setdefault(name, hostile[0])
+        if first is not hostile[0]:
+            print_row(arguments, f"{name}, as found under off", [judge.right(first, truth) for judge in judges])
         if name == TRANSFERRED:
-            # What the first table's search found, so that the sanitizer alone is judged.
-            if carried:
-                print_row(arguments, f"{name}, found under {CARRIED}", [judge.right(carried, truth) for judge in judges])
-            elif policy == CARRIED:
-                carried += hostile[0]
             against = f"{name}, against {judges[0].name}"
             print_row(arguments, against, [judge.right(hostile[0], truth) for judge in judges])
     confidence = [np.mean([max(scores.values()) for scores in judge.scores(texts)]) for judge in judges]
