@@ -166,6 +166,18 @@ uint32_t words_count_loose(const SanitizeRun *run, const Word *word, WordScript 
     return count;
 }
 
+/* Whether a Greek letter has an accent, as in words and never in formulas. */
+static bool words_has_accent(const SanitizeRun *run, const Word *word)
+{
+    for (uint32_t i = word->first; i <= word->last; i++) {
+        uint32_t code_point = run->items[i].code_point;
+        if ((code_point >= 0x386 && code_point <= 0x390) || (code_point >= 0x3AA && code_point <= 0x3B0))
+            return true;
+        if (code_point >= 0x3CA && code_point <= 0x3CE) return true;
+    }
+    return false;
+}
+
 /* Single Greek letters beside Latin ones are honest in formulas and names: delta T, gamma delta T. */
 static bool words_is_greek(const SanitizeRun *run, const Word *word)
 {
@@ -181,7 +193,8 @@ static bool words_is_greek(const SanitizeRun *run, const Word *word)
         lower = lower && run->unmixed[SCRIPT_GREEK] > PROSE_LETTERS_MIN;
         return word->count > 2 || lower || word->exclusive == 0 || words_is_strange(run, word);
     }
-    return greek > 2 || (greek == 2 && word->count > 3 && !near[SCRIPT_LATIN]);
+    if (greek > 2 || (greek == 2 && word->count > 3 && !near[SCRIPT_LATIN])) return true;
+    return words_has_accent(run, word) && !run->unmixed[SCRIPT_LATIN];
 }
 
 bool words_is_inflected(const SanitizeRun *run, const Word *word)

@@ -144,6 +144,13 @@ static void small_letters_among_capitals_are_capitals(void **state)
                     "\u039C\u0399\u0391 TA \u03A0\u039B\u0397\u0398\u0397 \u03A4\u0391");
 }
 
+static void words_with_accents_of_greek_are_greek(void **state)
+{
+    (void)state;
+    cleaning_expect("A\u03A0\u038C", "\u0391\u03A0\u038C");
+    cleaning_expect_nothing("\u0394T");
+}
+
 static void endings_of_russian_behind_latin_names_stay(void **state)
 {
     (void)state;
@@ -206,6 +213,7 @@ int main(void)
         cmocka_unit_test(greek_letters_in_prose_are_repaired),
         cmocka_unit_test(strokes_are_read_by_what_stands_around_them),
         cmocka_unit_test(small_letters_among_capitals_are_capitals),
+        cmocka_unit_test(words_with_accents_of_greek_are_greek),
         cmocka_unit_test(endings_of_russian_behind_latin_names_stay),
         cmocka_unit_test(a_whole_word_is_reported_and_at_the_strict_level_repaired),
         cmocka_unit_test(whole_words_of_a_script_that_the_text_has_nowhere_else_are_repaired),
