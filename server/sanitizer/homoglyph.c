@@ -74,7 +74,7 @@ static uint32_t homoglyph_map(const SanitizeRun *run, const Word *word, uint32_t
     if (contracted && homoglyph_ascii(run, word, index + 1) == 'l' - 'a') return 'l'; /* he'll */
     if (contracted && stroke_after) return 'l';
     if (mapped == 'I' && cased && index == word->first && index < word->last) return homoglyph_initial(run, word);
-    if (mapped == 'I' && index == word->first + 1 && lower_after) return 'l';
+    if (mapped == 'I' && index == word->first + 1 && lower_after && !stroke_after) return 'l';
     if (mapped == 'I') return lower_before || (!cased && lower_after) ? 'l' : 'I';
     return lower_before && lower_after ? 0x4C0 : mapped;
 }

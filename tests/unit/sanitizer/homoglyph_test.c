@@ -130,6 +130,7 @@ static void strokes_are_read_by_what_stands_around_them(void **state)
     cleaning_expect("we \u0399ike \u0399taly, a\u0399\u0399 of it", "we like Italy, all of it");
     cleaning_expect("O\u0406d f\u04CFsh and mi\u04CFk", "Old fish and milk");
     cleaning_expect("\u0399'm here", "I'm here");
+    cleaning_expect("part I\u0399\u0399 and \u0399\u0399I", "part III and III");
     cleaning_expect("he'\u0406\u0406 call McCa\u04C0\u0399, A\u04C0l", "he'll call McCall, All");
     cleaning_expect("nobody \u042C\u0406ames who a\u0433\u0435 \u0422h\u0435\u0433e",
                     "nobody blames who are There");
