@@ -134,10 +134,9 @@ static void homoglyph_look_at_mixed(SanitizeRun *run, const Word *word)
 {
     WordScript target = SCRIPT_NONE;
     if (word->letters[SCRIPT_CYRILLIC] && words_is_inflected(run, word)) return;
-    unsigned loose, targets = words_targets(run, word, &loose);
     for (int script = 0; script < SCRIPT_COUNT; script++) {
-        if (!word->letters[script] || !(targets >> script & 1)) continue;
-        if (!words_can_be(run, word, (WordScript)script, loose)) continue;
+        if (!word->letters[script] || !(word->targets >> script & 1)) continue;
+        if (!words_can_be(run, word, (WordScript)script)) continue;
         target =
             target == SCRIPT_NONE ? (WordScript)script : homoglyph_choose(run, word, target, (WordScript)script);
     }

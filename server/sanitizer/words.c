@@ -59,16 +59,24 @@ void words_count_context(const SanitizeRun *run, const Word *word, uint64_t out_
 
 void words_measure(const SanitizeRun *run, Word *word)
 {
+    uint32_t targets = (1u << SCRIPT_COUNT) - 1, loose = 0, exclusive = 0;
     *word = (Word){.begin = word->begin, .end = word->end, .first = word->begin};
     for (uint32_t i = word->begin; i < word->end; i++) {
         const Item *item = &run->items[i];
         if (!words_is_letter(item)) continue;
+        const Confusable *row = confusables_row_of(item->code_point);
+        WordScript own = words_script(item);
         word->last = i;
         word->count++;
-        word->script_count += word->letters[words_script(item)]++ == 0;
-        word->exclusive += !(item->classes & CLASS_CONFUSABLE);
+        word->script_count += word->letters[own]++ == 0;
+        exclusive += !(item->classes & CLASS_CONFUSABLE);
+        targets &= 1u << own | row->scripts;
+        loose |= row->loose & ~(1u << own);
     }
     word->script = words_script(&run->items[word->last]);
+    word->exclusive = exclusive;
+    word->targets = (uint8_t)targets;
+    word->loose = (uint8_t)loose;
 }
 
 /* Whether a letter that stands alone is no word of any language: a variable. */
@@ -117,6 +125,7 @@ static bool survey_next(Survey *survey, uint32_t at)
     SanitizeRun *run = survey->run;
     const Item *items = run->items;
     uint32_t classes = 0, count = 0, end = run->count;
+    bool has_o = false;
     for (; at < end && !words_is_letter(&items[at]); at++)
         run->has_formula = run->has_formula || words_is_of_formula(&items[at]);
     if (at == end) return false;
@@ -126,8 +135,9 @@ static bool survey_next(Survey *survey, uint32_t at)
         classes |= items[at].classes;
         count += words_is_letter(&items[at]);
         uint32_t code_point = items[at].code_point;
-        run->has_o |= code_point == 'o' || code_point == 0x3BF || code_point == 0x43E;
+        has_o |= code_point == 'o' || code_point == 0x3BF || code_point == 0x43E;
     }
+    run->has_o |= has_o;
     survey->word.end = at;
     survey->classes = classes;
     survey->count = count;

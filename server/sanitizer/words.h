@@ -13,6 +13,8 @@ typedef struct Word {
     uint32_t script_count;
     WordScript script;  /* of the last letter */
     uint32_t exclusive; /* letters that only one script has */
+    uint8_t targets;    /* the scripts in which all letters have a like, a bit each */
+    uint8_t loose;      /* those in which some are only alike in some fonts, or honest beside them */
 } Word;
 
 /* Words are items[begin, end). */
@@ -86,11 +88,8 @@ void words_measure(const SanitizeRun *run, Word *word);
 bool words_is_strange(const SanitizeRun *run, const Word *word);
 /* The letters of other scripts that look like `target`'s in some fonts only. */
 uint32_t words_count_loose(const SanitizeRun *run, const Word *word, WordScript target);
-/* The scripts in which all letters of a word have a like, a bit each. *out_loose: those in which some are only alike in
- * some fonts, or honest beside them. */
-unsigned words_targets(const SanitizeRun *run, const Word *word, unsigned *out_loose);
-/* Whether a word that mixes scripts can be of `target`, one of them and of words_targets, and is not honestly mixed. */
-bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, unsigned loose);
+/* Whether a word that mixes scripts can be of `target`, one of them and of its targets, and is not honestly mixed. */
+bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target);
 /* Whether it is a Latin name with a Cyrillic ending behind an apostrophe, as Russian inflects them. */
 bool words_is_inflected(const SanitizeRun *run, const Word *word);
 /* Whether a word of one script reads as one of `target`. */

@@ -215,22 +215,6 @@ bool words_is_inflected(const SanitizeRun *run, const Word *word)
     return cyrillic;
 }
 
-unsigned words_targets(const SanitizeRun *run, const Word *word, unsigned *out_loose)
-{
-    unsigned targets = (1u << SCRIPT_COUNT) - 1, loose = 0;
-    for (uint32_t i = word->first; i <= word->last; i++) {
-        const Item *item = &run->items[i];
-        if (!words_is_letter(item)) continue;
-        const Confusable *row = confusables_row_of(item->code_point);
-        unsigned own = 1u << words_script(item);
-        targets &= own | row->scripts;
-        loose |= row->loose & ~own;
-        if (row->targets[SCRIPT_LATIN] == 'b') loose |= 1u << SCRIPT_LATIN; /* beside small letters */
-    }
-    *out_loose = loose;
-    return targets;
-}
-
 /* Whether those of its letters that are only alike were put there. */
 static bool words_takes_loose(const SanitizeRun *run, const Word *word, WordScript target)
 {
@@ -251,9 +235,9 @@ static bool words_has_soft_capital(const SanitizeRun *run, const Word *word)
     return false;
 }
 
-bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target, unsigned loose)
+bool words_can_be(const SanitizeRun *run, const Word *word, WordScript target)
 {
-    if (loose >> target & 1 && !words_takes_loose(run, word, target)) return false;
+    if (word->loose >> target & 1 && !words_takes_loose(run, word, target)) return false;
     if (target == SCRIPT_LATIN && word->letters[SCRIPT_CYRILLIC] && words_has_soft_capital(run, word))
         return false;
     if (target == SCRIPT_LATIN) return word->letters[SCRIPT_CYRILLIC] < 2 || !words_is_compound(run, word);
