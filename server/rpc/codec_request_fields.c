@@ -117,8 +117,10 @@ Status codec_field_sanitize(const CodecSanitizeFields *fields, CodecSanitize *ou
         Status status = codec_field_name(fields->enable[i], fields->enable_field, &code, out_fault);
         if (status) return status;
         if (!rules_find(code, &rule)) {
+            char codes[RULES_OPTIONAL_BYTES_MAX];
             return codec_fault_set(out_fault, STATUS_INVALID_ARGUMENT, fields->enable_field,
-                                   "no finding has the code '%.*s'", (int)code.size, code.bytes);
+                                   "no finding has the code '%.*s'; %s can be enabled", (int)code.size, code.bytes,
+                                   rules_list_optional(codes));
         }
         out_sanitize->options.enabled |= (uint64_t)1 << rule;
     }

@@ -71,8 +71,9 @@ static Status options_set(SanitizeOptions *options, SanitizeSetting setting, Tex
         POLICY_COUNT = sizeof sanitizer_policy_names / sizeof sanitizer_policy_names[0],
         LEVEL_COUNT = sizeof sanitizer_level_names / sizeof sanitizer_level_names[0],
     };
-    static const char *const known[] = {"off, report, clean and reject", "moderate, high and strict",
-                                        "the codes of findings, such as TYPO_WORD"};
+    char codes[RULES_OPTIONAL_BYTES_MAX];
+    const char *const known[] = {"off, report, clean and reject", "moderate, high and strict",
+                                 rules_list_optional(codes)};
     size_t index;
     SanitizeRule rule;
     if (setting == SANITIZE_SET_POLICY && name_find(sanitizer_policy_names, POLICY_COUNT, value, &index)) {

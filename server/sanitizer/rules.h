@@ -56,5 +56,8 @@ typedef struct RuleInfo {
 const RuleInfo *rules_info(SanitizeRule rule);
 /* The rule of that code; false: there is none. Any thread. */
 bool rules_find(TextView code, SanitizeRule *out_rule);
+/* The codes of what is looked for, or repaired, only when it is enabled, with commas between: for messages. */
+enum { RULES_OPTIONAL_BYTES_MAX = 128 };
+const char *rules_list_optional(char out_codes[RULES_OPTIONAL_BYTES_MAX]);
 /* "dropped", "encoded_as_text": as the API spells it. Any thread. */
 const char *rules_action_name(FindingAction action);

@@ -109,13 +109,20 @@ def test_a_model_may_have_a_tighter_policy(start_server, make_stub, pb, small_mo
 @pytest.mark.parametrize("flags, words", [
     (("--sanitize", "none"), "--sanitize none: there is no 'none'"),
     (("--sanitize-level", "low"), "--sanitize-level low"),
-    (("--sanitize-enable", "NO_SUCH"), "--sanitize-enable NO_SUCH"),
+    (("--sanitize-enable", "leet"), "there is no 'leet': there are FLOOD_REPEAT, SPLIT_WORD, LEET"),
     (("--sanitize", "nobody=clean"), "names 'nobody': there is no such model"),
 ])
 def test_a_wrong_policy_ends_the_start(start_server, flags, words):
     with start_server(*flags, wait=False, exit_code=1) as server:
         server.process.wait(60)
         assert words in server.log
+
+
+def test_a_code_that_cannot_be_enabled_is_answered_with_those_that_can(stub, pb):
+    request = pb.SanitizeRequest(inputs=[pb.Text(text="a")], sanitize_enable=["typo_word"])
+    error = refused(lambda: stub.Sanitize(request))
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "'typo_word'" in error.details() and "LEET, TYPO_WORD, VOTE_UNSTABLE" in error.details()
 
 
 def test_sanitize_does_what_it_is_asked_for(stub, pb):
