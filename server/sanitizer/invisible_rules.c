@@ -147,8 +147,7 @@ static void survey_arabic(InvisibleJudge *judge)
     judge->arabic_surveyed = true;
     for (uint32_t i = 0; i < judge->count; i++) {
         uint32_t letter = judge->items[i].code_point;
-        arabic =
-            arabic || letter == 0x623 || letter == 0x625 || letter == 0x629 || letter == 0x643 || letter == 0x64A;
+        arabic = arabic || (judge->items[i].classes & CLASS_OF_ARABIC);
         other = other || in_range(letter, 0x671, 0x6D3) || letter == 0x6D5;
         judge->kurdish = judge->kurdish || letter == 0x695 || letter == 0x6B5 || letter == 0x6C6 ||
                          letter == 0x6CE || letter == 0x6D5;

@@ -59,4 +59,5 @@ SanitizeRule invisible_judge(InvisibleJudge *judge, uint32_t at);
 /* Whether it is kept only for want of evidence: soft hyphens between syllables and their like could be anybody's, and
  * with `selectors` so could the forms of ideographs, and in a line of Thai borders of words. */
 bool invisible_is_doubtful(const Item *item, bool selectors, bool thai);
+/* Of Thai's block. */
 bool invisible_is_thai(uint32_t code_point);

@@ -56,7 +56,7 @@ static bool words_is_short(const SanitizeRun *run, const Word *word)
 {
     static const char words[] =
         " da wo la na as at an za sa ma va ha ya al au am ab ad ao up op do go no so to of or on ob od lo po "
-        "co ou no by my ty by ny vy in io ";
+        "co ou by my ty ny vy in io ";
     char pattern[4] = {' ', 0, 0, ' '};
     if (word->count != 2 || word->last != word->first + 1) return false;
     for (uint32_t k = 0; k < 2; k++) {
@@ -69,7 +69,8 @@ static bool words_is_short(const SanitizeRun *run, const Word *word)
     return memmem(words, sizeof words - 1, pattern, sizeof pattern) != NULL;
 }
 
-/* Whether the letter stands before a capital, or ends a word behind one: names of proteins, products of variables. */
+/* Whether the letter stands before a capital, or ends a word behind one that does not begin the line: names of
+ * proteins, products of variables. */
 static bool words_is_beside_capital(const SanitizeRun *run, const Word *word, uint32_t index)
 {
     if (index < word->last && words_is_capital(run, index + 1)) return true;
