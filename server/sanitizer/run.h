@@ -24,8 +24,8 @@ typedef struct LineNote {
     uint16_t size;
     bool suspect;  /* a family works on it */
     bool doubtful; /* if its words say so */
-    uint8_t
-        scripts; /* or if they say so and one of these is not the text's main one: CLASSES_SCRIPTS / CLASS_LATIN */
+    /* Or if they say so and one of these is not the text's main one: CLASSES_SCRIPTS / CLASS_LATIN. */
+    uint8_t scripts;
 } LineNote;
 
 /* Lines beyond are looked at twice: six bytes each, and texts of millions of lines are rare. */
@@ -53,8 +53,8 @@ typedef struct SanitizeRun {
      * many as there are now; what they said before this round; what lines may be, and where it goes on. */
     uint64_t letters[SCRIPT_COUNT];
     TextScripts scripts;
-    /* Of words_survey, of the line: letters of its words of one script each; whether it has an o, and anything of a
-     * formula. */
+    /* Of words_survey, of the line: letters of its words of one script each; whether it has an o, anything of a
+     * formula, and more Latin than formulas have. */
     uint32_t unmixed[SCRIPT_COUNT + 1];
     bool has_o, has_formula, has_prose;
     uint64_t line_letters[SCRIPT_COUNT + 1]; /* of words_count_line */
@@ -75,8 +75,8 @@ typedef struct SanitizeRun {
     bool whole;        /* the line is all of the text */
     bool changed;      /* by the passes so far */
     bool gone;         /* some items are */
-    bool
-        spreads; /* what became of the line may bear on others, or on itself: feeds, or that it would have grown */
+    /* What became of the line may bear on others, or on itself: feeds, or that it would have grown too much. */
+    bool spreads;
     bool settled;  /* no line of this round need be looked at again */
     bool failed;   /* no memory */
     void *scratch; /* run_scratch */
