@@ -39,6 +39,17 @@ static void homoglyph_repair(SanitizeRun *run, const Word *word, WordScript targ
                     (TextView){detail, size});
 }
 
+/* Whether the words around it are of East Asia, where what else there is is Latin. */
+static bool homoglyph_is_in_east_asian(const SanitizeRun *run, const Word *word)
+{
+    uint32_t begin = word->begin > CONTEXT_ITEMS ? word->begin - CONTEXT_ITEMS : 0;
+    uint32_t end = run->count - word->end > CONTEXT_ITEMS ? word->end + CONTEXT_ITEMS : run->count;
+    for (uint32_t i = begin; i < end; i++) {
+        if (run_is_east_asian(run->items[i].code_point)) return true;
+    }
+    return false;
+}
+
 /* The more likely one of two scripts in either of which a word can be written: what tells it, then its neighbours',
  * then the text's, then what the letters say. */
 static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, WordScript a, WordScript b)
@@ -60,6 +71,7 @@ static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, Wor
         if (run->scripts.more[a][b]) return a;
         if (run->scripts.more[b][a]) return b;
     }
+    if (a == SCRIPT_LATIN && homoglyph_is_in_east_asian(run, word)) return a;
     return words_guess(run, word, a, b);
 }
 
@@ -68,7 +80,8 @@ static WordScript homoglyph_choose(const SanitizeRun *run, const Word *word, Wor
 static bool homoglyph_is_latin(const SanitizeRun *run, const Word *word, WordScript target)
 {
     if (word->letters[SCRIPT_LATIN] || !words_reads_as(run, word, SCRIPT_LATIN)) return false;
-    return target == SCRIPT_NONE || (run->scripts.has[SCRIPT_LATIN] && !run->scripts.has[target]);
+    if (target == SCRIPT_NONE) return true;
+    return !run->scripts.has[target] && (run->scripts.has[SCRIPT_LATIN] || homoglyph_is_in_east_asian(run, word));
 }
 
 static void homoglyph_look_at_mixed(SanitizeRun *run, const Word *word)
@@ -135,7 +148,8 @@ static void homoglyph_look_at_whole(SanitizeRun *run, const Word *word)
 {
     WordScript own = word->script, text = (WordScript)run->scripts.most;
     if (own == text) return;
-    if (text == SCRIPT_NONE) text = words_is_rare(run, word) ? SCRIPT_LATIN : own;
+    bool among_ideographs = word->count > 1 && homoglyph_is_among_ideographs(run, word);
+    if (text == SCRIPT_NONE) text = among_ideographs || words_is_rare(run, word) ? SCRIPT_LATIN : own;
     if (own == text || !words_reads_as(run, word, text)) return;
     const uint64_t *line = words_count_line(run);
     if (line[own]) return;

@@ -190,6 +190,17 @@ static void whole_words_of_a_script_that_the_text_has_nowhere_else_are_repaired(
     assert_int_equal(cleaning_result.totals[RULE_HOMO_MIXED], 0);
 }
 
+static void what_else_there_is_among_ideographs_is_latin(void **state)
+{
+    (void)state;
+    cleaning_expect("\u5373T\u0421P\u7684\u5730\u5740", "\u5373TCP\u7684\u5730\u5740");
+    cleaning_expect("\u7684\u0399\u03A1\u5730\u5740", "\u7684IP\u5730\u5740");
+    cleaning_expect("\u6240\u6709\u03A1\u0421\u0399\u603B\u7EBF", "\u6240\u6709PCI\u603B\u7EBF");
+    cleaning_expect("M\u0391\u0421 \u30A2\u30C9\u30EC\u30B9", "MAC \u30A2\u30C9\u30EC\u30B9");
+    cleaning_expect_nothing("\u5E0C\u814A\u6587 \u03B1 \u548C \u03B2");
+    cleaning_expect_nothing("\u4FC4\u6587\u201C\u0434\u0430\u201D\u662F");
+}
+
 static void whole_words_among_their_own_are_honest(void **state)
 {
     (void)state;
@@ -218,6 +229,7 @@ int main(void)
         cmocka_unit_test(endings_of_russian_behind_latin_names_stay),
         cmocka_unit_test(a_whole_word_is_reported_and_at_the_strict_level_repaired),
         cmocka_unit_test(whole_words_of_a_script_that_the_text_has_nowhere_else_are_repaired),
+        cmocka_unit_test(what_else_there_is_among_ideographs_is_latin),
         cmocka_unit_test(whole_words_among_their_own_are_honest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
