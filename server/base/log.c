@@ -110,8 +110,8 @@ void log_event(LogLevel level, const char *event, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(details, sizeof details, format, arguments);
     va_end(arguments);
-    text_clean(
-        details); /* a newline or an escape sequence in a file's name may not forge a line or steer a terminal */
+    /* A newline or an escape sequence in a file's name may not forge a line or steer a terminal. */
+    text_clean(details);
     char line[LOG_LINE_BYTES];
     size_t size = log_format == LOG_JSON ? log_line_json(line, level, event, details) : 0;
     if (size == 0) size = log_line_text(line, level, event, details);

@@ -42,9 +42,8 @@ static void homoglyph_repair(SanitizeRun *run, const Word *word, WordScript targ
 /* Whether the words around it are of East Asia, where what else there is is Latin. */
 static bool homoglyph_is_in_east_asian(const SanitizeRun *run, const Word *word)
 {
-    uint32_t begin = word->begin > CONTEXT_ITEMS ? word->begin - CONTEXT_ITEMS : 0;
-    uint32_t end = run->count - word->end > CONTEXT_ITEMS ? word->end + CONTEXT_ITEMS : run->count;
-    for (uint32_t i = begin; i < end; i++) {
+    WordSpan context = words_context(run, word);
+    for (uint32_t i = context.begin; i < context.end; i++) {
         if (run_is_east_asian(run->items[i].code_point)) return true;
     }
     return false;
@@ -101,9 +100,8 @@ static void homoglyph_look_at_mixed(SanitizeRun *run, const Word *word)
 /* Whether there are small letters near the word: tables of letters are labelled in capitals. */
 static bool homoglyph_is_prose(const SanitizeRun *run, const Word *word)
 {
-    uint32_t begin = word->begin > CONTEXT_ITEMS ? word->begin - CONTEXT_ITEMS : 0;
-    uint32_t end = run->count - word->end > CONTEXT_ITEMS ? word->end + CONTEXT_ITEMS : run->count;
-    for (uint32_t i = begin; i < end; i++) {
+    WordSpan context = words_context(run, word);
+    for (uint32_t i = context.begin; i < context.end; i++) {
         if (run->items[i].code_point >= 'a' && run->items[i].code_point <= 'z') return true;
     }
     return false;

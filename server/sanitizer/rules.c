@@ -1,7 +1,6 @@
 #include "sanitizer/rules.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 static const RuleInfo RULES[] = {
 #define RULE(code, severity, reject, state, action, clean, title, reason, reference) \
@@ -28,12 +27,10 @@ bool rules_find(TextView code, SanitizeRule *out_rule)
 
 const char *rules_list_optional(char out_codes[RULES_OPTIONAL_BYTES_MAX])
 {
-    size_t size = 0;
+    out_codes[0] = '\0';
     for (int i = 0; i < RULE_COUNT; i++) {
-        if (RULES[i].state != STATE_OPT_IN && RULES[i].clean_level != LEVEL_OPT_IN) continue;
-        size += (size_t)snprintf(out_codes + size, RULES_OPTIONAL_BYTES_MAX - size, "%s%s", size ? ", " : "",
-                                 RULES[i].code);
-        assert(size < RULES_OPTIONAL_BYTES_MAX);
+        if (RULES[i].state == STATE_OPT_IN || RULES[i].clean_level == LEVEL_OPT_IN)
+            text_list_add(out_codes, RULES_OPTIONAL_BYTES_MAX, text_view(RULES[i].code));
     }
     return out_codes;
 }

@@ -50,11 +50,10 @@ const uint64_t *words_count_line(SanitizeRun *run)
 
 void words_count_context(const SanitizeRun *run, const Word *word, uint64_t out_letters[SCRIPT_COUNT + 1])
 {
-    uint32_t begin = word->begin > CONTEXT_ITEMS ? word->begin - CONTEXT_ITEMS : 0;
-    uint32_t end = run->count - word->end > CONTEXT_ITEMS ? word->end + CONTEXT_ITEMS : run->count;
+    WordSpan context = words_context(run, word);
     memset(out_letters, 0, (SCRIPT_COUNT + 1) * sizeof out_letters[0]);
-    words_count_evidence(run, begin, word->begin, out_letters);
-    words_count_evidence(run, word->end, end, out_letters);
+    words_count_evidence(run, context.begin, word->begin, out_letters);
+    words_count_evidence(run, word->end, context.end, out_letters);
 }
 
 void words_measure(const SanitizeRun *run, Word *word)

@@ -28,6 +28,12 @@ enum { PROSE_LETTERS_MIN = 6 };
 /* So many items on either side of a word are its context. */
 enum { CONTEXT_ITEMS = 64 };
 
+static inline WordSpan words_context(const SanitizeRun *run, const Word *word)
+{
+    uint32_t begin = word->begin > CONTEXT_ITEMS ? word->begin - CONTEXT_ITEMS : 0;
+    return (WordSpan){begin, run->count - word->end > CONTEXT_ITEMS ? word->end + CONTEXT_ITEMS : run->count};
+}
+
 /* A letter, or a digit or sign that may stand for one. */
 static inline bool words_is_letter(const Item *item)
 {

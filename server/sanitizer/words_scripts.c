@@ -61,8 +61,8 @@ static bool words_is_short(const SanitizeRun *run, const Word *word)
     if (word->count != 2 || word->last != word->first + 1) return false;
     for (uint32_t k = 0; k < 2; k++) {
         const Item *item = &run->items[word->first + k];
-        const Confusable *row = item->classes & CLASS_GREEK ? confusables_find(item->code_point) : NULL;
-        uint32_t letter = row ? row->targets[SCRIPT_LATIN] : item->code_point;
+        const Confusable *row = item->classes & CLASS_GREEK ? confusables_row_of(item->code_point) : NULL;
+        uint32_t letter = row && row->source ? row->targets[SCRIPT_LATIN] : item->code_point;
         if (letter >= 0x80) return false;
         pattern[1 + k] = (char)(letter | (k == 0 ? 0x20 : 0));
     }
@@ -331,14 +331,13 @@ static WordScript words_told_by_neighbours(const SanitizeRun *run, const Word *w
 
 WordScript words_told(const SanitizeRun *run, const Word *word)
 {
-    uint32_t begin = word->begin > CONTEXT_ITEMS ? word->begin - CONTEXT_ITEMS : 0;
-    uint32_t end = run->count - word->end > CONTEXT_ITEMS ? word->end + CONTEXT_ITEMS : run->count;
+    WordSpan context = words_context(run, word);
     WordScript told = words_told_by_letters(run, word);
-    if (told == SCRIPT_NONE) told = words_told_by_neighbours(run, word, begin, end);
+    if (told == SCRIPT_NONE) told = words_told_by_neighbours(run, word, context.begin, context.end);
     if (told != SCRIPT_NONE) return told;
     bool has_i = false;
     for (uint32_t i = word->first; i <= word->last; i++) has_i |= words_is_i(run, i);
-    return has_i && words_lacks_i(run, word, begin, end) ? SCRIPT_LATIN : SCRIPT_NONE;
+    return has_i && words_lacks_i(run, word, context.begin, context.end) ? SCRIPT_LATIN : SCRIPT_NONE;
 }
 
 bool words_is_camel(const SanitizeRun *run, const Word *word, uint32_t stroke)
